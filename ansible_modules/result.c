@@ -1,0 +1,260 @@
+#include <string.h>
+
+#include "args.h"
+#include "result.h"
+#include "text.h"
+
+static const char MASK[] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER";
+
+/* Shorter secrets are masked only where they are a whole value: "lab" is part of many words. */
+enum { SHORTEST_SECRET = 6 };
+
+static void add_error(struct json_object *result, const struct err *e)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_set(result, "failed", json_object_new_boolean(true));
+	json_sets(result, "msg", e->text);
+	json_sets(o, "kind", err_kind_name(e->kind));
+	if (e->status)
+		json_set(o, "status", json_object_new_int(e->status));
+	if (e->at)
+		json_sets(o, "option", e->at);
+	json_set(result, "error", o);
+}
+
+void result_error(struct json_object *result, struct err *e)
+{
+	if (e)
+		add_error(result, e);
+	err_free(e);
+}
+
+void result_warnings(struct json_object *result, struct json_object *warnings)
+{
+	struct json_object *all = json_at(result, "warnings");
+
+	for (size_t i = 0; i < json_len(warnings); i++) {
+		if (!all) {
+			all = json_object_new_array();
+			json_set(result, "warnings", all);
+		}
+		if (!json_list_has(all, json_nth(warnings, i)))
+			json_object_array_add(all, json_object_get(json_nth(warnings, i)));
+	}
+}
+
+/* "network 'a'"; for what has no name, its ID. */
+static char *title(const struct op *op)
+{
+	const char *name = json_str(op->want, "name");
+
+	if (!name)
+		name = op->out->id;
+	return name ? xasprintf("%s '%s'", op->r->name, name) : xstrdup(op->r->name);
+}
+
+/* Of a deletion, all that was there; otherwise what changes. */
+static struct json_object *diff_side(const struct op *op, const char *side)
+{
+	const struct plan *p = &op->out->plan;
+	struct json_object *o = json_object_new_object();
+	const bool before = strcmp(side, "before") == 0;
+
+	if (p->action == DELETED) {
+		json_object_put(o);
+		return before ? attrs_public(op->r->attrs, op->out->before) :
+				json_object_new_object();
+	}
+	if ((p->action == CREATED && before) || !p->changes)
+		return o;
+	json_object_object_foreach(p->changes, key, v)
+		json_set(o, key, json_copy(json_at(v, side)));
+	return o;
+}
+
+static struct json_object *diff_of(const struct op *op)
+{
+	struct json_object *d = json_object_new_object();
+	AUTO_STR name = title(op);
+
+	json_sets(d, "before_header", name);
+	json_sets(d, "after_header", name);
+	json_set(d, "before", diff_side(op, "before"));
+	json_set(d, "after", diff_side(op, "after"));
+	return d;
+}
+
+static void add_outcome(struct json_object *result, const struct op *op, const struct err *e)
+{
+	const struct module m = { op->r, NULL };
+	const char *key = module_returns(&m);
+
+	json_set(result, "changed", json_object_new_boolean(op->out->changed));
+	if (op->out->id)
+		json_sets(result, "id", op->out->id);
+	if (key && op->out->after)
+		json_set(result, key, attrs_public(op->r->attrs, op->out->after));
+	if (op->out->extra) {
+		json_object_object_foreach(op->out->extra, k, v)
+			json_set(result, k, json_copy(v));
+	}
+	if (!e)
+		return;
+	AUTO_STR name = title(op);
+	add_error(result, e);
+	/* Arguments at fault need no object in front of them. */
+	if (e->kind != ERR_USAGE || e->status) {
+		AUTO_STR text = xasprintf("%s: %s", name, e->text);
+
+		json_sets(result, "msg", text);
+	}
+}
+
+void result_one(struct json_object *result, const struct op *op, const struct err *e, bool diff)
+{
+	add_outcome(result, op, e);
+	if (diff)
+		json_set(result, "diff", diff_of(op));
+	result_warnings(result, op->out->warnings);
+}
+
+void result_many(struct json_object *result, const struct op *ops, struct err *const *errs, size_t n,
+		 bool diff)
+{
+	struct json_object *list = json_object_new_array();
+	struct json_object *diffs = json_object_new_array();
+	AUTO_BUF failures = BUF_INIT;
+	size_t failed = 0;
+	bool changed = false;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *one = json_object_new_object();
+
+		add_outcome(one, &ops[i], errs[i]);
+		changed = changed || ops[i].out->changed;
+		if (errs[i] && failed++ < 3)
+			buf_addf(&failures, "; item %zu: %s", i, json_str(one, "msg"));
+		json_set(one, "failed", json_object_new_boolean(errs[i] ? 1 : 0));
+		json_set(one, "item", json_object_new_int64((int64_t)i));
+		json_object_array_add(list, one);
+		json_object_array_add(diffs, diff_of(&ops[i]));
+		result_warnings(result, ops[i].out->warnings);
+	}
+	json_set(result, "changed", json_object_new_boolean(changed));
+	json_set(result, "results", list);
+	if (diff)
+		json_set(result, "diff", diffs);
+	else
+		json_object_put(diffs);
+	if (!failed)
+		return;
+	AUTO_STR msg = xasprintf("%zu of %zu items failed%s%s", failed, n, failures.s,
+				 failed > 3 ? "; ..." : "");
+	json_set(result, "failed", json_object_new_boolean(true));
+	json_sets(result, "msg", msg);
+}
+
+/* ---- secrets ---- */
+
+static struct json_object *mask_secrets(const struct attr *const *tables, struct json_object *given)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_foreach(given, key, v) {
+		bool secret = false;
+
+		if (strncmp(key, "_ansible_", 9) == 0 || strcmp(key, "_treenail_module") == 0)
+			continue;
+		for (const struct attr *const *t = tables; *t; t++)
+			for (const struct attr *a = *t; a->name; a++)
+				secret = secret || (a->flags & SECRET && (strcmp(attr_option(a), key) == 0 ||
+									  words_have(a->aliases, key)));
+		if (strcmp(key, "items") == 0 && json_object_is_type(v, json_type_array)) {
+			struct json_object *list = json_object_new_array();
+
+			for (size_t i = 0; i < json_len(v); i++)
+				json_object_array_add(
+					list, json_object_is_type(json_nth(v, i), json_type_object) ?
+						      mask_secrets(tables, json_nth(v, i)) :
+						      json_copy(json_nth(v, i)));
+			json_set(o, key, list);
+		} else if (secret && v) {
+			json_sets(o, key, MASK);
+		} else {
+			json_set(o, key, json_copy(v));
+		}
+	}
+	return o;
+}
+
+void result_invocation(struct json_object *result, const struct module *m, struct json_object *given)
+{
+	struct module_tables tables;
+	const bool wanted = json_has(given, "_ansible_inject_invocation") ?
+				    json_truth(given, "_ansible_inject_invocation", false) :
+				    json_int(given, "_ansible_verbosity", 0) > 2;
+
+	if (!wanted)
+		return;
+	module_tables(m, &tables);
+	json_set(result, "invocation", json_wrap("module_args", mask_secrets(tables.attrs, given)));
+}
+
+static char *mask_text(const char *text, const char *secret)
+{
+	AUTO_BUF out = BUF_INIT;
+	const size_t len = strlen(secret);
+
+	if (strcmp(text, secret) == 0)
+		return xstrdup(MASK);
+	if (len < SHORTEST_SECRET)
+		return xstrdup(text);
+	for (const char *hit; (hit = strstr(text, secret)); text = hit + len) {
+		(void)buf_add(&out, text, (size_t)(hit - text));
+		buf_adds(&out, "********");
+	}
+	buf_adds(&out, text);
+	return buf_take(&out);
+}
+
+static void scrub(struct json_object *v, const char *const *secrets)
+{
+	if (json_object_is_type(v, json_type_object)) {
+		json_object_object_foreach(v, key, inner) {
+			(void)key;
+			scrub(inner, secrets);
+		}
+	} else if (json_object_is_type(v, json_type_array)) {
+		for (size_t i = 0; i < json_len(v); i++)
+			scrub(json_nth(v, i), secrets);
+	} else if (json_object_is_type(v, json_type_string)) {
+		for (const char *const *s = secrets; *s; s++) {
+			if (!**s || !strstr(json_object_get_string(v), *s))
+				continue;
+			AUTO_STR masked = mask_text(json_object_get_string(v), *s);
+			(void)json_object_set_string(v, masked);
+		}
+	}
+}
+
+void result_scrub(struct json_object *result, struct json_object *given,
+		  const char *const *secrets)
+{
+	struct json_object *auth = json_at(given, "auth");
+	/* What the module `auth` returns is the secret it was asked for. */
+	AUTO_JSON token = json_object_get(json_at(result, "auth_token"));
+
+	if (token)
+		json_object_object_del(result, "auth_token");
+	if (secrets)
+		scrub(result, secrets);
+	WORDS_EACH(w, secrets ? "" : "password token passcode application_credential_secret") {
+		AUTO_STR key = xstrndup(w, words_len(w));
+
+		if (json_str(auth, key))
+			scrub(result, (const char *const[]){ json_str(auth, key), NULL });
+	}
+	if (token)
+		json_set(result, "auth_token", TAKE(token));
+}

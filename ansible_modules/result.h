@@ -1,0 +1,27 @@
+#ifndef RESULT_H
+#define RESULT_H
+
+#include "module.h"
+#include "resource.h"
+
+/*
+ * What a module prints: the keys that openstack.cloud returns, and of our own `id` (also on failure,
+ * once there is one), `results` (for items) and `error` {kind, status, option}.
+ */
+
+/* Adds failed, msg and error; nothing if e is NULL. Ends e. */
+void result_error(struct json_object *result, struct err *e);
+void result_warnings(struct json_object *result, struct json_object *warnings);
+void result_one(struct json_object *result, const struct op *op, const struct err *e, bool diff);
+void result_many(struct json_object *result, const struct op *ops, struct err *const *errs, size_t n,
+		 bool diff);
+/* The options as they were given, secrets masked, where Ansible asks for them. */
+void result_invocation(struct json_object *result, const struct module *m, struct json_object *given);
+/*
+ * Masks what slipped into a text: the values in `secrets` (NULL: no session came about, then what the
+ * option auth says is secret).
+ */
+void result_scrub(struct json_object *result, struct json_object *given,
+		  const char *const *secrets);
+
+#endif

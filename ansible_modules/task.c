@@ -1,0 +1,193 @@
+#include <libgen.h>
+#include <string.h>
+
+#include "args.h"
+#include "result.h"
+#include "task.h"
+
+enum { WIDTH = 8 };
+
+/* "treenail.openstack.network", "AnsiballZ_network.bin" -> "network" */
+static char *asked_for(struct json_object *given, const char *argv0)
+{
+	const char *full = json_str(given, "_treenail_module");
+
+	if (!full)
+		full = json_str(given, "_ansible_module_name");
+	if (full) {
+		const char *dot = strrchr(full, '.');
+
+		return xstrdup(dot ? dot + 1 : full);
+	}
+	AUTO_STR path = xstrdup(argv0);
+	const char *base = basename(path);
+	if (strncmp(base, "AnsiballZ_", 10) == 0)
+		base += 10;
+	return xstrndup(base, strcspn(base, "."));
+}
+
+/* What is done, and how: from the command line to the result. */
+struct task {
+	struct module m;
+	struct json_object *given;   /* as it came; borrowed */
+	struct json_object *options; /* checked; owned */
+	struct json_object **wants;  /* checked, one for each item; owned */
+	size_t n;
+	bool check, diff, many;
+	struct connection c;
+};
+
+static struct err *check_items(struct task *t, const struct args_spec *spec,
+			       struct json_object *items)
+{
+	struct err *e = NULL;
+
+	t->n = json_len(items);
+	t->wants = xcalloc(t->n, sizeof(*t->wants));
+	for (size_t i = 0; i < t->n && !e; i++) {
+		AUTO_JSON merged = json_object_new_object();
+		struct json_object *item = json_nth(items, i);
+
+		json_object_object_foreach(t->given, k, v)
+			if (strcmp(k, "items") != 0)
+				json_set(merged, k, json_object_get(v));
+		json_object_object_foreach(item, key, value)
+			json_set(merged, key, json_object_get(value));
+		e = json_has(item, "items") ?
+			    err_new(ERR_USAGE, "items do not nest") :
+			    args_check(spec, merged, &t->wants[i]);
+		e = err_wrap(e, "items[%zu]", i);
+	}
+	return e;
+}
+
+static struct err *check_args(struct task *t, const char *name)
+{
+	struct module_tables tables;
+	struct args_spec spec = { .module = name };
+	struct json_object *items;
+	struct err *e;
+
+	module_tables(&t->m, &tables);
+	spec.tables = tables.attrs;
+	spec.rules = tables.rules;
+	t->many = !t->m.info && json_at(t->given, "items");
+	spec.partial = t->many;
+	e = args_check(&spec, t->given, &t->options);
+	if (e)
+		return e;
+	items = json_at(t->options, "items");
+	spec.partial = false;
+	if (t->many)
+		return check_items(t, &spec, items);
+	t->n = 1;
+	t->wants = xcalloc(1, sizeof(*t->wants));
+	t->wants[0] = json_copy(t->options);
+	return NULL;
+}
+
+static void init_op(struct task *t, struct op *op, struct outcome *out, struct json_object *want)
+{
+	const int64_t timeout_s = json_int(want, "timeout", 0);
+	const char *state = json_str(want, "state");
+
+	*op = (struct op){
+		.api = t->c.api,
+		.r = t->m.r,
+		.state = state ? state : "present",
+		.want = want,
+		.check = t->check,
+		.wait = json_truth(want, "wait", true),
+		.allow_replace = json_truth(want, "allow_replace", false),
+		.out = out,
+	};
+	if (timeout_s)
+		op->deadline = op->api->now_ms(op->api) + timeout_s * 1000;
+}
+
+static void run_info(struct task *t, struct json_object *result)
+{
+	struct outcome out = { 0 };
+	struct json_object *list = NULL;
+	struct op op;
+	struct err *e;
+
+	init_op(t, &op, &out, t->wants[0]);
+	op.refs = refs_new();
+	e = info_run(&op, t->m.info, &list);
+	refs_free(op.refs);
+	json_set(result, "changed", json_object_new_boolean(false));
+	if (!e)
+		json_set(result, t->m.info->returns, list);
+	result_error(result, e);
+	result_warnings(result, out.warnings);
+	outcome_release(&out);
+}
+
+static void run_ops(struct task *t, struct json_object *result)
+{
+	struct op *ops = xcalloc(t->n, sizeof(*ops));
+	struct outcome *outs = xcalloc(t->n, sizeof(*outs));
+	struct err **errs = xcalloc(t->n, sizeof(*errs));
+
+	for (size_t i = 0; i < t->n; i++)
+		init_op(t, &ops[i], &outs[i], t->wants[i]);
+	if (t->n)
+		resource_apply(ops, t->n, WIDTH, errs);
+	if (t->many)
+		result_many(result, ops, errs, t->n, t->diff);
+	else
+		result_one(result, &ops[0], errs[0], t->diff);
+	for (size_t i = 0; i < t->n; i++) {
+		err_free(errs[i]);
+		outcome_release(&outs[i]);
+	}
+	free(ops);
+	free(outs);
+	free(errs);
+}
+
+static struct err *run(struct task *t, const char *argv0, connect_fn *connect,
+		       struct json_object *result)
+{
+	AUTO_STR name = asked_for(t->given, argv0);
+	const char *full = json_str(t->given, "_ansible_module_name");
+	struct err *e = module_named(name, &t->m);
+
+	if (!e)
+		e = check_args(t, full ? full : name);
+	if (!e)
+		e = connect(t->options, &t->c);
+	if (e)
+		return e;
+	t->check = json_truth(t->given, "_ansible_check_mode", false);
+	t->diff = json_truth(t->given, "_ansible_diff", false);
+	if (t->m.info)
+		run_info(t, result);
+	else
+		run_ops(t, result);
+	return NULL;
+}
+
+static void task_release(struct task *t)
+{
+	if (t->c.close)
+		t->c.close(&t->c);
+	for (size_t i = 0; i < t->n && t->wants; i++)
+		json_object_put(t->wants[i]);
+	free(t->wants);
+	json_object_put(t->options);
+}
+
+struct json_object *task_run(struct json_object *given, const char *argv0, connect_fn *connect)
+{
+	struct task t = { .given = given };
+	struct json_object *result = json_object_new_object();
+
+	result_error(result, run(&t, argv0, connect, result));
+	if (t.m.r)
+		result_invocation(result, &t.m, given);
+	result_scrub(result, given, t.c.secrets ? t.c.secrets(&t.c) : NULL);
+	task_release(&t);
+	return result;
+}

@@ -1,0 +1,255 @@
+#ifndef RESOURCE_H
+#define RESOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api.h"
+#include "err.h"
+#include "json.h"
+
+/*
+ * The declaration of a kind of object, and the engine that makes objects match what is wanted.
+ *
+ * A resource is a table of attributes. Adapters (Ansible, external, Terraform) turn what their users
+ * write into a JSON object keyed by attr.name; the engine knows how that travels on the wire. What a
+ * table cannot say is a hook, beside the table, in the resource's own file.
+ */
+struct resource;
+struct attr;
+struct op;
+
+enum attr_type { STR, BOOL, INT, FLOAT, LIST, SET, MAP, OBJ, RAW };
+
+enum attr_flags {
+	REQUIRED = 1 << 0, /* the user must give it, also for state absent */
+	READONLY = 1 << 1, /* only the cloud sets it: returned, never an option */
+	REPLACES = 1 << 2, /* changing it needs a new object */
+	CREATE = 1 << 3,   /* sent at creation, never compared again */
+	OPTION = 1 << 4,   /* tells the module something; no part of the object: a hook reads it */
+	SECRET = 1 << 5,   /* never shown: no_log, sensitive */
+	FILTER = 1 << 6,   /* the service filters lists by it, under its name on the wire */
+	IDENTITY = 1 << 7, /* together with the name, says which object is meant; implies FILTER */
+	MERGE = 1 << 8,    /* a MAP of which only the given keys are compared and changed */
+	HIDDEN = 1 << 9,   /* compared, but not part of what is returned */
+	FIXED = 1 << 10,   /* like CREATE, but a difference is refused: nothing could make it true */
+};
+
+/* A reference is one more row's job: name or ID in, ID on the wire. */
+struct attr {
+	const char *name; /* in what is returned (the SDK's name), and as option unless .option is given */
+	enum attr_type type;
+	unsigned flags;
+	const char *doc; /* one sentence for every surface's manual; ends with a dot */
+
+	/* Seldom needed; give them by name. */
+	const char *option;         /* the option's name, if another */
+	const char *aliases;        /* further option names, separated by blanks */
+	const char *wire;           /* name in request bodies and queries, if another */
+	const char *read;           /* dotted path in answers, if other than wire */
+	const char *value;          /* default, as JSON text */
+	const char *choices;        /* separated by blanks */
+	const char *states;         /* required for these states (blanks between): "present" */
+	enum attr_type elem;        /* of a LIST or SET without sub; STR by default */
+	const struct attr *sub;     /* of an OBJ, or of the elements of a LIST or SET */
+	const struct resource *ref; /* names or IDs of this resource */
+	/* The value as the wire wants it; owned by the caller. */
+	struct json_object *(*encode)(struct json_object *value);
+	/* What an answer says, as value; gets the whole object and owns nothing. */
+	struct json_object *(*decode)(struct json_object *wire);
+	/* Changed by its own call after creation and update, instead of in their bodies. */
+	MUST_USE struct err *(*set)(struct op *op, const struct attr *a, struct json_object *value);
+};
+
+/* Relations between options, checked before anything is sent. */
+enum rule_kind {
+	EXCLUSIVE = 1, /* at most one of them */
+	TOGETHER,      /* all or none */
+	ONE_OF,        /* at least one of them */
+	NEEDS_ALL,     /* if `when` holds, all of them */
+	NEEDS_ONE,     /* if `when` holds, at least one */
+};
+struct rule {
+	enum rule_kind kind;
+	const char *options; /* separated by blanks */
+	const char *when;    /* "option=value", or "option": is given */
+};
+
+enum resource_flags {
+	BULK = 1 << 0,         /* POST takes a list, LIST takes a repeated name (Neutron) */
+	ID_IS_NAME = 1 << 1,   /* found by GET of its name (key pairs) */
+	NAME_REGEX = 1 << 2,   /* the name filter is a regular expression (Nova servers) */
+	NO_NAME = 1 << 3,      /* has no name: IDENTITY attributes say which object is meant */
+	LIST_ONLY = 1 << 4,    /* the service cannot filter by name: look through the list (flavors) */
+	REPLACE_OK = 1 << 5,   /* replacing loses nothing, so allow_replace is not asked for */
+	ACCEPTED = 1 << 6,     /* POST answers before the object is whole: read it after waiting */
+	POLL_DELETE = 1 << 7,  /* DELETE only begins the work: wait until it is gone */
+	GET_TO_READ = 1 << 8,  /* lists leave attributes out: a found object is read by its ID */
+};
+
+enum action { NONE, CREATED, UPDATED, REPLACED, DELETED };
+
+/* What is to happen to an object. A pure function of table, wanted and found: plan_make(). */
+struct plan {
+	enum action action;
+	struct json_object *changes;  /* {attribute: {"before": x, "after": y}}, SECRET ones masked */
+	struct json_object *replaces; /* attributes that force a new object */
+};
+
+/* What happened to one object. */
+struct outcome {
+	struct plan plan;                   /* filled before anything is changed */
+	bool changed;                       /* something was altered (check mode: would be) */
+	char *id;                           /* set as soon as known, on failure too */
+	struct json_object *before, *after; /* by attribute name; NULL: absent */
+	struct json_object *extra;          /* further top-level keys of the result */
+	struct json_object *warnings;       /* array of strings */
+};
+
+/* One piece of work. Hooks get it and may read and change want (before the plan) and have. */
+struct op {
+	struct api *api;
+	const struct resource *r;
+	const char *state;        /* "present", "absent", or one of the resource's own */
+	struct json_object *want; /* by attribute name, as given; references become IDs */
+	struct json_object *have; /* what the cloud has; NULL: nothing */
+	const char *id;           /* of have, or of what was just created (borrowed from out) */
+	bool check;               /* send nothing but reads */
+	bool wait;                /* false: the user does not want to wait */
+	bool allow_replace;
+	bool stale; /* set by hooks: have no longer shows what the cloud has, read it again */
+	int64_t deadline;   /* of all waits, on api->now_ms */
+	struct refs *refs;  /* names looked up so far, shared by all ops of a run */
+	struct outcome *out;
+};
+
+/* A module that only reads: networks_info. */
+struct info {
+	const char *name, *doc; /* module */
+	const char *returns;    /* key of the list in the result */
+	const struct attr *params; /* options beside name and filters; .wire is the query parameter,
+				      flags FILTER: the service filters, else compared here */
+	const struct rule *rules;
+	const char *name_aliases; /* further names of the option `name` */
+	bool no_name, no_filters; /* has no such option */
+	const char *path;         /* list from here instead ("/servers/detail") */
+	/* Adds query parameters, or completes each object found. */
+	MUST_USE struct err *(*query)(struct op *op, struct buf *query);
+	MUST_USE struct err *(*complete)(struct op *op, struct json_object *object);
+	const char *example;
+};
+
+struct resource {
+	const char *name, *doc; /* the module */
+	const char *service;    /* catalogue type */
+	const char *path;       /* collection, below the endpoint; "{attr}" is replaced from want */
+	const char *key, *keys; /* envelopes of one and of many; key NULL: none (Glance) */
+	const char *returns;    /* key of the object in a result; NULL: as key */
+	const char *list;       /* LIST path if another ("/servers/detail") */
+	const char *list_query; /* always added to lists: "is_public=None" */
+	const char *microversion; /* highest one the table understands */
+	const char *update;       /* "PUT", "PATCH", "JSONPATCH"; NULL: every change replaces */
+	unsigned flags;
+	const struct attr *attrs;
+	const struct rule *rules;
+	const char *states;     /* NULL: "present absent" */
+	const char *identifier; /* attribute that is the ID; NULL: "id" */
+	struct {
+		const char *attr, *ready, *failed; /* values separated by blanks */
+		const char *fault;                 /* dotted path to the service's reason, on the wire */
+		int create_s;                      /* when the module has no timeout option; 0: 180 */
+	} wait;
+
+	/* Hooks, in the order they run. Each may be NULL. */
+	MUST_USE struct err *(*prepare)(struct op *op); /* options -> attributes; sends nothing */
+	MUST_USE struct err *(*find)(struct op *op);    /* sets op->have, instead of by name */
+	MUST_USE struct err *(*expand)(struct op *op);  /* reads the rest of op->have; refines want */
+	MUST_USE struct err *(*settle)(struct op *op);  /* finishes what a killed run left */
+	MUST_USE struct err *(*create)(struct op *op);  /* must op_created() as soon as there is an ID */
+	MUST_USE struct err *(*update_hook)(struct op *op); /* after the generic update */
+	MUST_USE struct err *(*created)(struct op *op); /* after creation and wait */
+	MUST_USE struct err *(*before_delete)(struct op *op);
+	/* Everything but checking arguments: for what is no object (server_action, auth). */
+	MUST_USE struct err *(*run)(struct op *op);
+
+	const struct attr *returned; /* what `run` puts into out->extra, for the documentation */
+	const struct info *info;
+	const char *example; /* YAML of tasks; the tests run it */
+};
+
+/* ---- the tables (lib/attr.c) ---- */
+
+const struct attr *attr_named(const struct attr *attrs, const char *name);
+const char *attr_option(const struct attr *a); /* its name as option */
+const char *attr_wire(const struct attr *a);
+bool attr_equal(const struct attr *a, struct json_object *want, struct json_object *have);
+/* An object as the service sent it, by attribute names. Everything returned is there, null if absent. */
+struct json_object *attrs_decode(const struct attr *attrs, struct json_object *wire);
+/* The attributes of `want` a request body takes; with `changes`, only those in there. */
+struct json_object *attrs_encode(const struct attr *attrs, struct json_object *want,
+				 struct json_object *changes);
+/* `object` without what must not be shown: HIDDEN left out, SECRET masked. */
+struct json_object *attrs_public(const struct attr *attrs, struct json_object *object);
+
+/* ---- plan (lib/plan.c): pure ---- */
+
+void plan_make(const struct resource *r, const char *state, struct json_object *want,
+	       struct json_object *have, struct plan *ret);
+void plan_release(struct plan *p);
+const char *action_name(enum action a);
+
+/* ---- find (lib/find.c) ---- */
+
+struct refs;
+struct refs *refs_new(void);
+void refs_free(struct refs *refs);
+/* The ID of the object that has this name or ID; ERR_NOT_FOUND if there is none. Looked up once a run. */
+MUST_USE struct err *refs_id(struct op *op, const struct resource *r, const char *name_or_id,
+			     char **ret);
+/* Replaces names by IDs in all of op->want that refers to other objects. */
+MUST_USE struct err *op_resolve(struct op *op);
+
+/* The object, decoded; *ret NULL if there is none. `scope` adds query parameters; may be NULL. */
+MUST_USE struct err *resource_find(struct api *api, const struct resource *r, const char *name_or_id,
+				   const char *scope, struct json_object **ret);
+/* Sets op->have of ops[0..n), with as few requests as the service allows. */
+MUST_USE struct err *resource_find_ops(struct op *ops, size_t n);
+/* All objects that match a query ("" or "a=b&c=d", escaped), all pages, decoded. */
+MUST_USE struct err *resource_list(struct api *api, const struct resource *r, const char *path,
+				   const char *query, struct json_object **ret);
+/* GET by ID, decoded; ERR_NOT_FOUND if it is gone. */
+MUST_USE struct err *resource_get(struct api *api, const struct resource *r, const char *id,
+				  struct json_object **ret);
+/* What an info module answers: op->want holds its options. */
+MUST_USE struct err *info_run(struct op *op, const struct info *info, struct json_object **ret);
+/* All pages of any list: path with query, the envelope's key. Elements as the service sent them. */
+MUST_USE struct err *list_pages(struct api *api, const struct request *first, const char *keys,
+				struct json_object **ret);
+
+/* ---- apply (lib/apply.c) ---- */
+
+/*
+ * Makes n objects match. Each op has its own result in errs[i] and out; one that fails does not
+ * keep the others from being done. At most `width` at a time.
+ */
+void resource_apply(struct op *ops, size_t n, int width, struct err **errs);
+void outcome_release(struct outcome *o);
+
+/* For hooks. */
+MUST_USE struct err *op_call(struct op *op, const char *method, const char *tail,
+			     struct json_object *body, struct json_object **ret);
+/* POST {action: arg} to <path>/<id>/action. Takes arg. */
+MUST_USE struct err *op_action(struct op *op, const char *action, struct json_object *arg);
+/* Remembers that an object exists from here on. */
+void op_created(struct op *op, const char *id);
+/* Polls until r->wait.attr has one of the values `ready` (NULL: until it is gone); sets op->have. */
+MUST_USE struct err *op_wait(struct op *op, const char *ready);
+/* Reads op->have again. */
+MUST_USE struct err *op_reload(struct op *op);
+PRINTF(2, 3) void op_warn(struct op *op, const char *fmt, ...);
+/* The collection's path with "{attr}" filled in from op->want. */
+char *op_path(struct op *op);
+
+extern const struct resource *const resources[]; /* build/registry.c: lib/openstack/NAME.c -> os_NAME */
+
+#endif

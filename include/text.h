@@ -1,0 +1,25 @@
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Lists of words in one string, separated by blanks: what the tables use for choices and aliases.
+ *   WORDS_EACH(w, "a b c") printf("%.*s", (int)words_len(w), w);
+ */
+#define WORDS_EACH(w, words) \
+	for (const char *w = words_skip(words); w && *w; w = words_skip(w + words_len(w)))
+
+const char *words_skip(const char *s);
+size_t words_len(const char *s);
+bool words_have(const char *words, const char *word);
+
+/* The candidate that is nearest to `s`, if near enough to be what was meant; else NULL. */
+struct nearest {
+	const char *s, *best;
+	size_t distance;
+};
+void nearest_try(struct nearest *n, const char *candidate);
+
+#endif

@@ -1,0 +1,727 @@
+/* Making objects match: what is planned is done here, waited for, and recorded. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "pool.h"
+#include "resource.h"
+#include "text.h"
+
+enum { BULK_MOST = 200, POLL_FIRST_MS = 500, POLL_MOST_MS = 5000, DEFAULT_WAIT_S = 180 };
+
+/* ---- for hooks ---- */
+
+void op_warn(struct op *op, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	AUTO_STR text = xvasprintf(fmt, ap);
+	va_end(ap);
+	if (!op->out->warnings)
+		op->out->warnings = json_object_new_array();
+	json_object_array_add(op->out->warnings, json_object_new_string(text));
+}
+
+char *op_path(struct op *op)
+{
+	AUTO_BUF path = BUF_INIT;
+
+	for (const char *s = op->r->path; *s;) {
+		const size_t plain = strcspn(s, "{");
+
+		(void)buf_add(&path, s, plain);
+		s += plain;
+		if (*s == '{') {
+			const size_t len = strcspn(++s, "}");
+			AUTO_STR name = xstrndup(s, len);
+			AUTO_STR text = json_text(json_at(op->want, name));
+
+			buf_addurl(&path, text);
+			s += len + 1;
+		}
+	}
+	return buf_take(&path);
+}
+
+struct err *op_call(struct op *op, const char *method, const char *tail, struct json_object *body,
+		    struct json_object **ret)
+{
+	AUTO_STR collection = op_path(op);
+	AUTO_STR path = xasprintf("%s%s", collection, tail);
+	const bool patch = op->r->update && strcmp(op->r->update, "JSONPATCH") == 0;
+	const bool writes = strcmp(method, "GET") != 0;
+	struct request req = {
+		.method = method,
+		.service = op->r->service,
+		.path = path,
+		.body = body,
+		.microversion = op->r->microversion,
+		.content_type = patch && strcmp(method, "PATCH") == 0
+					? "application/openstack-images-v2.1-json-patch"
+					: NULL,
+		.secret = true,
+	};
+	struct err *e;
+
+	if (op->check && writes)
+		return err_new(ERR_PROTOCOL, "%s %s in check mode: a bug in Treenail", method, path);
+	e = op->api->call(op->api, &req, ret);
+	if (!e && writes)
+		op->out->changed = true;
+	return err_wrap(e, "%s %s %s", method, op->r->service, path);
+}
+
+static char *id_tail(const char *id)
+{
+	AUTO_BUF tail = BUF_INIT;
+
+	buf_adds(&tail, "/");
+	buf_addurl(&tail, id);
+	return buf_take(&tail);
+}
+
+struct err *op_action(struct op *op, const char *action, struct json_object *arg)
+{
+	AUTO_STR id = id_tail(op->id);
+	AUTO_STR tail = xasprintf("%s/action", id);
+	AUTO_JSON body = json_wrap(action, arg);
+
+	return err_wrap(op_call(op, "POST", tail, body, NULL), "%s", action);
+}
+
+void op_created(struct op *op, const char *id)
+{
+	if (op->out->id != id) {
+		free(op->out->id);
+		op->out->id = xstrdup(id);
+	}
+	op->id = op->out->id;
+	op->out->changed = true;
+}
+
+static const char *r_id(const struct resource *r)
+{
+	return r->identifier ? r->identifier : "id";
+}
+
+static void set_have(struct op *op, struct json_object *have)
+{
+	json_object_put(op->have);
+	op->have = have;
+	op->stale = false;
+}
+
+/* The raw object as well, for what is not among the attributes (Nova's fault). */
+static struct err *read_object(struct op *op, struct json_object **ret)
+{
+	AUTO_STR tail = id_tail(op->id);
+	AUTO_JSON answer = NULL;
+	struct err *e = op_call(op, "GET", tail, NULL, &answer);
+	struct json_object *one;
+
+	if (e)
+		return e;
+	one = op->r->key ? json_at(answer, op->r->key) : answer;
+	if (!json_object_is_type(one, json_type_object))
+		return err_new(ERR_PROTOCOL, "the answer has no '%s'",
+			       op->r->key ? op->r->key : "object");
+	*ret = json_object_get(one);
+	return NULL;
+}
+
+struct err *op_reload(struct op *op)
+{
+	AUTO_JSON wire = NULL;
+	struct err *e = read_object(op, &wire);
+
+	if (e)
+		return e;
+	set_have(op, attrs_decode(op->r->attrs, wire));
+	return op->r->expand ? op->r->expand(op) : NULL;
+}
+
+/* What a state means for a wait: ended well, ended badly, or go on (NULL with *ret false). */
+static struct err *judge(struct op *op, struct json_object *wire, const char *ready, bool *ret)
+{
+	const struct resource *r = op->r;
+	const struct attr *a = attr_named(r->attrs, r->wait.attr);
+	AUTO_STR now = json_text(json_at(wire, a->read ? a->read : attr_wire(a)));
+
+	*ret = ready && words_have(ready, now);
+	if (*ret || !words_have(r->wait.failed, now))
+		return NULL;
+	AUTO_STR fault = r->wait.fault ? json_text(json_at(wire, r->wait.fault)) : NULL;
+	const bool told = fault && strcmp(fault, "null") != 0;
+	return err_new(ERR_REMOTE, "%s %s went to %s%s%s", r->key ? r->key : r->name, op->id, now,
+		       told ? ": " : "", told ? fault : "");
+}
+
+struct err *op_wait(struct op *op, const char *ready)
+{
+	const int64_t began = op->api->now_ms(op->api);
+
+	for (int64_t pause = POLL_FIRST_MS;; pause += pause / 2) {
+		AUTO_JSON wire = NULL;
+		struct err *e = read_object(op, &wire);
+		bool done = false;
+
+		if (e && e->kind == ERR_NOT_FOUND && !ready) {
+			err_free(e);
+			set_have(op, NULL);
+			return NULL;
+		}
+		if (!e && op->r->wait.attr)
+			e = judge(op, wire, ready, &done);
+		if (e)
+			return err_wrap(e, "waiting");
+		set_have(op, attrs_decode(op->r->attrs, wire));
+		if (done)
+			return NULL;
+		const int64_t now = op->api->now_ms(op->api);
+		if (now >= op->deadline) {
+			AUTO_STR state = json_text(json_at(op->have, op->r->wait.attr ? op->r->wait.attr : "id"));
+
+			return err_new(ERR_TIMEOUT,
+				       "%s %s is still %s after %d s: raise 'timeout', or look at the service",
+				       op->r->key ? op->r->key : op->r->name, op->id, state,
+				       (int)((now - began) / 1000));
+		}
+		if (pause > POLL_MOST_MS)
+			pause = POLL_MOST_MS;
+		op->api->sleep_ms(op->api, pause < op->deadline - now ? pause : op->deadline - now);
+	}
+}
+
+/* ---- creation ---- */
+
+static bool waits(struct op *op)
+{
+	return op->r->wait.attr && op->wait;
+}
+
+/* The object of a creation's answer: its ID is kept before anything else is done. */
+static struct err *take_created(struct op *op, struct json_object *wire)
+{
+	AUTO_JSON have = attrs_decode(op->r->attrs, wire ? wire : json_object_new_object());
+	struct json_object *id = json_at(have, r_id(op->r));
+
+	if (!wire || !id)
+		return err_new(ERR_PROTOCOL, "the answer to the creation has no ID");
+	AUTO_STR text = json_text(id);
+	op_created(op, text);
+	set_have(op, TAKE(have));
+	return NULL;
+}
+
+static struct err *refind(struct op *op)
+{
+	struct json_object *before = TAKE(op->have);
+	struct err *e = op->r->find ? op->r->find(op) : resource_find_ops(op, 1);
+
+	json_object_put(before);
+	return e;
+}
+
+/*
+ * The answer to a POST was lost: it may have been carried out. Nothing of this name was there
+ * before, so what is there now is ours.
+ */
+static struct err *adopt(struct op *op, struct err *lost)
+{
+	struct err *e = refind(op);
+
+	if (e || !op->have) {
+		err_free(e);
+		return lost;
+	}
+	err_free(lost);
+	AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
+	op_created(op, id);
+	return NULL;
+}
+
+static struct err *post(struct op *op)
+{
+	struct json_object *inner = attrs_encode(op->r->attrs, op->want, NULL);
+	AUTO_JSON body = op->r->key ? json_wrap(op->r->key, inner) : inner;
+	AUTO_JSON answer = NULL;
+	struct err *e = op_call(op, "POST", "", body, &answer);
+
+	if (e && e->ambiguous)
+		return adopt(op, e);
+	if (e)
+		return e;
+	return take_created(op, op->r->key ? json_at(answer, op->r->key) : answer);
+}
+
+/* Attributes that have calls of their own; with `changes`, only those in there. */
+static struct err *set_others(struct op *op, struct json_object *changes)
+{
+	struct err *e = NULL;
+
+	for (const struct attr *a = op->r->attrs; a->name && !e; a++) {
+		struct json_object *v = json_at(op->want, a->name);
+
+		if (!a->set || !json_has(op->want, a->name))
+			continue;
+		if (changes ? !json_has(changes, a->name) :
+			      attr_equal(a, v, json_at(op->have, a->name)))
+			continue;
+		e = err_at(err_wrap(a->set(op, a, v), "%s", attr_option(a)), attr_option(a));
+	}
+	return e;
+}
+
+/* All that follows once the object exists. */
+static struct err *finish_creation(struct op *op)
+{
+	struct err *e = NULL;
+
+	if (waits(op))
+		e = op_wait(op, op->r->wait.ready);
+	else if (op->r->flags & ACCEPTED)
+		e = op_reload(op);
+	if (!e && op->r->expand)
+		e = op->r->expand(op);
+	if (!e)
+		e = set_others(op, NULL);
+	if (!e && op->r->created)
+		e = op->r->created(op);
+	if (!e && op->stale)
+		e = op_reload(op);
+	return e;
+}
+
+static struct err *create(struct op *op)
+{
+	struct err *e = op->r->create ? op->r->create(op) : post(op);
+
+	if (!e)
+		e = finish_creation(op);
+	return err_wrap(e, "creating");
+}
+
+/* ---- update, deletion ---- */
+
+static struct json_object *json_patch(struct json_object *body)
+{
+	struct json_object *patch = json_object_new_array();
+
+	json_object_object_foreach(body, key, v) {
+		struct json_object *step = json_object_new_object();
+		AUTO_STR path = xasprintf("/%s", key);
+
+		json_sets(step, "op", "add"); /* RFC 6902 4.1: of what exists, add replaces it */
+		json_sets(step, "path", path);
+		json_set(step, "value", json_copy(v));
+		json_object_array_add(patch, step);
+	}
+	return patch;
+}
+
+static struct err *put(struct op *op, struct json_object *inner)
+{
+	const bool patch = strcmp(op->r->update, "JSONPATCH") == 0;
+	AUTO_JSON body = NULL;
+	AUTO_STR tail = id_tail(op->id);
+	AUTO_JSON answer = NULL;
+	struct json_object *one;
+	struct err *e;
+
+	if (patch)
+		body = json_patch(inner);
+	else
+		body = op->r->key ? json_wrap(op->r->key, json_object_get(inner)) :
+				    json_object_get(inner);
+	e = op_call(op, patch ? "PATCH" : op->r->update, tail, body, &answer);
+	if (e)
+		return e;
+	one = op->r->key ? json_at(answer, op->r->key) : answer;
+	if (json_object_is_type(one, json_type_object) && !op->r->expand &&
+	    !(op->r->flags & GET_TO_READ))
+		set_have(op, attrs_decode(op->r->attrs, one));
+	else
+		op->stale = true;
+	return NULL;
+}
+
+static struct err *update(struct op *op)
+{
+	struct json_object *changes = op->out->plan.changes;
+	AUTO_JSON inner = attrs_encode(op->r->attrs, op->want, changes);
+	struct err *e = NULL;
+
+	if (json_object_object_length(inner))
+		e = put(op, inner);
+	if (!e)
+		e = set_others(op, changes);
+	if (!e && op->r->update_hook)
+		e = op->r->update_hook(op);
+	return err_wrap(e, "updating");
+}
+
+static struct err *destroy(struct op *op)
+{
+	AUTO_STR tail = id_tail(op->id);
+	struct err *e = op->r->before_delete ? op->r->before_delete(op) : NULL;
+
+	if (!e)
+		e = op_call(op, "DELETE", tail, NULL, NULL);
+	if (e && e->kind == ERR_NOT_FOUND && e->status == 404) {
+		err_free(e);
+		e = NULL;
+	} else if (!e && op->r->flags & POLL_DELETE && op->wait) {
+		e = op_wait(op, NULL);
+	}
+	if (!e)
+		set_have(op, NULL);
+	return err_wrap(e, "deleting");
+}
+
+static struct err *replace(struct op *op)
+{
+	struct err *e = destroy(op);
+
+	if (e)
+		return e;
+	free(op->out->id);
+	op->out->id = NULL;
+	op->id = NULL;
+	return create(op);
+}
+
+/* ---- one op's way through ---- */
+
+static struct err *refuse_replace(struct op *op)
+{
+	const struct plan *p = &op->out->plan;
+	AUTO_BUF names = BUF_INIT;
+	bool fixed = false;
+
+	for (size_t i = 0; i < json_len(p->replaces); i++) {
+		const char *name = json_object_get_string(json_nth(p->replaces, i));
+		const struct attr *a = attr_named(op->r->attrs, name);
+		AUTO_STR before = json_text(json_at(json_at(p->changes, name), "before"));
+		AUTO_STR after = json_text(json_at(json_at(p->changes, name), "after"));
+
+		fixed = fixed || a->flags & FIXED;
+		buf_addf(&names, "%s%s (is %s, wanted %s)", i ? ", " : "", attr_option(a), before,
+			 after);
+	}
+	const char *name = json_object_get_string(json_nth(p->replaces, 0));
+	const char *option = attr_option(attr_named(op->r->attrs, name));
+	if (fixed)
+		return err_at(err_new(ERR_CONFLICT, "%s cannot be changed after creation", names.s),
+			      option);
+	if (op->allow_replace || op->r->flags & REPLACE_OK)
+		return NULL;
+	return err_at(err_new(ERR_CONFLICT,
+			      "%s can only be changed by deleting the object and making it anew: "
+			      "give allow_replace: true if that is meant",
+			      names.s),
+		      option);
+}
+
+/* What check mode says will be there. */
+static struct json_object *predict(struct op *op)
+{
+	struct json_object *after;
+
+	if (op->out->plan.action == DELETED)
+		return NULL;
+	if (op->have && op->out->plan.action != REPLACED) {
+		after = json_copy(op->have);
+	} else {
+		AUTO_JSON nothing = json_object_new_object();
+
+		after = attrs_decode(op->r->attrs, nothing);
+	}
+	for (const struct attr *a = op->r->attrs; a->name; a++) {
+		struct json_object *v = json_at(op->want, a->name);
+
+		if (!v || a->flags & (READONLY | OPTION) ||
+		    (op->out->plan.action != CREATED && !json_has(op->out->plan.changes, a->name)))
+			continue;
+		json_set(after, a->name, json_copy(v));
+	}
+	return after;
+}
+
+static struct err *prepare(struct op *op)
+{
+	struct err *e = op->r->prepare ? op->r->prepare(op) : NULL;
+
+	if (!op->deadline)
+		op->deadline = op->api->now_ms(op->api) +
+			       1000L * (op->r->wait.create_s ? op->r->wait.create_s : DEFAULT_WAIT_S);
+	return e ? e : op_resolve(op);
+}
+
+static struct err *make_plan(struct op *op)
+{
+	struct outcome *out = op->out;
+	struct err *e = NULL;
+
+	if (op->have) {
+		AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
+
+		free(out->id);
+		out->id = xstrdup(id);
+		op->id = out->id;
+	}
+	if (op->have && op->r->expand)
+		e = op->r->expand(op);
+	if (e)
+		return e;
+	plan_make(op->r, op->state, op->want, op->have, &out->plan);
+	out->before = json_copy(op->have);
+	if (out->plan.action == REPLACED)
+		e = refuse_replace(op);
+	if (op->check) {
+		out->changed = !e && out->plan.action != NONE;
+		out->after = predict(op);
+	}
+	return e;
+}
+
+/* An object that a killed run left half-made is waited for like a new one. */
+static struct err *settle(struct op *op)
+{
+	bool ready = true;
+	struct err *e;
+
+	if (!op->have || op->out->plan.action == DELETED)
+		return NULL;
+	if (op->r->settle) {
+		e = op->r->settle(op);
+		if (e)
+			return e;
+	}
+	if (!waits(op))
+		return NULL;
+	const char *now = json_str(op->have, op->r->wait.attr);
+	const bool busy = now && strncmp(now, "BUILD", 5) == 0;
+	ready = !busy || words_have(op->r->wait.ready, now);
+	return ready ? NULL : op_wait(op, op->r->wait.ready);
+}
+
+static struct err *act(struct op *op)
+{
+	struct err *e = settle(op);
+
+	if (e)
+		return e;
+	switch (op->out->plan.action) {
+	case NONE: break;
+	case CREATED: e = create(op); break;
+	case UPDATED: e = update(op); break;
+	case REPLACED: e = replace(op); break;
+	case DELETED: e = destroy(op); break;
+	}
+	if (!e && op->stale && op->have)
+		e = op_reload(op);
+	return e;
+}
+
+/* ---- many ---- */
+
+struct batch {
+	struct op *ops;
+	struct err **errs;
+	struct err *(*step)(struct op *op);
+};
+
+static void run_step(void *arg, size_t i)
+{
+	struct batch *b = arg;
+
+	if (!b->errs[i])
+		b->errs[i] = b->step(&b->ops[i]);
+}
+
+static void all(struct batch *b, size_t n, int width, struct err *(*step)(struct op *op))
+{
+	b->step = step;
+	pool_run(n, width, run_step, b);
+}
+
+static struct err *find_one(struct op *op)
+{
+	return op->r->find ? op->r->find(op) : resource_find_ops(op, 1);
+}
+
+/* One LIST for all that have come this far; where that fails, each by itself. */
+static void find_all(struct batch *b, size_t n, int width)
+{
+	struct op *some = xcalloc(n, sizeof(*some));
+	size_t *index = xcalloc(n, sizeof(*index));
+	size_t m = 0;
+	struct err *e;
+
+	for (size_t i = 0; i < n; i++) {
+		if (b->errs[i])
+			continue;
+		some[m] = b->ops[i];
+		index[m++] = i;
+	}
+	e = m ? resource_find_ops(some, m) : NULL;
+	for (size_t i = 0; i < m; i++) {
+		if (e)
+			json_object_put(some[i].have);
+		else
+			b->ops[index[i]].have = some[i].have;
+	}
+	if (e)
+		all(b, n, width, find_one);
+	err_free(e);
+	free(some);
+	free(index);
+}
+
+/* Two items that mean one object would race each other, or make it twice. */
+static void refuse_twins(struct batch *b, size_t n)
+{
+	AUTO_JSON seen = json_object_new_object();
+
+	for (size_t i = 0; i < n; i++) {
+		AUTO_JSON key = json_object_new_array();
+
+		if (b->errs[i])
+			continue;
+		json_object_array_add(key, json_copy(json_at(b->ops[i].want, "name")));
+		for (const struct attr *a = b->ops->r->attrs; a->name; a++)
+			if (a->flags & (IDENTITY | REQUIRED))
+				json_object_array_add(key, json_copy(json_at(b->ops[i].want, a->name)));
+		const char *text = json_object_to_json_string(key);
+		if (json_has(seen, text))
+			b->errs[i] = err_new(ERR_USAGE, "item %d means the same object",
+					     (int)json_int(seen, text, 0));
+		else
+			json_set(seen, text, json_object_new_int((int)i));
+	}
+}
+
+/* One POST for ops[index[0..n)]; they are created, or none is (the caller does them singly then). */
+static bool bulk_post(struct op *ops, const size_t *index, size_t n)
+{
+	struct op *first = &ops[index[0]];
+	struct json_object *bodies = json_object_new_array();
+	AUTO_JSON body = json_wrap(first->r->keys, bodies);
+	AUTO_JSON answer = NULL;
+	struct json_object *made;
+	struct err *e;
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(bodies,
+				      attrs_encode(first->r->attrs, ops[index[i]].want, NULL));
+	e = op_call(first, "POST", "", body, &answer);
+	made = json_at(answer, first->r->keys);
+	const bool ok = !e && json_len(made) == n;
+	for (size_t i = 0; i < n && ok; i++)
+		e = take_created(&ops[index[i]], json_nth(made, i));
+	err_free(e);
+	return ok;
+}
+
+/* After a bulk POST of unknown fate each op looks again for what may be there now. */
+static struct err *create_unless_there(struct op *op)
+{
+	struct err *e = refind(op);
+
+	if (e)
+		return e;
+	if (!op->have)
+		return create(op);
+	AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
+	op_created(op, id);
+	return finish_creation(op);
+}
+
+static void bulk_create(struct batch *b, size_t n, int width)
+{
+	size_t *index = xcalloc(n, sizeof(*index));
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!b->errs[i] && b->ops[i].out->plan.action == CREATED)
+			index[m++] = i;
+	for (size_t from = 0; from < m && m > 1; from += BULK_MOST) {
+		const size_t some = m - from < BULK_MOST ? m - from : BULK_MOST;
+		const bool ok = bulk_post(b->ops, index + from, some);
+		struct op *ops = xcalloc(some, sizeof(*ops));
+		struct err **errs = xcalloc(some, sizeof(*errs));
+		struct batch sub = { .ops = ops, .errs = errs };
+
+		for (size_t i = 0; i < some; i++)
+			ops[i] = b->ops[index[from + i]];
+		all(&sub, some, width, ok ? finish_creation : create_unless_there);
+		for (size_t i = 0; i < some; i++) {
+			b->ops[index[from + i]] = ops[i];
+			b->errs[index[from + i]] = err_wrap(errs[i], "creating");
+		}
+		free(ops);
+		free(errs);
+	}
+	free(index);
+}
+
+static struct err *act_unless_made(struct op *op)
+{
+	return op->out->plan.action == CREATED && op->out->id ? NULL : act(op);
+}
+
+static void record(struct op *op)
+{
+	if (!op->check && !op->r->run)
+		op->out->after = json_copy(op->have);
+	json_object_put(op->have);
+	op->have = NULL;
+}
+
+static struct err *run_alone(struct op *op)
+{
+	struct err *e = prepare(op);
+
+	return e ? e : op->r->run(op);
+}
+
+void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
+{
+	struct batch b = { .ops = ops, .errs = errs };
+	const struct resource *r = ops->r;
+	struct refs *refs = refs_new();
+	const bool bulk = r->flags & BULK && n > 1 && !r->find;
+
+	for (size_t i = 0; i < n; i++)
+		ops[i].refs = refs;
+	if (r->run) {
+		all(&b, n, width, run_alone);
+	} else {
+		all(&b, n, width, prepare);
+		refuse_twins(&b, n);
+		if (bulk)
+			find_all(&b, n, width);
+		else
+			all(&b, n, width, find_one);
+		all(&b, n, width, make_plan);
+		if (!ops->check) {
+			if (bulk && !r->create)
+				bulk_create(&b, n, width);
+			all(&b, n, width, act_unless_made);
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		record(&ops[i]);
+	refs_free(refs);
+}
+
+void outcome_release(struct outcome *o)
+{
+	plan_release(&o->plan);
+	json_object_put(o->before);
+	json_object_put(o->after);
+	json_object_put(o->extra);
+	json_object_put(o->warnings);
+	free(o->id);
+	*o = (struct outcome){ 0 };
+}

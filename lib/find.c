@@ -1,0 +1,731 @@
+/* Finding objects: by ID, by name, by what identifies them, one or many, with few requests. */
+#include <pthread.h>
+#include <string.h>
+
+#include "pool.h"
+#include "resource.h"
+
+enum { MAX_PAGES = 10000, MAX_QUERY = 6000 };
+
+/* ---- lists ---- */
+
+static const char *r_id(const struct resource *r)
+{
+	return r->identifier ? r->identifier : "id";
+}
+
+/* Nova, Neutron and Cinder say "servers_links", Keystone "links.next", Glance "next". */
+static const char *next_link(struct json_object *answer, const char *keys)
+{
+	AUTO_STR name = xasprintf("%s_links", keys);
+	struct json_object *links = json_at(answer, name);
+
+	for (size_t i = 0; i < json_len(links); i++)
+		if (json_is_str(json_at(json_nth(links, i), "rel"), "next"))
+			return json_str(json_nth(links, i), "href");
+	if (json_str(answer, "links.next"))
+		return json_str(answer, "links.next");
+	return json_str(answer, "next");
+}
+
+struct err *list_pages(struct api *api, const struct request *first, const char *keys,
+		       struct json_object **ret)
+{
+	AUTO_JSON all = json_object_new_array();
+	AUTO_STR path = xstrdup(first->path);
+
+	for (int page = 0; path; page++) {
+		struct request req = *first;
+		AUTO_JSON answer = NULL;
+		struct json_object *list;
+		struct err *e;
+
+		if (page == MAX_PAGES)
+			return err_new(ERR_PROTOCOL, "GET %s: more than %d pages", path, MAX_PAGES);
+		req.method = "GET";
+		req.path = path;
+		e = api->call(api, &req, &answer);
+		if (e)
+			return err_wrap(e, "GET %s %s", first->service, path);
+		list = json_at(answer, keys);
+		if (!json_object_is_type(list, json_type_array))
+			return err_new(ERR_PROTOCOL, "GET %s %s: the answer has no list '%s'",
+				       first->service, path, keys);
+		for (size_t i = 0; i < json_len(list); i++)
+			json_object_array_add(all, json_object_get(json_nth(list, i)));
+		AUTO_STR old = path;
+		path = json_len(list) ? xstrdup(next_link(answer, keys)) : NULL;
+		if (path && strcmp(path, old) == 0)
+			return err_new(ERR_PROTOCOL, "GET %s: the next page is the same page", path);
+	}
+	*ret = TAKE(all);
+	return NULL;
+}
+
+struct err *resource_list(struct api *api, const struct resource *r, const char *path,
+			  const char *query, struct json_object **ret)
+{
+	AUTO_BUF full = BUF_INIT;
+	AUTO_JSON wire = NULL;
+	struct json_object *all;
+	struct request req = { .service = r->service, .microversion = r->microversion };
+	struct err *e;
+
+	buf_adds(&full, path ? path : r->list ? r->list : r->path);
+	if (r->list_query)
+		buf_addf(&full, "?%s", r->list_query);
+	if (query && *query)
+		buf_addf(&full, "%c%s", strchr(full.s, '?') ? '&' : '?', query);
+	req.path = full.s;
+	e = list_pages(api, &req, r->keys, &wire);
+	if (e)
+		return e;
+	all = json_object_new_array();
+	for (size_t i = 0; i < json_len(wire); i++) {
+		struct json_object *one = json_nth(wire, i);
+
+		/* Nova wraps each key pair of a list once more. */
+		if (r->key && json_object_object_length(one) == 1 && json_has(one, r->key))
+			one = json_at(one, r->key);
+		json_object_array_add(all, attrs_decode(r->attrs, one));
+	}
+	*ret = all;
+	return NULL;
+}
+
+static struct err *get_path(struct api *api, const struct resource *r, const char *path,
+			    struct json_object **ret)
+{
+	AUTO_JSON answer = NULL;
+	struct request req = { .method = "GET",
+			       .service = r->service,
+			       .path = path,
+			       .microversion = r->microversion };
+	struct err *e = api->call(api, &req, &answer);
+	struct json_object *one;
+
+	if (e)
+		return err_wrap(e, "GET %s %s", r->service, path);
+	one = r->key ? json_at(answer, r->key) : answer;
+	if (!json_object_is_type(one, json_type_object))
+		return err_new(ERR_PROTOCOL, "GET %s %s: the answer has no '%s'", r->service, path,
+			       r->key ? r->key : "object");
+	*ret = attrs_decode(r->attrs, one);
+	return NULL;
+}
+
+struct err *resource_get(struct api *api, const struct resource *r, const char *id,
+			 struct json_object **ret)
+{
+	AUTO_BUF path = BUF_INIT;
+
+	buf_addf(&path, "%s/", r->path);
+	buf_addurl(&path, id);
+	return get_path(api, r, path.s, ret);
+}
+
+/* ---- one by name ---- */
+
+/* UUIDs, with or without their dashes (Keystone), are taken for IDs. */
+static bool looks_like_id(const char *s)
+{
+	size_t hex = 0;
+
+	for (; *s; s++) {
+		if (strchr("0123456789abcdefABCDEF", *s))
+			hex++;
+		else if (*s != '-')
+			return false;
+	}
+	return hex == 32;
+}
+
+static void add_name(struct buf *query, const struct resource *r, const char *name)
+{
+	if (!(r->flags & NAME_REGEX)) {
+		buf_adds(query, "name=");
+		buf_addurl(query, name);
+		return;
+	}
+	AUTO_BUF re = BUF_INIT;
+	for (const char *s = name; *s; s++)
+		buf_addf(&re, strchr("\\^$.|?*+()[]{}", *s) ? "\\%c" : "%c", *s);
+	buf_adds(query, "name=%5E");
+	buf_addurl(query, re.s);
+	buf_adds(query, "%24");
+}
+
+static struct err *too_many(const struct resource *r, struct json_object *list,
+			    const char *name)
+{
+	AUTO_BUF ids = BUF_INIT;
+
+	for (size_t i = 0; i < json_len(list) && i < 5; i++)
+		buf_addf(&ids, "%s%s", i ? ", " : "", json_str(json_nth(list, i), r_id(r)));
+	return err_new(ERR_CONFLICT, "%zu %s are named '%s' (%s%s): give the ID instead",
+		       json_len(list), r->keys, name, ids.s, json_len(list) > 5 ? ", ..." : "");
+}
+
+/*
+ * The one meant among several of a name: the only one of the token's own project, for people who
+ * can see those of all projects.
+ */
+static struct err *choose(struct api *api, const struct resource *r, struct json_object *list,
+			  const char *name, struct json_object **ret)
+{
+	struct json_object *own = NULL;
+	const char *project = "";
+	size_t n = 0;
+
+	*ret = NULL;
+	if (json_len(list) == 1)
+		*ret = json_copy(json_nth(list, 0));
+	if (json_len(list) <= 1)
+		return NULL;
+	if (attr_named(r->attrs, "project_id")) {
+		struct err *e = api->project(api, &project);
+
+		if (e)
+			return e;
+	}
+	for (size_t i = 0; i < json_len(list); i++) {
+		if (!json_is_str(json_at(json_nth(list, i), "project_id"), project))
+			continue;
+		own = json_nth(list, i);
+		n++;
+	}
+	if (n != 1)
+		return too_many(r, list, name);
+	*ret = json_copy(own);
+	return NULL;
+}
+
+static struct err *by_name(struct api *api, const struct resource *r, const char *name,
+			   const char *scope, struct json_object **ret)
+{
+	AUTO_BUF query = BUF_INIT;
+	AUTO_JSON list = NULL;
+	AUTO_JSON named = json_object_new_array();
+	struct err *e;
+
+	if (!(r->flags & LIST_ONLY))
+		add_name(&query, r, name);
+	if (scope && *scope)
+		buf_addf(&query, "%s%s", query.len ? "&" : "", scope);
+	e = resource_list(api, r, NULL, query.s, &list);
+	if (e)
+		return e;
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *one = json_nth(list, i);
+
+		/* IDs of any form (flavors) win over names. */
+		if (r->flags & LIST_ONLY && json_is_str(json_at(one, r_id(r)), name)) {
+			*ret = json_copy(one);
+			return NULL;
+		}
+		if (json_is_str(json_at(one, "name"), name))
+			json_object_array_add(named, json_object_get(one));
+	}
+	return choose(api, r, named, name, ret);
+}
+
+static struct err *by_id(struct api *api, const struct resource *r, const char *id,
+			 struct json_object **ret)
+{
+	struct err *e = resource_get(api, r, id, ret);
+
+	/* Only a 404 means that it is not there; anything else is an error, never "absent". */
+	if (e && e->kind == ERR_NOT_FOUND) {
+		err_free(e);
+		e = NULL;
+		*ret = NULL;
+	}
+	return e;
+}
+
+struct err *resource_find(struct api *api, const struct resource *r, const char *name_or_id,
+			  const char *scope, struct json_object **ret)
+{
+	AUTO_JSON found = NULL;
+	struct err *e = NULL;
+
+	if (r->flags & ID_IS_NAME || looks_like_id(name_or_id))
+		e = by_id(api, r, name_or_id, &found);
+	if (!e && !found && !(r->flags & ID_IS_NAME)) {
+		e = by_name(api, r, name_or_id, scope, &found);
+		if (!e && found && r->flags & GET_TO_READ) {
+			AUTO_STR id = xstrdup(json_str(found, r_id(r)));
+
+			json_object_put(TAKE(found));
+			e = by_id(api, r, id, &found);
+		}
+	}
+	if (!e)
+		*ret = TAKE(found);
+	return e;
+}
+
+/* ---- references ---- */
+
+struct ref {
+	char *key, *id; /* id NULL: looked for, not there */
+	bool busy;
+	struct ref *next;
+};
+
+struct refs {
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	struct ref *first;
+};
+
+struct refs *refs_new(void)
+{
+	struct refs *refs = xcalloc(1, sizeof(*refs));
+
+	(void)pthread_mutex_init(&refs->lock, NULL);
+	(void)pthread_cond_init(&refs->done, NULL);
+	return refs;
+}
+
+void refs_free(struct refs *refs)
+{
+	while (refs && refs->first) {
+		struct ref *x = refs->first;
+
+		refs->first = x->next;
+		free(x->key);
+		free(x->id);
+		free(x);
+	}
+	if (refs) {
+		(void)pthread_cond_destroy(&refs->done);
+		(void)pthread_mutex_destroy(&refs->lock);
+	}
+	free(refs);
+}
+
+static struct ref **ref_slot(struct refs *refs, const char *key)
+{
+	struct ref **p = &refs->first;
+
+	while (*p && strcmp((*p)->key, key) != 0)
+		p = &(*p)->next;
+	return p;
+}
+
+/* True if the answer is in *ret; false if the caller is to look and call ref_done(). */
+static bool ref_known(struct refs *refs, const char *key, char **ret)
+{
+	struct ref **slot;
+
+	(void)pthread_mutex_lock(&refs->lock);
+	for (slot = ref_slot(refs, key); *slot && (*slot)->busy; slot = ref_slot(refs, key))
+		(void)pthread_cond_wait(&refs->done, &refs->lock);
+	const bool known = *slot;
+	if (known) {
+		*ret = xstrdup((*slot)->id);
+	} else {
+		*slot = xcalloc(1, sizeof(**slot));
+		(*slot)->key = xstrdup(key);
+		(*slot)->busy = true;
+	}
+	(void)pthread_mutex_unlock(&refs->lock);
+	return known;
+}
+
+static void ref_done(struct refs *refs, const char *key, bool ok, const char *id)
+{
+	struct ref **slot, *x;
+
+	(void)pthread_mutex_lock(&refs->lock);
+	slot = ref_slot(refs, key);
+	x = *slot;
+	if (ok) {
+		x->id = xstrdup(id);
+		x->busy = false;
+	} else {
+		*slot = x->next;
+		free(x->key);
+		free(x);
+	}
+	(void)pthread_cond_broadcast(&refs->done);
+	(void)pthread_mutex_unlock(&refs->lock);
+}
+
+struct err *refs_id(struct op *op, const struct resource *r, const char *name_or_id, char **ret)
+{
+	AUTO_STR key = xasprintf("%s %s", r->name, name_or_id);
+	AUTO_JSON found = NULL;
+	char *id = NULL;
+	struct err *e = NULL;
+
+	if (looks_like_id(name_or_id)) {
+		*ret = xstrdup(name_or_id);
+		return NULL;
+	}
+	if (!ref_known(op->refs, key, &id)) {
+		e = resource_find(op->api, r, name_or_id, NULL, &found);
+		id = xstrdup(json_str(found, r_id(r)));
+		ref_done(op->refs, key, !e, id);
+	}
+	if (!e && !id)
+		e = err_new(ERR_NOT_FOUND, "no %s is named '%s'", r->key ? r->key : r->name,
+			    name_or_id);
+	if (!e)
+		*ret = TAKE(id);
+	free(id);
+	return e;
+}
+
+static struct err *resolve_one(struct op *op, const struct attr *a, struct json_object *v,
+			       struct json_object **ret)
+{
+	AUTO_STR id = NULL;
+	struct err *e;
+
+	if (!json_object_is_type(v, json_type_string)) {
+		*ret = json_copy(v);
+		return NULL;
+	}
+	e = refs_id(op, a->ref, json_object_get_string(v), &id);
+	if (e && e->kind == ERR_NOT_FOUND && op->check) {
+		/* In check mode an earlier task would have made it. */
+		op_warn(op, "%s, assumed to exist by then", e->text);
+		err_free(e);
+		e = NULL;
+		id = xstrdup(json_object_get_string(v));
+	}
+	if (!e)
+		*ret = json_object_new_string(id);
+	return err_at(err_wrap(e, "%s", attr_option(a)), attr_option(a));
+}
+
+static struct err *resolve_in(struct op *op, const struct attr *attrs, struct json_object *obj);
+
+static struct err *resolve_list(struct op *op, const struct attr *a, struct json_object *list,
+				struct json_object **ret)
+{
+	AUTO_JSON ids = json_object_new_array();
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < json_len(list) && !e; i++) {
+		struct json_object *v = json_nth(list, i), *id = NULL;
+
+		if (a->ref) {
+			e = resolve_one(op, a, v, &id);
+		} else {
+			id = json_copy(v);
+			e = resolve_in(op, a->sub, id);
+		}
+		if (id)
+			json_object_array_add(ids, id);
+	}
+	if (!e)
+		*ret = TAKE(ids);
+	return e;
+}
+
+static struct err *resolve_in(struct op *op, const struct attr *attrs, struct json_object *obj)
+{
+	struct err *e = NULL;
+
+	if (!json_object_is_type(obj, json_type_object))
+		return NULL;
+	for (const struct attr *a = attrs; a->name && !e; a++) {
+		struct json_object *v = json_at(obj, a->name), *id = NULL;
+
+		if (!v || !(a->ref || a->sub))
+			continue;
+		if (a->type == LIST || a->type == SET)
+			e = resolve_list(op, a, v, &id);
+		else if (a->ref)
+			e = resolve_one(op, a, v, &id);
+		else
+			e = resolve_in(op, a->sub, v);
+		if (id)
+			json_set(obj, a->name, id);
+	}
+	return e;
+}
+
+struct err *op_resolve(struct op *op)
+{
+	struct err *e = NULL;
+
+	if (strcmp(op->state, "absent") != 0)
+		return resolve_in(op, op->r->attrs, op->want);
+	/* Only what says which object is to go; a network that is gone already has no subnet. */
+	for (const struct attr *a = op->r->attrs; a->name && !e; a++) {
+		struct json_object *v = json_at(op->want, a->name), *id = NULL;
+
+		if (!v || !a->ref || !(a->flags & IDENTITY))
+			continue;
+		e = resolve_one(op, a, v, &id);
+		if (id)
+			json_set(op->want, a->name, id);
+	}
+	return e;
+}
+
+/* ---- the objects that ops are about ---- */
+
+static void add_param(struct buf *query, const char *name, struct json_object *v)
+{
+	AUTO_STR text = json_text(v);
+
+	if (query->len)
+		buf_adds(query, "&");
+	buf_addurl(query, name);
+	buf_adds(query, "=");
+	buf_addurl(query, text);
+}
+
+/* Query parameters that all ops agree on. */
+static void common_params(struct op *ops, size_t n, struct buf *query)
+{
+	for (const struct attr *a = ops->r->attrs; a->name; a++) {
+		struct json_object *v = json_at(ops->want, a->name);
+		bool same = v && a->flags & IDENTITY;
+
+		for (size_t i = 1; i < n && same; i++)
+			same = json_object_equal(v, json_at(ops[i].want, a->name));
+		if (same)
+			add_param(query, attr_wire(a), v);
+	}
+}
+
+/* Whether an object is the one meant, as far as its name and identity say. */
+static bool is_meant(struct op *op, struct json_object *object)
+{
+	struct json_object *name = json_at(op->want, "name");
+
+	if (name && !json_object_equal(name, json_at(object, "name")))
+		return false;
+	for (const struct attr *a = op->r->attrs; a->name; a++) {
+		if (!(a->flags & IDENTITY))
+			continue;
+		if (!json_has(op->want, a->name) && !(op->r->flags & NO_NAME))
+			continue;
+		if (!attr_equal(a, json_at(op->want, a->name), json_at(object, a->name)))
+			return false;
+	}
+	return true;
+}
+
+static struct err *pick(struct op *op, struct json_object *list)
+{
+	AUTO_JSON meant = json_object_new_array();
+	const char *name = json_str(op->want, "name");
+
+	for (size_t i = 0; i < json_len(list); i++)
+		if (is_meant(op, json_nth(list, i)))
+			json_object_array_add(meant, json_object_get(json_nth(list, i)));
+	return choose(op->api, op->r, meant, name ? name : "", &op->have);
+}
+
+static struct err *find_op(struct op *op)
+{
+	AUTO_BUF scope = BUF_INIT;
+	AUTO_JSON list = NULL;
+	const char *name = json_str(op->want, "name");
+	struct err *e;
+
+	common_params(op, 1, &scope);
+	if (!(op->r->flags & NO_NAME))
+		return resource_find(op->api, op->r, name ? name : "", scope.s, &op->have);
+	e = resource_list(op->api, op->r, NULL, scope.s, &list);
+	return e ? e : pick(op, list);
+}
+
+/* One LIST for as many ops as one URL holds; returns how many that was. */
+static struct err *find_some(struct op *ops, size_t n, size_t *ret)
+{
+	AUTO_BUF query = BUF_INIT;
+	AUTO_JSON list = NULL;
+	struct err *e;
+	size_t some = n;
+
+	common_params(ops, n, &query);
+	if (!(ops->r->flags & NO_NAME))
+		for (some = 0; some < n && query.len < MAX_QUERY; some++)
+			add_param(&query, "name", json_at(ops[some].want, "name"));
+	*ret = some;
+	e = resource_list(ops->api, ops->r, NULL, query.s, &list);
+	for (size_t i = 0; i < some && !e; i++) {
+		const char *name = json_str(ops[i].want, "name");
+
+		e = pick(&ops[i], list);
+		if (!e && !ops[i].have && name && looks_like_id(name))
+			e = find_op(&ops[i]);
+	}
+	return e;
+}
+
+struct err *resource_find_ops(struct op *ops, size_t n)
+{
+	struct err *e = NULL;
+
+	if (n == 1)
+		return find_op(ops);
+	for (size_t done = 0, some; done < n && !e; done += some)
+		e = find_some(ops + done, n - done, &some);
+	return e;
+}
+
+/* ---- info modules ---- */
+
+static struct err *info_param(struct op *op, const struct attr *a, struct buf *query)
+{
+	struct json_object *v = json_at(op->want, a->name);
+	AUTO_JSON id = NULL;
+	struct err *e = NULL;
+
+	if (!v || a->flags & OPTION)
+		return NULL;
+	if (a->ref)
+		e = resolve_one(op, a, v, &id);
+	else
+		id = json_copy(v);
+	if (e)
+		return e;
+	if (!(a->flags & FILTER))
+		json_set(op->want, a->name, TAKE(id));
+	else if (json_object_is_type(id, json_type_array)) {
+		AUTO_BUF joined = BUF_INIT;
+
+		for (size_t i = 0; i < json_len(id); i++)
+			buf_addf(&joined, "%s%s", i ? "," : "", json_object_get_string(json_nth(id, i)));
+		AUTO_JSON text = json_object_new_string(joined.s);
+		add_param(query, attr_wire(a), text);
+	} else {
+		add_param(query, attr_wire(a), id);
+	}
+	return NULL;
+}
+
+/* The attribute a key of `filters` means: by its own name, as option, or on the wire. */
+static const struct attr *filter_attr(const struct resource *r, const char *key)
+{
+	for (const struct attr *a = r->attrs; a->name; a++)
+		if (strcmp(a->name, key) == 0 || strcmp(attr_option(a), key) == 0 ||
+		    strcmp(attr_wire(a), key) == 0)
+			return a;
+	return NULL;
+}
+
+static void filter_params(struct op *op, struct buf *query)
+{
+	struct json_object *filters = json_at(op->want, "filters");
+
+	if (!filters)
+		return;
+	json_object_object_foreach(filters, key, v) {
+		const struct attr *a = filter_attr(op->r, key);
+
+		if (a && v && a->flags & (FILTER | IDENTITY) &&
+		    !json_object_is_type(v, json_type_object) &&
+		    !json_object_is_type(v, json_type_array))
+			add_param(query, attr_wire(a), v);
+	}
+}
+
+/* "True" and true, "10" and 10: filters are often strings. */
+static bool filter_match(struct json_object *want, struct json_object *have)
+{
+	if (json_object_is_type(want, json_type_object)) {
+		json_object_object_foreach(want, key, v)
+			if (!filter_match(v, json_at(have, key)))
+				return false;
+		return true;
+	}
+	if (json_object_is_type(have, json_type_array) &&
+	    !json_object_is_type(want, json_type_array))
+		return json_list_has(have, want);
+	if (json_object_equal(want, have) || (json_empty(want) && json_empty(have)))
+		return true;
+	AUTO_STR x = json_text(want);
+	AUTO_STR y = json_text(have);
+	return strcasecmp(x, y) == 0;
+}
+
+static bool info_match(struct op *op, const struct info *info, struct json_object *object)
+{
+	struct json_object *filters = json_at(op->want, "filters");
+
+	for (const struct attr *a = info->params; a && a->name; a++) {
+		struct json_object *v = json_at(op->want, a->name);
+
+		if (v && !(a->flags & (FILTER | OPTION)) &&
+		    !filter_match(v, json_at(object, a->read ? a->read : attr_wire(a))))
+			return false;
+	}
+	if (!filters)
+		return true;
+	json_object_object_foreach(filters, key, v) {
+		const struct attr *a = filter_attr(op->r, key);
+
+		if (!filter_match(v, json_at(object, a ? a->name : key)))
+			return false;
+	}
+	return true;
+}
+
+static struct err *info_all(struct op *op, const struct info *info, struct json_object **ret)
+{
+	AUTO_BUF query = BUF_INIT;
+	const char *name = info->no_name ? NULL : json_str(op->want, "name");
+	AUTO_JSON one = NULL;
+	struct err *e = NULL;
+
+	for (const struct attr *a = info->params; a && a->name && !e; a++)
+		e = info_param(op, a, &query);
+	if (e)
+		return e;
+	filter_params(op, &query);
+	if (info->query)
+		e = info->query(op, &query);
+	if (e)
+		return e;
+	if (name && (op->r->flags & ID_IS_NAME || looks_like_id(name))) {
+		e = by_id(op->api, op->r, name, &one);
+		if (e)
+			return e;
+		if (one || op->r->flags & ID_IS_NAME) {
+			*ret = json_object_new_array();
+			if (one)
+				json_object_array_add(*ret, TAKE(one));
+			return NULL;
+		}
+	}
+	if (name && !(op->r->flags & LIST_ONLY)) {
+		if (query.len)
+			buf_adds(&query, "&");
+		add_name(&query, op->r, name);
+	}
+	return resource_list(op->api, op->r, info->path, query.s, ret);
+}
+
+struct err *info_run(struct op *op, const struct info *info, struct json_object **ret)
+{
+	AUTO_JSON all = NULL;
+	AUTO_JSON list = json_object_new_array();
+	const char *name = info->no_name ? NULL : json_str(op->want, "name");
+	struct err *e = info_all(op, info, &all);
+
+	for (size_t i = 0; i < json_len(all) && !e; i++) {
+		struct json_object *one = json_nth(all, i);
+
+		if (name && !json_is_str(json_at(one, "name"), name) &&
+		    !json_is_str(json_at(one, r_id(op->r)), name))
+			continue;
+		if (!info_match(op, info, one))
+			continue;
+		if (info->complete)
+			e = info->complete(op, one);
+		json_object_array_add(list, attrs_public(op->r->attrs, one));
+	}
+	if (!e)
+		*ret = TAKE(list);
+	return e;
+}

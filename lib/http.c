@@ -1,0 +1,601 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "http_wire.h"
+
+#ifndef VERSION
+#define VERSION "0"
+#endif
+
+enum {
+	CONNECT_MS = 20000,
+	PROGRESS_MS = 500,
+	UPLOAD_CHUNK = 256 << 10,
+	/*
+	 * A POST may not use a connection that was idle for longer (seconds): the service may be closing
+	 * it this moment, and then nobody knows whether the POST was carried out. Apache's keep-alive
+	 * time is 5 s.
+	 */
+	POST_IDLE_S = 3,
+};
+
+struct http {
+	char *ca_file, *ca_dir;
+	char *client_cert, *client_key, *user_agent;
+	bool insecure;
+	bool system_ca;
+	long max_connections;
+	int log_fd;
+	atomic_bool bundle; /* the system's directory did not do */
+	pthread_mutex_t lock;
+	CURLSH *share; /* TLS sessions; only used by who drives */
+	CURLM *multi;
+	CURL **spare;
+	size_t spares;
+	struct http_try *queued; /* not yet in the multi handle */
+	struct http_try *active; /* changed by the driver only, with the lock held */
+	bool driven;             /* one of the callers is in drive() */
+};
+
+static atomic_ulong attempts;
+
+unsigned long http_attempts(void)
+{
+	return atomic_load(&attempts);
+}
+
+/*
+ * OpenSSL writes to sockets without MSG_NOSIGNAL. With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE
+ * alone, and changing the process's handler is not a library's business: hold it off this thread.
+ */
+struct sigpipe {
+	sigset_t before;
+	bool pending;
+};
+
+static void sigpipe_hold(struct sigpipe *s)
+{
+	sigset_t set;
+
+	(void)sigpending(&set);
+	s->pending = sigismember(&set, SIGPIPE) == 1;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGPIPE);
+	(void)pthread_sigmask(SIG_BLOCK, &set, &s->before);
+}
+
+static void sigpipe_restore(struct sigpipe *s)
+{
+	const struct timespec now = { 0 };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGPIPE);
+	if (!s->pending)
+		while (sigtimedwait(&set, NULL, &now) < 0 && errno == EINTR)
+			;
+	(void)pthread_sigmask(SIG_SETMASK, &s->before, NULL);
+}
+
+/* Callbacks of libcurl: they run in the driver. */
+
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct http_try *t = arg;
+
+	return http_parse_line(&t->parse, data, size * n) ? size * n : 0;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct http_try *t = arg;
+
+	return http_parse_body(&t->parse, data, size * n) ? size * n : 0;
+}
+
+static size_t on_upload(char *data, size_t size, size_t n, void *arg)
+{
+	struct http_try *t = arg;
+	const struct http_request *req = t->req;
+	const int64_t left = req->upload_size - t->upload_at;
+	const int64_t now = clock_ms();
+	size_t want = size * n;
+	ssize_t got;
+
+	if ((int64_t)want > left)
+		want = (size_t)left;
+	do
+		got = pread(req->upload_fd, data, want, t->upload_from + t->upload_at);
+	while (got < 0 && errno == EINTR);
+	if (got < 0 || (got == 0 && want)) {
+		t->fault = got < 0 ? "the file to upload cannot be read" :
+				     "the file to upload is shorter than announced";
+		t->our_fault = true;
+		return CURL_READFUNC_ABORT;
+	}
+	t->upload_at += got;
+	if (req->progress && (t->upload_at == req->upload_size || now - t->told_ms >= PROGRESS_MS)) {
+		t->told_ms = now;
+		req->progress(req->progress_arg, t->upload_at, req->upload_size);
+	}
+	return (size_t)got;
+}
+
+static int on_rewind(void *arg, curl_off_t offset, int origin)
+{
+	struct http_try *t = arg;
+
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	t->upload_at = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+/*
+ * A connection stands and the request is about to go out. The second time within one attempt means
+ * that libcurl found a reused connection dead and repeats by itself, whatever the method (7.88,
+ * Curl_retry_request): a POST may have been carried out by then.
+ */
+static int on_send(void *arg, char *peer, char *self, int peer_port, int self_port)
+{
+	struct http_try *t = arg;
+
+	(void)peer, (void)self, (void)peer_port, (void)self_port;
+	if (t->sent && (t->req->once || strcmp(t->req->method, "POST") == 0))
+		return CURL_PREREQFUNC_ABORT;
+	t->sent = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+/* libcurl 7.88 has children inherit its sockets. */
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	(void)arg, (void)purpose;
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* Options. The first that fails fails the attempt. */
+
+#define SET(t, option, value)                                                     \
+	do {                                                                      \
+		if (!(t)->code)                                                   \
+			(t)->code = curl_easy_setopt((t)->easy, (option), value); \
+	} while (0)
+
+static void add_header(struct http_try *t, const char *line)
+{
+	struct curl_slist *list = curl_slist_append(t->headers, line);
+
+	if (list)
+		t->headers = list;
+	else
+		t->code = CURLE_OUT_OF_MEMORY;
+}
+
+static void set_headers(struct http_try *t)
+{
+	const struct http_request *req = t->req;
+	bool typed = false;
+	size_t i;
+
+	add_header(t, "Accept-Encoding: gzip");
+	add_header(t, "Expect:"); /* a round trip for nothing */
+	for (i = 0; req->headers && req->headers[i]; i++) {
+		const char *line = req->headers[i];
+
+		if (t->foreign && http_secret_name(line, strcspn(line, ":")))
+			continue;
+		typed |= strncasecmp(line, "Content-Type:", 13) == 0;
+		add_header(t, line);
+	}
+	if (!typed)
+		add_header(t, "Content-Type:"); /* or libcurl calls a body a form */
+	if (req->secret_header && !t->foreign)
+		add_header(t, req->secret_header);
+	SET(t, CURLOPT_HTTPHEADER, t->headers);
+}
+
+static void set_method(struct http_try *t)
+{
+	const struct http_request *req = t->req;
+	const bool upload = !req->body && (req->upload_size > 0 || req->upload_fd > 0);
+	const bool modifies = strcmp(req->method, "POST") == 0 || strcmp(req->method, "PUT") == 0 ||
+			      strcmp(req->method, "PATCH") == 0;
+
+	if (upload) {
+		SET(t, CURLOPT_UPLOAD, 1L);
+		SET(t, CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->upload_size);
+		SET(t, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_CHUNK);
+		SET(t, CURLOPT_READFUNCTION, on_upload);
+		SET(t, CURLOPT_READDATA, t);
+		SET(t, CURLOPT_SEEKFUNCTION, on_rewind);
+		SET(t, CURLOPT_SEEKDATA, t);
+	} else if (req->body || modifies) {
+		SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(req->body ? req->body_len : 0));
+		SET(t, CURLOPT_POSTFIELDS, req->body ? req->body : "");
+	} else if (strcmp(req->method, "HEAD") == 0) {
+		SET(t, CURLOPT_NOBODY, 1L);
+		return;
+	}
+	SET(t, CURLOPT_CUSTOMREQUEST, req->method);
+	if (strcmp(req->method, "POST") == 0)
+		SET(t, CURLOPT_MAXAGE_CONN, (long)POST_IDLE_S);
+}
+
+/*
+ * The system's CAs are looked up in its directory, which costs one small file; reading the bundle
+ * costs 18 ms, more than all the rest. Only if the directory does not know the issuer the bundle is
+ * read. libcurl keeps what it read from a file (but only if no directory is given) with the multi
+ * handle.
+ */
+static void set_tls(const struct http *h, struct http_try *t)
+{
+	const bool file = h->ca_file && (t->bundle || !h->ca_dir);
+
+	SET(t, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(t, CURLOPT_CAINFO, file ? h->ca_file : NULL);
+	SET(t, CURLOPT_CAPATH, file ? NULL : h->ca_dir);
+	SET(t, CURLOPT_SSL_VERIFYPEER, h->insecure ? 0L : 1L);
+	SET(t, CURLOPT_SSL_VERIFYHOST, h->insecure ? 0L : 2L);
+	if (h->client_cert && !t->foreign) {
+		SET(t, CURLOPT_SSLCERT, h->client_cert);
+		SET(t, CURLOPT_SSLKEY, h->client_key ? h->client_key : h->client_cert);
+	}
+	/* Wait for a connection that may be shared; a plain one never is. */
+	SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	SET(t, CURLOPT_PIPEWAIT, 1L);
+}
+
+static void set_up(const struct http *h, struct http_try *t)
+{
+	int64_t left = t->until_ms - clock_ms();
+
+	if (left > CONNECT_MS || left < 1) /* expire() sees to the latter; 0 would mean 300 s */
+		left = CONNECT_MS;
+	SET(t, CURLOPT_URL, t->url);
+	SET(t, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(t, CURLOPT_PRIVATE, t);
+	SET(t, CURLOPT_ERRORBUFFER, t->error);
+	SET(t, CURLOPT_NOSIGNAL, 1L);
+	SET(t, CURLOPT_QUICK_EXIT, 1L); /* a deadline does not wait for the resolver */
+	SET(t, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(t, CURLOPT_CONNECTTIMEOUT_MS, (long)left);
+	SET(t, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(t, CURLOPT_USERAGENT, h->user_agent);
+	SET(t, CURLOPT_HEADERFUNCTION, on_header);
+	SET(t, CURLOPT_HEADERDATA, t);
+	SET(t, CURLOPT_WRITEFUNCTION, on_body);
+	SET(t, CURLOPT_WRITEDATA, t);
+	SET(t, CURLOPT_PREREQFUNCTION, on_send);
+	SET(t, CURLOPT_PREREQDATA, t);
+	SET(t, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	if (strncasecmp(t->url, "https:", 6) == 0)
+		set_tls(h, t);
+	else
+		SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	set_method(t);
+	set_headers(t);
+}
+
+/* The lock is held. */
+static CURL *take_easy(struct http *h)
+{
+	CURL *easy;
+
+	if (h->spares)
+		return h->spare[--h->spares];
+	easy = curl_easy_init();
+	if (easy)
+		(void)curl_easy_setopt(easy, CURLOPT_SHARE, h->share);
+	return easy;
+}
+
+/* It is never freed before http_free(): there are as many as calls at once. The lock is held. */
+static void give_easy(struct http *h, CURL *easy)
+{
+	h->spare = xrealloc(h->spare, h->spares + 1, sizeof(CURL *));
+	h->spare[h->spares++] = easy;
+}
+
+/* The lock is held. */
+static bool start(struct http *h)
+{
+	if (h->multi)
+		return true;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return false;
+	h->share = curl_share_init();
+	h->multi = curl_multi_init();
+	if (!h->share || !h->multi)
+		return false;
+	/* Without lock functions: only the driver looks at the sessions. */
+	(void)curl_share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+	(void)curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, h->max_connections);
+	return true;
+}
+
+/* Driving: what follows runs in one caller at a time. */
+
+static void finish(struct http *h, struct http_try *t, CURLcode code)
+{
+	struct http_try **at = &h->active;
+
+	(void)curl_multi_remove_handle(h->multi, t->easy);
+	(void)pthread_mutex_lock(&h->lock);
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	t->code = code;
+	t->done = true;
+	/* Under the lock: t is on the stack of who waits for this. */
+	(void)pthread_cond_signal(&t->woken);
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+static void admit(struct http *h)
+{
+	(void)pthread_mutex_lock(&h->lock);
+	while (h->queued) {
+		struct http_try *t = h->queued;
+
+		h->queued = t->next;
+		t->next = h->active;
+		h->active = t;
+		if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
+			t->until_ms = 0;
+	}
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+static void reap(struct http *h)
+{
+	CURLMsg *msg;
+	int left;
+
+	for (;;) {
+		char *t = NULL;
+
+		msg = curl_multi_info_read(h->multi, &left);
+		if (!msg)
+			return;
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		(void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
+		finish(h, (struct http_try *)(void *)t, msg->data.result);
+	}
+}
+
+/* Milliseconds until the next deadline. Not libcurl's own timeout: what it keeps waiting for a free
+ * connection has none (7.88). */
+static int expire(struct http *h)
+{
+	const int64_t now = clock_ms();
+	int64_t wait = 60000;
+	struct http_try *t;
+	struct http_try *next;
+
+	for (t = h->active; t; t = next) {
+		next = t->next;
+		if (t->until_ms <= now) {
+			t->expired = true;
+			finish(h, t, CURLE_OPERATION_TIMEDOUT);
+		} else if (t->until_ms - now < wait) {
+			wait = t->until_ms - now;
+		}
+	}
+	return (int)wait;
+}
+
+static void drive(struct http *h, const struct http_try *own)
+{
+	int running;
+	int wait;
+
+	while (!own->done) {
+		admit(h);
+		(void)curl_multi_perform(h->multi, &running);
+		reap(h);
+		wait = expire(h);
+		if (!own->done)
+			(void)curl_multi_poll(h->multi, NULL, 0, wait, NULL);
+	}
+}
+
+/* One driver at a time; the others sleep until they are done or it is their turn. */
+static void perform(struct http *h, struct http_try *t)
+{
+	struct http_try *heir;
+
+	(void)pthread_mutex_lock(&h->lock);
+	t->next = h->queued;
+	h->queued = t;
+	if (h->driven)
+		(void)curl_multi_wakeup(h->multi);
+	while (!t->done) {
+		if (h->driven) {
+			(void)pthread_cond_wait(&t->woken, &h->lock);
+			continue;
+		}
+		h->driven = true;
+		(void)pthread_mutex_unlock(&h->lock);
+		drive(h, t);
+		(void)pthread_mutex_lock(&h->lock);
+		h->driven = false;
+		heir = h->active ? h->active : h->queued;
+		if (heir)
+			(void)pthread_cond_signal(&heir->woken);
+	}
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+/* Everything libcurl knows about a finished transfer that outlives it. */
+static void conclude(struct http_try *t)
+{
+	const char *location = NULL;
+	long value = 0;
+
+	(void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &value);
+	t->os_error = (int)value;
+	(void)curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &value);
+	t->unverified = t->code == CURLE_PEER_FAILED_VERIFICATION && value != 0;
+	if (t->parse.fault)
+		t->fault = t->parse.fault;
+	if (t->code || t->fault)
+		return;
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &value);
+	t->answer.status = (int)value;
+	(void)curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &location);
+	t->location = xstrdup(location);
+	t->ok = http_parse_finish(&t->parse, &t->answer);
+	if (!t->ok)
+		t->fault = t->parse.fault;
+}
+
+static void run(struct http *h, struct http_try *t)
+{
+	http_parse_init(&t->parse);
+	t->bundle = h->bundle;
+	t->upload_at = 0;
+	(void)pthread_mutex_lock(&h->lock);
+	if (start(h))
+		t->easy = take_easy(h);
+	(void)pthread_mutex_unlock(&h->lock);
+	t->code = t->easy ? CURLE_OK : CURLE_FAILED_INIT;
+	if (!t->easy)
+		return;
+	set_up(h, t);
+	if (!t->code) {
+		atomic_fetch_add(&attempts, 1);
+		perform(h, t);
+	}
+	conclude(t);
+	/* It points into t: not for long. */
+	curl_easy_reset(t->easy);
+	(void)pthread_mutex_lock(&h->lock);
+	give_easy(h, TAKE(t->easy));
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+static void clear(struct http_try *t)
+{
+	struct curl_slist *line;
+
+	for (line = t->headers; line; line = line->next)
+		explicit_bzero(line->data, strlen(line->data));
+	curl_slist_free_all(t->headers);
+	t->headers = NULL;
+	http_parse_release(&t->parse);
+}
+
+void http_try_run(struct http *h, struct http_try *t)
+{
+	const int64_t began = clock_ms();
+	struct sigpipe guard;
+
+	(void)pthread_cond_init(&t->woken, NULL);
+	if (t->req->upload_size > 0)
+		t->upload_from = lseek(t->req->upload_fd, 0, SEEK_CUR);
+	sigpipe_hold(&guard);
+	run(h, t);
+	if (t->unverified && h->system_ca && h->ca_file && h->ca_dir && !t->bundle) {
+		h->bundle = true;
+		clear(t);
+		t->done = false;
+		run(h, t);
+	}
+	clear(t);
+	if (h->log_fd >= 0)
+		http_trace(h->log_fd, t, clock_ms() - began);
+	sigpipe_restore(&guard);
+	(void)pthread_cond_destroy(&t->woken);
+}
+
+void http_try_release(struct http_try *t)
+{
+	http_answer_release(&t->answer);
+	free(t->location);
+	t->location = NULL;
+}
+
+static struct err *readable(const char *option, const char *path)
+{
+	if (!path || access(path, R_OK) == 0)
+		return NULL;
+	return err_at(err_new(ERR_USAGE, "%s '%s': %s", option, path, strerrordesc_np(errno)), option);
+}
+
+static void init(struct http *h, const struct http_options *o)
+{
+	const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
+	struct stat st;
+
+	h->system_ca = !o->cacert;
+	if (h->system_ca) {
+		h->ca_file = xstrdup(built->cainfo);
+		h->ca_dir = xstrdup(built->capath);
+	} else if (stat(o->cacert, &st) == 0 && S_ISDIR(st.st_mode)) {
+		h->ca_dir = xstrdup(o->cacert);
+	} else {
+		h->ca_file = xstrdup(o->cacert);
+	}
+	h->client_cert = xstrdup(o->client_cert);
+	h->client_key = xstrdup(o->client_key);
+	h->user_agent = xstrdup(o->user_agent ? o->user_agent : "treenail/" VERSION);
+	h->insecure = o->insecure;
+	h->max_connections = o->max_connections > 0 ? o->max_connections : 16;
+	(void)pthread_mutex_init(&h->lock, NULL);
+}
+
+struct err *http_new(const struct http_options *options, struct http **ret)
+{
+	static const struct http_options none;
+	const struct http_options *o = options ? options : &none;
+	struct err *e = o->insecure ? NULL : readable("ca_cert", o->cacert);
+	struct http *h;
+	int fd = -1;
+
+	if (!e)
+		e = readable("client_cert", o->client_cert);
+	if (!e)
+		e = readable("client_key", o->client_key);
+	if (!e)
+		e = http_trace_open(&fd);
+	if (e)
+		return e;
+	h = xcalloc(1, sizeof(*h));
+	h->log_fd = fd;
+	init(h, o);
+	*ret = h;
+	return NULL;
+}
+
+void http_free(struct http *h)
+{
+	struct sigpipe guard;
+
+	if (!h)
+		return;
+	sigpipe_hold(&guard);
+	while (h->spares)
+		curl_easy_cleanup(h->spare[--h->spares]);
+	if (h->multi)
+		(void)curl_multi_cleanup(h->multi);
+	if (h->share)
+		(void)curl_share_cleanup(h->share);
+	sigpipe_restore(&guard);
+	if (h->log_fd > STDERR_FILENO)
+		(void)close(h->log_fd);
+	(void)pthread_mutex_destroy(&h->lock);
+	free(h->spare);
+	free(h->ca_file);
+	free(h->ca_dir);
+	free(h->client_cert);
+	free(h->client_key);
+	free(h->user_agent);
+	free(h);
+}

@@ -1,0 +1,27 @@
+#include "session/session.h"
+
+const struct attr session_options[] = {
+	{ "cloud", RAW, OPTION,
+	  "Cloud to work on: a name in clouds.yaml, or a dictionary with what would stand there." },
+	{ "auth", MAP, OPTION | SECRET,
+	  "What auth_type needs: auth_url, username, password, project_name and so on." },
+	{ "auth_type", STR, OPTION,
+	  "Way to log in: password, token, v3applicationcredential, v3totp, v3multifactor, none." },
+	{ "region_name", STR, OPTION, "Region of the cloud." },
+	{ "interface", STR, OPTION, "Which of a service's endpoints to use.",
+	  .aliases = "endpoint_type", .choices = "admin internal public" },
+	{ "validate_certs", BOOL, OPTION,
+	  "Whether the certificates of the cloud are verified; false only if you must.",
+	  .aliases = "verify" },
+	{ "ca_cert", STR, OPTION, "File or directory of the CA certificates to verify with.",
+	  .aliases = "cacert" },
+	{ "client_cert", STR, OPTION, "File of the client certificate.", .aliases = "cert" },
+	{ "client_key", STR, OPTION, "File of the client certificate's key.", .aliases = "key" },
+	{ "api_timeout", INT, OPTION, "Seconds that one call to a service may take, repeats included." },
+	{ "sdk_log_level", STR, OPTION,
+	  "Accepted for the sake of existing playbooks; TREENAIL_LOG=debug shows requests.",
+	  .choices = "INFO DEBUG" },
+	{ "sdk_log_path", STR, OPTION,
+	  "Accepted for the sake of existing playbooks; see TREENAIL_LOG_FILE." },
+	{ 0 },
+};

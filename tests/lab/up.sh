@@ -1,0 +1,191 @@
+#!/bin/bash
+# up.sh STATE: starts the lab, or what is missing of it, and returns when every service answers.
+# STATE/clouds.yaml tells how to reach it.
+set -euo pipefail
+. "${BASH_SOURCE%/*}/common.sh"
+
+[ $# = 1 ] || die "usage: up.sh STATE"
+mkdir -p "$1"
+STATE=$(cd "$1" && pwd)
+case $STATE in
+*[!A-Za-z0-9._/+-]*) die "$STATE: only letters, digits and ._/+- may be in the path" ;;
+esac
+[ ${#STATE} -le 90 ] || die "$STATE: too long a path for a socket in it"
+
+say()
+{
+	printf '[%3d s] %s\n' $SECONDS "$*" >&2
+}
+
+# start NAME COMMAND...: unless it is running; leader of a process group, so that down.sh reaches
+# all of it
+start()
+{
+	local name=$1
+	shift
+	alive "$name" && return
+	rm -f "$STATE/run/ready" "$STATE/run/$name.pid"
+	# shellcheck disable=SC2016
+	setsid bash -c 'read -ra stat </proc/$$/stat; echo "$$ ${stat[21]}" >"$1"; shift; exec "$@"' \
+		- "$STATE/run/$name.pid" "$@" >>"$STATE/log/$name.log" 2>&1 </dev/null 8>&- 9>&- &
+	retry 10 test -s "$STATE/run/$name.pid" || die "$name does not start"
+}
+
+# api NAME MODULE [OPTION...]: a service with an HTTP API. README.md describes the line it logs
+# for each request.
+api()
+{
+	local name=$1 module=$2
+	shift 2
+	start "$name" uwsgi --http-socket "127.0.0.1:$((BASE + PORT[$name]))" \
+		--module "$module:application" --master --processes 1 --threads 6 --lazy-apps \
+		--need-app --die-on-term --buffer-size 65535 --add-header 'Connection: close' \
+		--req-logger "file:$STATE/log/requests.log" \
+		--log-format "%(tmsecs) $name %(method) %(uri) %(status) %(msecs) \"%(uagent)\"" "$@"
+}
+
+# answers NAME: does its API?
+answers()
+{
+	local code
+	alive "$1" || die "$1 died: see $STATE/log/$1.log"
+	code=$(curl -s -o /dev/null -m 5 -w '%{http_code}' "http://127.0.0.1:$((BASE + PORT[$1]))/")
+	[[ $code =~ ^(200|300)$ ]]
+}
+
+ports_free()
+{
+	local port all=()
+	for port in "${PORT[@]}"; do
+		all+=($(($1 + port)) $(($1 + port + TLS)))
+	done
+	"$PYTHON" - "${all[@]}" <<-'END' 2>/dev/null
+	import socket, sys
+	for port in sys.argv[1:]:
+	    with socket.socket() as s:
+	        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+	        s.bind(('127.0.0.1', int(port)))
+	END
+}
+
+# Sets BASE, the first port. What is chosen is kept in STATE and, for the labs of other work
+# trees, as a link in CACHE.
+choose_ports()
+{
+	local owner pid
+	BASE=$(cat "$STATE/port-base" 2>/dev/null) || BASE=
+	for pid in "$STATE"/run/*.pid; do
+		pid=${pid##*/}
+		alive "${pid%.pid}" || continue
+		[ "${LAB_PORT_BASE:-$BASE}" = "$BASE" ] || die "running on port $BASE: take it down first"
+		return 0
+	done
+	exec 9>"$CACHE/lab.lock"
+	flock 9
+	# shellcheck disable=SC2046
+	for BASE in ${LAB_PORT_BASE:-$BASE $(seq 21000 1000 31000)}; do
+		owner=$(readlink "$CACHE/lab-port-$BASE") || owner=$STATE
+		if [ "$owner" != "$STATE" ] && [ "$(cat "$owner/port-base" 2>/dev/null)" = "$BASE" ]; then
+			[ "${LAB_PORT_BASE:-}" ] && die "port $BASE belongs to the lab in $owner"
+			continue
+		fi
+		if ports_free "$BASE"; then
+			echo "$BASE" >"$STATE/port-base"
+			ln -sfn "$STATE" "$CACHE/lab-port-$BASE"
+			exec 9>&-
+			return 0
+		fi
+	done
+	die "ports from ${LAB_PORT_BASE:-21000} on are in use; LAB_PORT_BASE may name others"
+}
+
+certificate()
+{
+	(cd "$STATE/tls"
+	new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+	openssl req -x509 "${new_key[@]}" -keyout ca.key -out ca.crt -days 3650 \
+		-subj '/CN=CA of the lab' -addext basicConstraints=critical,CA:TRUE \
+		-addext keyUsage=critical,keyCertSign,cRLSign
+	openssl req "${new_key[@]}" -keyout server.key -out server.csr -subj /CN=localhost
+	printf '%s\n' subjectAltName=DNS:localhost,IP:127.0.0.1 extendedKeyUsage=serverAuth >server.ext
+	openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 \
+		-extfile server.ext -out server.crt) >"$STATE/log/tls.log" 2>&1
+}
+
+start_rabbitmq()
+{
+	alive rabbitmq && return
+	rm -rf "$STATE/rabbitmq" # the services declare their queues anew
+	mkdir "$STATE/rabbitmq"
+	echo '[].' >"$STATE/rabbitmq/plugins"
+	start epmd env ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=$((BASE + PORT[epmd])) epmd
+	start rabbitmq env HOME="$STATE/rabbitmq" \
+		ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=$((BASE + PORT[epmd])) \
+		RABBITMQ_NODENAME=lab@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
+		RABBITMQ_NODE_PORT=$((BASE + PORT[rabbitmq])) RABBITMQ_DIST_PORT=$((BASE + PORT[erlang])) \
+		RABBITMQ_CONFIG_FILE="$STATE/etc/rabbitmq.conf" RABBITMQ_CONF_ENV_FILE=/dev/null \
+		RABBITMQ_ENABLED_PLUGINS_FILE="$STATE/rabbitmq/plugins" \
+		RABBITMQ_MNESIA_BASE="$STATE/rabbitmq/mnesia" RABBITMQ_LOG_BASE="$STATE/log" \
+		RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none" \
+		/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server
+}
+
+seed()
+{
+	python "$LAB/seed.py" "$1" "$BASE" >>"$STATE/log/seed.log" 2>&1 ||
+		die "seed.py failed: see $STATE/log/seed.log"
+}
+
+exec 8>"$STATE/up.lock"
+flock 8
+bash "$LAB/install.sh"
+choose_ports
+configure "$STATE" "$BASE"
+mkdir -p "$STATE/tls"
+[ -s "$STATE/tls/server.crt" ] || certificate
+if ! [ -d "$STATE/mysql" ]; then
+	rm -rf "$STATE/keys"
+	cp -a "$DATABASES/keys" "$STATE/keys"
+	cp -a "$DATABASES/mysql" "$STATE/mysql.new"
+	mv "$STATE/mysql.new" "$STATE/mysql"
+fi
+
+export PATH=$VENV/bin:$PATH LC_ALL=C.UTF-8 PYTHONWARNINGS=ignore PYTHONPATH=$LAB/python
+export PYTHONDONTWRITEBYTECODE=1 HOME=$STATE XDG_CACHE_HOME=$STATE/cache
+ETC=$STATE/etc
+export OS_KEYSTONE_CONFIG_FILES=$ETC/keystone.conf OS_PLACEMENT_CONFIG_DIR=$ETC
+export OS_GLANCE_CONFIG_DIR=$ETC OS_GLANCE_CONFIG_FILES=glance.conf
+export OS_NOVA_CONFIG_DIR=$ETC OS_NOVA_CONFIG_FILES="$VENV/etc/nova/api-paste.ini;nova.conf"
+export OS_NEUTRON_CONFIG_DIR=$ETC OS_NEUTRON_CONFIG_FILES=neutron.conf
+
+mariadb_server "$STATE"
+start mariadb "${MARIADB[@]}"
+start memcached memcached -u "$(id -un)" -l 127.0.0.1 -p $((BASE + PORT[memcached])) -U 0
+start nginx nginx -p "$STATE" -c "$ETC/nginx.conf" -e "$STATE/log/nginx.log"
+start_rabbitmq
+retry 60 sql "$STATE" -e 'SELECT 1' || die "MariaDB does not start: see $STATE/log/mariadb.log"
+api keystone keystone.wsgi.api
+api placement placement.wsgi.api
+api neutron neutron.wsgi.api
+api glance glance.wsgi.api
+retry 60 answers keystone || die "Keystone does not answer: see $STATE/log/keystone.log"
+say "Keystone answers"
+[ "$(cat "$STATE/seeded" 2>/dev/null)" = "$BASE" ] || seed identity
+api nova nova.wsgi.osapi_compute
+api cinder cinder.wsgi.api --pyargv "--config-file $ETC/cinder.conf"
+start nova-conductor nova-conductor --config-file "$ETC/nova.conf"
+start nova-scheduler nova-scheduler --config-file "$ETC/nova.conf"
+start nova-compute python -m labfake.compute --config-file "$ETC/nova.conf"
+start cinder-scheduler cinder-scheduler --config-file "$ETC/cinder.conf"
+start cinder-volume cinder-volume --config-file "$ETC/cinder.conf"
+for name in keystone placement neutron glance nova cinder; do
+	retry 60 answers "$name" || die "$name does not answer: see $STATE/log/$name.log"
+done
+if ! [ -e "$STATE/run/ready" ]; then
+	say "the APIs answer"
+	seed rest
+	echo "$BASE" >"$STATE/seeded"
+	cp "$ETC/clouds.yaml" "$STATE/clouds.yaml"
+	touch "$STATE/run/ready"
+fi
+say "the lab is up: $STATE/clouds.yaml"
