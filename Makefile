@@ -53,11 +53,69 @@ $(B)/treenail-openstack $(B)/treenail-external:
 	@echo "  LD   $@"
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
+# ---- documentation and the collection: out of the tables ----
+
+MODULES = build/docs/modules.txt
+$(MODULES): $(B)/treenail-openstack
+	@mkdir -p build/docs
+	$(Q)rm -f build/docs/*.yml build/docs/*.md
+	$(Q)$< --list >$@.new
+	$(Q)while read -r m; do $< --doc $$m >build/docs/$$m.yml; $< --markdown $$m >build/docs/$$m.md; done <$@.new
+	$(Q)mv $@.new $@
+
+docs: $(MODULES) ## documentation of all modules into build/docs
+
+VENV    = $(shell tests/env/venv.sh $(1))
+COLLECTION = build/collection/treenail-openstack-$(VERSION).tar.gz
+$(COLLECTION): $(MODULES) $(shell find ansible_modules/collection -type f)
+	@echo "  PACK $@"
+	$(Q)cp $(B)/treenail-openstack build/docs/treenail-openstack && strip build/docs/treenail-openstack
+	$(Q)ANSIBLE_GALAXY=$(call VENV,core-2.19)/bin/ansible-galaxy \
+		ansible_modules/collection/build.sh build/collection $(MODULES) build/docs build/docs/treenail-openstack
+
+collection: $(COLLECTION) ## the Ansible collection, as ansible-galaxy installs it offline
+
+install: $(B)/treenail-openstack $(B)/treenail-external $(MODULES) ## programs, modules and pages; DESTDIR, PREFIX
+	install -D -m 755 -s -t $(DESTDIR)$(PREFIX)/bin $(B)/treenail-openstack $(B)/treenail-external
+	install -d $(DESTDIR)$(PREFIX)/share/treenail/library
+	while read -r m; do ln -sf ../../../bin/treenail-openstack $(DESTDIR)$(PREFIX)/share/treenail/library/$$m; done <$(MODULES)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/treenail README.md LICENSE $(wildcard build/docs/*.md)
+
+# ---- the lab, and what runs against it ----
+
+LAB     = build/lab
+CLOUDS  = OS_CLIENT_CONFIG_FILE=$(CURDIR)/$(LAB)/clouds.yaml
+
+setup:
+	$(Q)tests/setup.sh
+
+lab-up: ## start the OpenStack lab (installs it first)
+	$(Q)tests/lab/up.sh $(LAB)
+
+lab-down: ## stop the lab
+	$(Q)tests/lab/down.sh $(LAB)
+
+demo: setup ## set up everything, run the example on the lab, show what it made
+	$(Q)tests/demo.sh
+
+test: setup ## set up everything, run all tests
+	$(Q)tests/all.sh
+
+integration: all collection ## modules, by real ansible-playbook, against the running lab; CASES="network port"
+	$(Q)$(call VENV,core-2.19)/bin/python tests/integration/run.py --lab $(LAB) --state build/integration \
+		--ansible $(call VENV,core-2.19)/bin/ansible-playbook --collections build/collection $(CASES)
+
+bench: all collection ## compare with openstack.cloud on the running lab
+	$(Q)tests/bench/run.sh
+
+lint: ## format, banned functions, clang-tidy, spelling, scripts
+	$(Q)tests/lint.sh
+
 clean: ## remove what was built, but for the lab
 	$(Q)rm -rf build/obj build/bin build/san build/collection build/docs
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: all clean help
+.PHONY: all clean help docs collection install setup lab-up lab-down demo test integration bench lint
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d)

@@ -30,11 +30,12 @@ static int page(const char *name, void (*emit)(const struct module *m, FILE *out
 
 static int help(FILE *out, int code)
 {
-	(void)fputs("treenail-openstack: the modules of the Ansible collection treenail.openstack.\n"
-		    "Ansible runs it with a file of arguments. By hand:\n"
-		    "  treenail-openstack --list | --table | --doc MODULE | --markdown MODULE | --version\n"
-		    "  echo '{\"_ansible_module_name\":\"networks_info\",\"cloud\":\"demo\"}' | treenail-openstack\n",
-		    out);
+	(void)fputs(
+		"treenail-openstack: the modules of the Ansible collection treenail.openstack.\n"
+		"Ansible runs it with a file of arguments. By hand:\n"
+		"  treenail-openstack --list | --table | --doc MODULE | --markdown MODULE | --version\n"
+		"  echo '{\"_ansible_module_name\":\"networks_info\",\"cloud\":\"demo\"}' | treenail-openstack\n",
+		out);
 	return code;
 }
 

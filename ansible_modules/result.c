@@ -63,8 +63,8 @@ static struct json_object *diff_side(const struct op *op, const char *side)
 
 	if (p->action == DELETED) {
 		json_object_put(o);
-		return before ? attrs_public(op->r->attrs, op->out->before) :
-				json_object_new_object();
+		return before ? attrs_public(op->r->attrs, op->out->before)
+			      : json_object_new_object();
 	}
 	if ((p->action == CREATED && before) || !p->changes)
 		return o;
@@ -96,8 +96,7 @@ static void add_outcome(struct json_object *result, const struct op *op, const s
 	if (key && op->out->after)
 		json_set(result, key, attrs_public(op->r->attrs, op->out->after));
 	if (op->out->extra) {
-		json_object_object_foreach(op->out->extra, k, v)
-			json_set(result, k, json_copy(v));
+		json_object_object_foreach(op->out->extra, k, v) json_set(result, k, json_copy(v));
 	}
 	if (!e)
 		return;
@@ -119,8 +118,8 @@ void result_one(struct json_object *result, const struct op *op, const struct er
 	result_warnings(result, op->out->warnings);
 }
 
-void result_many(struct json_object *result, const struct op *ops, struct err *const *errs, size_t n,
-		 bool diff)
+void result_many(struct json_object *result, const struct op *ops, struct err *const *errs,
+		 size_t n, bool diff)
 {
 	struct json_object *list = json_object_new_array();
 	struct json_object *diffs = json_object_new_array();
@@ -161,23 +160,25 @@ static struct json_object *mask_secrets(const struct attr *const *tables, struct
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_foreach(given, key, v) {
+	json_object_object_foreach(given, key, v)
+	{
 		bool secret = false;
 
-		if (strncmp(key, "_ansible_", 9) == 0 || strcmp(key, "_treenail_module") == 0)
+		if (strncmp(key, "_ansible_", 9) == 0)
 			continue;
 		for (const struct attr *const *t = tables; *t; t++)
 			for (const struct attr *a = *t; a->name; a++)
-				secret = secret || (a->flags & SECRET && (strcmp(attr_option(a), key) == 0 ||
-									  words_have(a->aliases, key)));
+				secret = secret ||
+					 (a->flags & SECRET && (strcmp(attr_option(a), key) == 0 ||
+								words_have(a->aliases, key)));
 		if (strcmp(key, "items") == 0 && json_object_is_type(v, json_type_array)) {
 			struct json_object *list = json_object_new_array();
 
 			for (size_t i = 0; i < json_len(v); i++)
 				json_object_array_add(
-					list, json_object_is_type(json_nth(v, i), json_type_object) ?
-						      mask_secrets(tables, json_nth(v, i)) :
-						      json_copy(json_nth(v, i)));
+					list, json_object_is_type(json_nth(v, i), json_type_object)
+						      ? mask_secrets(tables, json_nth(v, i))
+						      : json_copy(json_nth(v, i)));
 			json_set(o, key, list);
 		} else if (secret && v) {
 			json_sets(o, key, MASK);
@@ -188,12 +189,13 @@ static struct json_object *mask_secrets(const struct attr *const *tables, struct
 	return o;
 }
 
-void result_invocation(struct json_object *result, const struct module *m, struct json_object *given)
+void result_invocation(struct json_object *result, const struct module *m,
+		       struct json_object *given)
 {
 	struct module_tables tables;
-	const bool wanted = json_has(given, "_ansible_inject_invocation") ?
-				    json_truth(given, "_ansible_inject_invocation", false) :
-				    json_int(given, "_ansible_verbosity", 0) > 2;
+	const bool wanted = json_has(given, "_ansible_inject_invocation")
+				    ? json_truth(given, "_ansible_inject_invocation", false)
+				    : json_int(given, "_ansible_verbosity", 0) > 2;
 
 	if (!wanted)
 		return;
@@ -221,7 +223,8 @@ static char *mask_text(const char *text, const char *secret)
 static void scrub(struct json_object *v, const char *const *secrets)
 {
 	if (json_object_is_type(v, json_type_object)) {
-		json_object_object_foreach(v, key, inner) {
+		json_object_object_foreach(v, key, inner)
+		{
 			(void)key;
 			scrub(inner, secrets);
 		}
@@ -238,8 +241,7 @@ static void scrub(struct json_object *v, const char *const *secrets)
 	}
 }
 
-void result_scrub(struct json_object *result, struct json_object *given,
-		  const char *const *secrets)
+void result_scrub(struct json_object *result, struct json_object *given, const char *const *secrets)
 {
 	struct json_object *auth = json_at(given, "auth");
 	/* What the module `auth` returns is the secret it was asked for. */
@@ -249,7 +251,8 @@ void result_scrub(struct json_object *result, struct json_object *given,
 		json_object_object_del(result, "auth_token");
 	if (secrets)
 		scrub(result, secrets);
-	WORDS_EACH(w, secrets ? "" : "password token passcode application_credential_secret") {
+	WORDS_EACH(w, secrets ? "" : "password token passcode application_credential_secret")
+	{
 		AUTO_STR key = xstrndup(w, words_len(w));
 
 		if (json_str(auth, key))

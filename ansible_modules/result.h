@@ -13,10 +13,11 @@
 void result_error(struct json_object *result, struct err *e);
 void result_warnings(struct json_object *result, struct json_object *warnings);
 void result_one(struct json_object *result, const struct op *op, const struct err *e, bool diff);
-void result_many(struct json_object *result, const struct op *ops, struct err *const *errs, size_t n,
-		 bool diff);
+void result_many(struct json_object *result, const struct op *ops, struct err *const *errs,
+		 size_t n, bool diff);
 /* The options as they were given, secrets masked, where Ansible asks for them. */
-void result_invocation(struct json_object *result, const struct module *m, struct json_object *given);
+void result_invocation(struct json_object *result, const struct module *m,
+		       struct json_object *given);
 /*
  * Masks what slipped into a text: the values in `secrets` (NULL: no session came about, then what the
  * option auth says is secret).

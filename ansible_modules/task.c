@@ -10,10 +10,8 @@ enum { WIDTH = 8 };
 /* "treenail.openstack.network", "AnsiballZ_network.bin" -> "network" */
 static char *asked_for(struct json_object *given, const char *argv0)
 {
-	const char *full = json_str(given, "_treenail_module");
+	const char *full = json_str(given, "_ansible_module_name");
 
-	if (!full)
-		full = json_str(given, "_ansible_module_name");
 	if (full) {
 		const char *dot = strrchr(full, '.');
 
@@ -48,14 +46,12 @@ static struct err *check_items(struct task *t, const struct args_spec *spec,
 		AUTO_JSON merged = json_object_new_object();
 		struct json_object *item = json_nth(items, i);
 
-		json_object_object_foreach(t->given, k, v)
-			if (strcmp(k, "items") != 0)
-				json_set(merged, k, json_object_get(v));
+		json_object_object_foreach(t->given, k, v) if (strcmp(k, "items") != 0)
+			json_set(merged, k, json_object_get(v));
 		json_object_object_foreach(item, key, value)
 			json_set(merged, key, json_object_get(value));
-		e = json_has(item, "items") ?
-			    err_new(ERR_USAGE, "items do not nest") :
-			    args_check(spec, merged, &t->wants[i]);
+		e = json_has(item, "items") ? err_new(ERR_USAGE, "items do not nest")
+					    : args_check(spec, merged, &t->wants[i]);
 		e = err_wrap(e, "items[%zu]", i);
 	}
 	return e;

@@ -17,17 +17,20 @@
  * `ambiguous` on 502/504 and lost connections); may be called from many threads at once.
  */
 struct request {
-	const char *method;  /* "GET" */
-	const char *service; /* catalogue type: "compute", "network", "identity", "image", "block-storage" */
-	const char *path;    /* below the endpoint, with query: "/v2.0/networks?name=a", escaped already.
+	const char *method; /* "GET" */
+	const char *
+		service; /* catalogue type: "compute", "network", "identity", "image", "block-storage" */
+	const char
+		*path; /* below the endpoint, with query: "/v2.0/networks?name=a", escaped already.
 				A path that starts with "http" is a whole URL (a next-page link). */
 	struct json_object *body;
 	const char *content_type; /* NULL: application/json */
-	const char *microversion; /* highest one the caller understands ("2.96"); lowered to what the
+	const char
+		*microversion; /* highest one the caller understands ("2.96"); lowered to what the
 				     service offers; NULL: none is sent */
-	int upload_fd;            /* body is this file when upload_size > 0 */
+	int upload_fd;         /* body is this file when upload_size > 0 */
 	int64_t upload_size;
-	bool secret; /* the body holds secrets */
+	bool secret;         /* the body holds secrets */
 	int64_t deadline_ms; /* 0: the session's api_timeout */
 	void (*progress)(void *arg, int64_t sent, int64_t size);
 	void *progress_arg;
@@ -40,8 +43,8 @@ struct api {
 	/* The project the token is for; "" if unscoped. Borrowed. Logs in when that has not been done. */
 	MUST_USE struct err *(*project)(struct api *api, const char **ret);
 	/* True if the service offers this microversion. */
-	MUST_USE struct err *(*offers)(struct api *api, const char *service, const char *microversion,
-				       bool *ret);
+	MUST_USE struct err *(*offers)(struct api *api, const char *service,
+				       const char *microversion, bool *ret);
 	void (*sleep_ms)(struct api *api, int64_t ms);
 	int64_t (*now_ms)(struct api *api);
 };

@@ -13,7 +13,7 @@
  * given". Errors read like Ansible's own, and an unknown option names the nearest known one.
  */
 struct args_spec {
-	const char *module;             /* for messages */
+	const char *module;               /* for messages */
 	const struct attr *const *tables; /* NULL-terminated */
 	const struct rule *const *rules;  /* NULL-terminated, each ends with a kind of 0 */
 	bool partial;                     /* required ones may be missing (defaults of `items`) */

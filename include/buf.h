@@ -15,7 +15,10 @@ struct buf {
 	size_t len, cap, max;
 };
 
-#define BUF_INIT { .s = buf_empty }
+#define BUF_INIT               \
+	{                      \
+		.s = buf_empty \
+	}
 #define AUTO_BUF CLEANUP(buf_release) struct buf
 
 extern char buf_empty[1];

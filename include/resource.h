@@ -32,12 +32,13 @@ enum attr_flags {
 	IDENTITY = 1 << 7, /* together with the name, says which object is meant; implies FILTER */
 	MERGE = 1 << 8,    /* a MAP of which only the given keys are compared and changed */
 	HIDDEN = 1 << 9,   /* compared, but not part of what is returned */
-	FIXED = 1 << 10,   /* like CREATE, but a difference is refused: nothing could make it true */
+	FIXED = 1 << 10, /* like CREATE, but a difference is refused: nothing could make it true */
 };
 
 /* A reference is one more row's job: name or ID in, ID on the wire. */
 struct attr {
-	const char *name; /* in what is returned (the SDK's name), and as option unless .option is given */
+	const char *
+		name; /* in what is returned (the SDK's name), and as option unless .option is given */
 	enum attr_type type;
 	unsigned flags;
 	const char *doc; /* one sentence for every surface's manual; ends with a dot */
@@ -76,15 +77,15 @@ struct rule {
 };
 
 enum resource_flags {
-	BULK = 1 << 0,         /* POST takes a list, LIST takes a repeated name (Neutron) */
-	ID_IS_NAME = 1 << 1,   /* found by GET of its name (key pairs) */
-	NAME_REGEX = 1 << 2,   /* the name filter is a regular expression (Nova servers) */
-	NO_NAME = 1 << 3,      /* has no name: IDENTITY attributes say which object is meant */
-	LIST_ONLY = 1 << 4,    /* the service cannot filter by name: look through the list (flavors) */
-	REPLACE_OK = 1 << 5,   /* replacing loses nothing, so allow_replace is not asked for */
-	ACCEPTED = 1 << 6,     /* POST answers before the object is whole: read it after waiting */
-	POLL_DELETE = 1 << 7,  /* DELETE only begins the work: wait until it is gone */
-	GET_TO_READ = 1 << 8,  /* lists leave attributes out: a found object is read by its ID */
+	BULK = 1 << 0,       /* POST takes a list, LIST takes a repeated name (Neutron) */
+	ID_IS_NAME = 1 << 1, /* found by GET of its name (key pairs) */
+	NAME_REGEX = 1 << 2, /* the name filter is a regular expression (Nova servers) */
+	NO_NAME = 1 << 3,    /* has no name: IDENTITY attributes say which object is meant */
+	LIST_ONLY = 1 << 4, /* the service cannot filter by name: look through the list (flavors) */
+	REPLACE_OK = 1 << 5,  /* replacing loses nothing, so allow_replace is not asked for */
+	ACCEPTED = 1 << 6,    /* POST answers before the object is whole: read it after waiting */
+	POLL_DELETE = 1 << 7, /* DELETE only begins the work: wait until it is gone */
+	GET_TO_READ = 1 << 8, /* lists leave attributes out: a found object is read by its ID */
 };
 
 enum action { NONE, CREATED, UPDATED, REPLACED, DELETED };
@@ -92,7 +93,8 @@ enum action { NONE, CREATED, UPDATED, REPLACED, DELETED };
 /* What is to happen to an object. A pure function of table, wanted and found: plan_make(). */
 struct plan {
 	enum action action;
-	struct json_object *changes;  /* {attribute: {"before": x, "after": y}}, SECRET ones masked */
+	struct json_object
+		*changes; /* {attribute: {"before": x, "after": y}}, SECRET ones masked */
 	struct json_object *replaces; /* attributes that force a new object */
 };
 
@@ -117,16 +119,16 @@ struct op {
 	bool check;               /* send nothing but reads */
 	bool wait;                /* false: the user does not want to wait */
 	bool allow_replace;
-	bool stale; /* set by hooks: have no longer shows what the cloud has, read it again */
-	int64_t deadline;   /* of all waits, on api->now_ms */
-	struct refs *refs;  /* names looked up so far, shared by all ops of a run */
+	bool stale;       /* set by hooks: have no longer shows what the cloud has, read it again */
+	int64_t deadline; /* of all waits, on api->now_ms */
+	struct refs *refs; /* names looked up so far, shared by all ops of a run */
 	struct outcome *out;
 };
 
 /* A module that only reads: networks_info. */
 struct info {
-	const char *name, *doc; /* module */
-	const char *returns;    /* key of the list in the result */
+	const char *name, *doc;    /* module */
+	const char *returns;       /* key of the list in the result */
 	const struct attr *params; /* options beside name and filters; .wire is the query parameter,
 				      flags FILTER: the service filters, else compared here */
 	const struct rule *rules;
@@ -156,18 +158,20 @@ struct resource {
 	const char *identifier; /* attribute that is the ID; NULL: "id" */
 	struct {
 		const char *attr, *ready, *failed; /* values separated by blanks */
-		const char *fault;                 /* dotted path to the service's reason, on the wire */
-		int create_s;                      /* when the module has no timeout option; 0: 180 */
+		const char *fault; /* dotted path to the service's reason, on the wire */
+		int create_s;      /* when the module has no timeout option; 0: 180 */
 	} wait;
 
 	/* Hooks, in the order they run. Each may be NULL. */
 	MUST_USE struct err *(*prepare)(struct op *op); /* options -> attributes; sends nothing */
 	MUST_USE struct err *(*find)(struct op *op);    /* sets op->have, instead of by name */
-	MUST_USE struct err *(*expand)(struct op *op);  /* reads the rest of op->have; refines want */
-	MUST_USE struct err *(*settle)(struct op *op);  /* finishes what a killed run left */
-	MUST_USE struct err *(*create)(struct op *op);  /* must op_created() as soon as there is an ID */
+	MUST_USE struct err *(*expand)(
+		struct op *op); /* reads the rest of op->have; refines want */
+	MUST_USE struct err *(*settle)(struct op *op); /* finishes what a killed run left */
+	MUST_USE struct err *(*create)(
+		struct op *op); /* must op_created() as soon as there is an ID */
 	MUST_USE struct err *(*update_hook)(struct op *op); /* after the generic update */
-	MUST_USE struct err *(*created)(struct op *op); /* after creation and wait */
+	MUST_USE struct err *(*created)(struct op *op);     /* after creation and wait */
 	MUST_USE struct err *(*before_delete)(struct op *op);
 	/* Everything but checking arguments: for what is no object (server_action, auth). */
 	MUST_USE struct err *(*run)(struct op *op);
@@ -210,8 +214,9 @@ MUST_USE struct err *refs_id(struct op *op, const struct resource *r, const char
 MUST_USE struct err *op_resolve(struct op *op);
 
 /* The object, decoded; *ret NULL if there is none. `scope` adds query parameters; may be NULL. */
-MUST_USE struct err *resource_find(struct api *api, const struct resource *r, const char *name_or_id,
-				   const char *scope, struct json_object **ret);
+MUST_USE struct err *resource_find(struct api *api, const struct resource *r,
+				   const char *name_or_id, const char *scope,
+				   struct json_object **ret);
 /* Sets op->have of ops[0..n), with as few requests as the service allows. */
 MUST_USE struct err *resource_find_ops(struct op *ops, size_t n);
 /* All objects that match a query ("" or "a=b&c=d", escaped), all pages, decoded. */
@@ -250,6 +255,7 @@ PRINTF(2, 3) void op_warn(struct op *op, const char *fmt, ...);
 /* The collection's path with "{attr}" filled in from op->want. */
 char *op_path(struct op *op);
 
-extern const struct resource *const resources[]; /* build/registry.c: lib/openstack/NAME.c -> os_NAME */
+extern const struct resource
+	*const resources[]; /* build/registry.c: lib/openstack/NAME.c -> os_NAME */
 
 #endif

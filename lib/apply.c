@@ -64,7 +64,8 @@ struct err *op_call(struct op *op, const char *method, const char *tail, struct 
 	struct err *e;
 
 	if (op->check && writes)
-		return err_new(ERR_PROTOCOL, "%s %s in check mode: a bug in Treenail", method, path);
+		return err_new(ERR_PROTOCOL, "%s %s in check mode: a bug in Treenail", method,
+			       path);
 	e = op->api->call(op->api, &req, ret);
 	if (!e && writes)
 		op->out->changed = true;
@@ -179,12 +180,14 @@ struct err *op_wait(struct op *op, const char *ready)
 			return NULL;
 		const int64_t now = op->api->now_ms(op->api);
 		if (now >= op->deadline) {
-			AUTO_STR state = json_text(json_at(op->have, op->r->wait.attr ? op->r->wait.attr : "id"));
+			AUTO_STR state = json_text(
+				json_at(op->have, op->r->wait.attr ? op->r->wait.attr : "id"));
 
-			return err_new(ERR_TIMEOUT,
-				       "%s %s is still %s after %d s: raise 'timeout', or look at the service",
-				       op->r->key ? op->r->key : op->r->name, op->id, state,
-				       (int)((now - began) / 1000));
+			return err_new(
+				ERR_TIMEOUT,
+				"%s %s is still %s after %d s: raise 'timeout', or look at the service",
+				op->r->key ? op->r->key : op->r->name, op->id, state,
+				(int)((now - began) / 1000));
 		}
 		if (pause > POLL_MOST_MS)
 			pause = POLL_MOST_MS;
@@ -264,8 +267,8 @@ static struct err *set_others(struct op *op, struct json_object *changes)
 
 		if (!a->set || !json_has(op->want, a->name))
 			continue;
-		if (changes ? !json_has(changes, a->name) :
-			      attr_equal(a, v, json_at(op->have, a->name)))
+		if (changes ? !json_has(changes, a->name)
+			    : attr_equal(a, v, json_at(op->have, a->name)))
 			continue;
 		e = err_at(err_wrap(a->set(op, a, v), "%s", attr_option(a)), attr_option(a));
 	}
@@ -307,7 +310,8 @@ static struct json_object *json_patch(struct json_object *body)
 {
 	struct json_object *patch = json_object_new_array();
 
-	json_object_object_foreach(body, key, v) {
+	json_object_object_foreach(body, key, v)
+	{
 		struct json_object *step = json_object_new_object();
 		AUTO_STR path = xasprintf("/%s", key);
 
@@ -331,8 +335,8 @@ static struct err *put(struct op *op, struct json_object *inner)
 	if (patch)
 		body = json_patch(inner);
 	else
-		body = op->r->key ? json_wrap(op->r->key, json_object_get(inner)) :
-				    json_object_get(inner);
+		body = op->r->key ? json_wrap(op->r->key, json_object_get(inner))
+				  : json_object_get(inner);
 	e = op_call(op, patch ? "PATCH" : op->r->update, tail, body, &answer);
 	if (e)
 		return e;
@@ -452,8 +456,9 @@ static struct err *prepare(struct op *op)
 	struct err *e = op->r->prepare ? op->r->prepare(op) : NULL;
 
 	if (!op->deadline)
-		op->deadline = op->api->now_ms(op->api) +
-			       1000L * (op->r->wait.create_s ? op->r->wait.create_s : DEFAULT_WAIT_S);
+		op->deadline =
+			op->api->now_ms(op->api) +
+			1000L * (op->r->wait.create_s ? op->r->wait.create_s : DEFAULT_WAIT_S);
 	return e ? e : op_resolve(op);
 }
 
@@ -591,7 +596,8 @@ static void refuse_twins(struct batch *b, size_t n)
 		json_object_array_add(key, json_copy(json_at(b->ops[i].want, "name")));
 		for (const struct attr *a = b->ops->r->attrs; a->name; a++)
 			if (a->flags & (IDENTITY | REQUIRED))
-				json_object_array_add(key, json_copy(json_at(b->ops[i].want, a->name)));
+				json_object_array_add(key,
+						      json_copy(json_at(b->ops[i].want, a->name)));
 		const char *text = json_object_to_json_string(key);
 		if (json_has(seen, text))
 			b->errs[i] = err_new(ERR_USAGE, "item %d means the same object",

@@ -54,8 +54,8 @@ static struct err *mismatch(const char *name, struct json_object *v, enum attr_t
 	return err_at(err_new(ERR_USAGE,
 			      "argument '%s' is of type %s and we were unable to convert to %s: "
 			      "%.200s cannot be converted to %s %s",
-			      name, python_name(v), type_name(t), text,
-			      t == INT ? "an" : "a", type_name(t)),
+			      name, python_name(v), type_name(t), text, t == INT ? "an" : "a",
+			      type_name(t)),
 		      name);
 }
 
@@ -203,9 +203,10 @@ static struct err *check_choice(const struct attr *a, struct json_object *v, con
 	if (!a->choices || words_have(a->choices, text))
 		return NULL;
 	WORDS_EACH(w, a->choices)
-		buf_addf(&all, "%s%.*s", all.len ? ", " : "", (int)words_len(w), w);
-	return err_at(err_new(ERR_USAGE, "value of %s must be one of: %s, got: %s", name, all.s, text),
-		      name);
+	buf_addf(&all, "%s%.*s", all.len ? ", " : "", (int)words_len(w), w);
+	return err_at(
+		err_new(ERR_USAGE, "value of %s must be one of: %s, got: %s", name, all.s, text),
+		name);
 }
 
 static struct err *check_elements(const struct attr *a, struct json_object *list, const char *name,
@@ -221,8 +222,8 @@ static struct err *check_elements(const struct attr *a, struct json_object *list
 		if (a->sub) {
 			AUTO_JSON dict = to_dict(v);
 
-			e = dict ? check_object(a->sub, dict, where, &one) :
-				   mismatch(where, v, OBJ, a->flags & SECRET);
+			e = dict ? check_object(a->sub, dict, where, &one)
+				 : mismatch(where, v, OBJ, a->flags & SECRET);
 		} else {
 			one = v ? convert(a->elem, v) : NULL;
 			if (!one)
@@ -268,9 +269,7 @@ static struct json_object *given_value(const struct attr *a, struct json_object 
 
 	if (v || !json_object_is_type(given, json_type_object))
 		return v;
-	json_object_object_foreach(given, key, x)
-		if (x && words_have(a->aliases, key))
-			return x;
+	json_object_object_foreach(given, key, x) if (x && words_have(a->aliases, key)) return x;
 	return NULL;
 }
 
@@ -284,8 +283,7 @@ static void offer_names(const struct attr *attrs, struct nearest *near, struct b
 		if (a->aliases) {
 			buf_adds(all, " (");
 			WORDS_EACH(w, a->aliases)
-				buf_addf(all, "%s%.*s", w == a->aliases ? "" : ", ",
-					 (int)words_len(w), w);
+			buf_addf(all, "%s%.*s", w == a->aliases ? "" : ", ", (int)words_len(w), w);
 			buf_adds(all, ")");
 		}
 	}
@@ -301,15 +299,18 @@ static struct err *unknown(const char *where, const struct attr *const *tables, 
 		offer_names(*tables, &near, &all);
 	if (near.best)
 		buf_addf(&hint, "Did you mean '%s'? ", near.best);
-	return err_at(err_new(ERR_USAGE, "Unsupported parameters for %s: %.*s. %sSupported parameters include: %s.",
-			      where, NAME_MOST, key, hint.s, all.s),
-		      key);
+	return err_at(
+		err_new(ERR_USAGE,
+			"Unsupported parameters for %s: %.*s. %sSupported parameters include: %s.",
+			where, NAME_MOST, key, hint.s, all.s),
+		key);
 }
 
 static struct err *check_names(const char *where, const struct attr *const *tables,
 			       struct json_object *given)
 {
-	json_object_object_foreach(given, key, v) {
+	json_object_object_foreach(given, key, v)
+	{
 		bool known = strncmp(key, "_ansible_", 9) == 0;
 
 		(void)v;
@@ -363,8 +364,8 @@ static struct err *check_object(const struct attr *attrs, struct json_object *gi
 		return e;
 	missing(attrs, want, &names);
 	if (names.len)
-		return err_at(err_new(ERR_USAGE, "missing required arguments: %s found in %s", names.s,
-				      where),
+		return err_at(err_new(ERR_USAGE, "missing required arguments: %s found in %s",
+				      names.s, where),
 			      where);
 	*ret = TAKE(want);
 	return NULL;
@@ -403,7 +404,8 @@ static struct err *check_rule(const struct args_spec *spec, const struct rule *r
 	AUTO_STR when = rule->when ? xstrdup(rule->when) : NULL;
 	char *equals = when ? strchr(when, '=') : NULL;
 
-	WORDS_EACH(w, rule->options) {
+	WORDS_EACH(w, rule->options)
+	{
 		AUTO_STR name = xstrndup(w, words_len(w));
 		const bool there = option_value(spec, want, name);
 		struct buf *b = there ? &given : &absent;
@@ -423,7 +425,8 @@ static struct err *check_rule(const struct args_spec *spec, const struct rule *r
 		break;
 	case TOGETHER:
 		if (n_given && n_absent)
-			return err_new(ERR_USAGE, "parameters are required together: %s", rule->options);
+			return err_new(ERR_USAGE, "parameters are required together: %s",
+				       rule->options);
 		break;
 	case ONE_OF:
 		if (!n_given)
@@ -431,13 +434,15 @@ static struct err *check_rule(const struct args_spec *spec, const struct rule *r
 		break;
 	case NEEDS_ALL:
 		if (n_absent)
-			return err_new(ERR_USAGE, "%s is %s but all of the following are missing: %s",
-				       when, equals ? equals + 1 : "given", absent.s);
+			return err_new(ERR_USAGE,
+				       "%s is %s but all of the following are missing: %s", when,
+				       equals ? equals + 1 : "given", absent.s);
 		break;
 	case NEEDS_ONE:
 		if (!n_given)
-			return err_new(ERR_USAGE, "%s is %s but any of the following are missing: %s",
-				       when, equals ? equals + 1 : "given", absent.s);
+			return err_new(ERR_USAGE,
+				       "%s is %s but any of the following are missing: %s", when,
+				       equals ? equals + 1 : "given", absent.s);
 		break;
 	}
 	return NULL;
@@ -457,7 +462,8 @@ static struct err *check_states(const struct args_spec *spec, struct json_object
 				buf_addf(&names, "%s%s", names.len ? ", " : "", attr_option(a));
 	if (!names.len)
 		return NULL;
-	return err_new(ERR_USAGE, "state is %s but all of the following are missing: %s", state, names.s);
+	return err_new(ERR_USAGE, "state is %s but all of the following are missing: %s", state,
+		       names.s);
 }
 
 struct err *args_check(const struct args_spec *spec, struct json_object *given,
@@ -469,7 +475,8 @@ struct err *args_check(const struct args_spec *spec, struct json_object *given,
 	struct err *e;
 
 	if (!json_object_is_type(given, json_type_object))
-		return err_new(ERR_USAGE, "the arguments are %s, no dictionary", json_type_words(given));
+		return err_new(ERR_USAGE, "the arguments are %s, no dictionary",
+			       json_type_words(given));
 	e = check_names(where, spec->tables, given);
 	for (const struct attr *const *t = spec->tables; *t && !e; t++) {
 		e = check_table(*t, given, "", want);

@@ -47,7 +47,8 @@ static bool covers(const struct attr *sub, struct json_object *want, struct json
 {
 	if (!json_object_is_type(want, json_type_object))
 		return scalar_equal(want, have);
-	json_object_object_foreach(want, key, v) {
+	json_object_object_foreach(want, key, v)
+	{
 		const struct attr *a = sub ? attr_named(sub, key) : NULL;
 		struct json_object *h = json_at(have, key);
 
@@ -161,14 +162,14 @@ static struct json_object *sub_encode(const struct attr *sub, struct json_object
 	if (!json_object_is_type(v, json_type_object))
 		return json_copy(v);
 	o = json_object_new_object();
-	json_object_object_foreach(v, key, inner) {
+	json_object_object_foreach(v, key, inner)
+	{
 		const struct attr *a = attr_named(sub, key);
 
 		if (!a)
 			json_set(o, key, json_copy(inner));
 		else if (!(a->flags & OPTION))
-			json_set(o, attr_wire(a),
-				 a->encode ? a->encode(inner) : json_copy(inner));
+			json_set(o, attr_wire(a), a->encode ? a->encode(inner) : json_copy(inner));
 	}
 	return o;
 }
@@ -215,7 +216,8 @@ struct json_object *attrs_public(const struct attr *attrs, struct json_object *o
 	if (!json_object_is_type(object, json_type_object))
 		return json_copy(object);
 	o = json_object_new_object();
-	json_object_object_foreach(object, key, v) {
+	json_object_object_foreach(object, key, v)
+	{
 		const struct attr *a = attr_named(attrs, key);
 
 		if (a && a->flags & (HIDDEN | OPTION))

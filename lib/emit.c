@@ -34,8 +34,7 @@ static void word_list(FILE *out, const char *words)
 {
 	(void)fputs("[", out);
 	WORDS_EACH(w, words)
-		(void)fprintf(out, "%s\"%.*s\"", w == words_skip(words) ? "" : ", ",
-			      (int)words_len(w), w);
+	(void)fprintf(out, "%s\"%.*s\"", w == words_skip(words) ? "" : ", ", (int)words_len(w), w);
 	(void)fputs("]\n", out);
 }
 
@@ -47,8 +46,8 @@ static void option(FILE *out, const struct attr *a, int indent)
 	(void)fprintf(out, "%*sdescription: [", in, "");
 	quoted(out, a->doc);
 	if (a->flags & (REPLACES | FIXED) && !(a->flags & CREATE))
-		(void)fputs(a->flags & FIXED ? ", \"Cannot be changed after creation.\"" :
-					       ", \"Changing it needs a new object.\"",
+		(void)fputs(a->flags & FIXED ? ", \"Cannot be changed after creation.\""
+					     : ", \"Changing it needs a new object.\"",
 			    out);
 	if (a->ref)
 		(void)fputs(", \"A name is looked up; an ID is used as it is.\"", out);
@@ -102,12 +101,12 @@ static void returns(FILE *out, const struct module *m)
 		for (const struct attr *a = m->r->returned; a->name; a++)
 			returned(out, a, 2, "success");
 	if (key) {
-		(void)fprintf(out,
-			      "  %s:\n    description: [\"%s\"]\n    type: %s\n    returned: %s\n%s    contains:\n",
-			      key, m->info ? "The objects that match." : "The object as it is now.",
-			      m->info ? "list" : "dict",
-			      m->info ? "success" : "when the object exists",
-			      m->info ? "    elements: dict\n" : "");
+		(void)fprintf(
+			out,
+			"  %s:\n    description: [\"%s\"]\n    type: %s\n    returned: %s\n%s    contains:\n",
+			key, m->info ? "The objects that match." : "The object as it is now.",
+			m->info ? "list" : "dict", m->info ? "success" : "when the object exists",
+			m->info ? "    elements: dict\n" : "");
 		for (const struct attr *a = m->r->attrs; a->name; a++)
 			if (is_returned(a))
 				returned(out, a, 6, NULL);
@@ -115,12 +114,16 @@ static void returns(FILE *out, const struct module *m)
 	if (m->info)
 		return;
 	if (key)
-		(void)fputs("  id:\n    description: [\"ID of the object, also when the task failed after it was made.\"]\n"
-			    "    type: str\n    returned: when known\n", out);
-	(void)fputs("  results:\n    description: [\"With O(items): the result of each, in their order.\"]\n"
-		    "    type: list\n    elements: dict\n    returned: with O(items)\n"
-		    "  error:\n    description: [\"Kind, HTTP status and option at fault.\"]\n"
-		    "    type: dict\n    returned: failure\n", out);
+		(void)fputs(
+			"  id:\n    description: [\"ID of the object, also when the task failed after it was made.\"]\n"
+			"    type: str\n    returned: when known\n",
+			out);
+	(void)fputs(
+		"  results:\n    description: [\"With O(items): the result of each, in their order.\"]\n"
+		"    type: list\n    elements: dict\n    returned: with O(items)\n"
+		"  error:\n    description: [\"Kind, HTTP status and option at fault.\"]\n"
+		"    type: dict\n    returned: failure\n",
+		out);
 }
 
 static void example(FILE *out, const char *text)
@@ -144,15 +147,20 @@ void emit_ansible(const struct module *m, FILE *out)
 	struct module_tables tables;
 
 	module_tables(m, &tables);
-	(void)fprintf(out, "---\nDOCUMENTATION:\n  module: %s\n  version_added: \"%s\"\n"
-			   "  author: [\"Treenail developers\"]\n  short_description: ",
+	(void)fprintf(out,
+		      "---\nDOCUMENTATION:\n  module: %s\n  version_added: \"%s\"\n"
+		      "  author: [\"Treenail developers\"]\n  short_description: ",
 		      module_name(m), VERSION);
 	quoted(out, module_doc(m));
 	(void)fputs("\n  description:\n    - ", out);
 	quoted(out, module_doc(m));
-	(void)fputs("\n    - \"A native program: needs no Python libraries, keeps one login for all tasks.\"\n", out);
+	(void)fputs(
+		"\n    - \"A native program: needs no Python libraries, keeps one login for all tasks.\"\n",
+		out);
 	if (!m->info)
-		(void)fputs("    - \"Supports check mode and diff: what they predict is what happens.\"\n", out);
+		(void)fputs(
+			"    - \"Supports check mode and diff: what they predict is what happens.\"\n",
+			out);
 	(void)fputs("  options:\n", out);
 	for (const struct attr *const *t = tables.attrs; *t; t++)
 		for (const struct attr *a = *t; a->name; a++)
@@ -173,8 +181,8 @@ static void md_option(FILE *out, const struct attr *a, const char *prefix)
 
 	(void)fprintf(out, "| `%s` | %s%s%s | %s%s%s%s |\n", name, type_name(a->type),
 		      is_list(a) ? " of " : "", is_list(a) ? elements(a) : "",
-		      a->flags & REQUIRED ? "**Required.** " : "", a->doc, a->value ? " Default: " : "",
-		      a->value ? a->value : "");
+		      a->flags & REQUIRED ? "**Required.** " : "", a->doc,
+		      a->value ? " Default: " : "", a->value ? a->value : "");
 	if (!a->sub)
 		return;
 	AUTO_STR inner = xasprintf("%s.", name);
@@ -189,8 +197,10 @@ void emit_markdown(const struct module *m, FILE *out)
 	const char *key = module_returns(m);
 
 	module_tables(m, &tables);
-	(void)fprintf(out, "# treenail.openstack.%s\n\n%s\n\n## Options\n\n| option | type | meaning |\n|---|---|---|\n",
-		      module_name(m), module_doc(m));
+	(void)fprintf(
+		out,
+		"# treenail.openstack.%s\n\n%s\n\n## Options\n\n| option | type | meaning |\n|---|---|---|\n",
+		module_name(m), module_doc(m));
 	for (const struct attr *const *t = tables.attrs; *t; t++)
 		for (const struct attr *a = *t; a->name; a++)
 			if (attr_is_option(a))
@@ -199,8 +209,11 @@ void emit_markdown(const struct module *m, FILE *out)
 		(void)fprintf(out, "\n## Example\n\n```yaml\n%s```\n", module_example(m));
 	if (!key)
 		return;
-	(void)fprintf(out, "\n## Returns\n\nUnder `%s`:\n\n| key | type | meaning |\n|---|---|---|\n", key);
+	(void)fprintf(out,
+		      "\n## Returns\n\nUnder `%s`:\n\n| key | type | meaning |\n|---|---|---|\n",
+		      key);
 	for (const struct attr *a = m->r->attrs; a->name; a++)
 		if (is_returned(a))
-			(void)fprintf(out, "| `%s` | %s | %s |\n", a->name, type_name(a->type), a->doc);
+			(void)fprintf(out, "| `%s` | %s | %s |\n", a->name, type_name(a->type),
+				      a->doc);
 }

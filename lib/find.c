@@ -56,7 +56,8 @@ struct err *list_pages(struct api *api, const struct request *first, const char 
 		AUTO_STR old = path;
 		path = json_len(list) ? xstrdup(next_link(answer, keys)) : NULL;
 		if (path && strcmp(path, old) == 0)
-			return err_new(ERR_PROTOCOL, "GET %s: the next page is the same page", path);
+			return err_new(ERR_PROTOCOL, "GET %s: the next page is the same page",
+				       path);
 	}
 	*ret = TAKE(all);
 	return NULL;
@@ -155,8 +156,7 @@ static void add_name(struct buf *query, const struct resource *r, const char *na
 	buf_adds(query, "%24");
 }
 
-static struct err *too_many(const struct resource *r, struct json_object *list,
-			    const char *name)
+static struct err *too_many(const struct resource *r, struct json_object *list, const char *name)
 {
 	AUTO_BUF ids = BUF_INIT;
 
@@ -595,7 +595,8 @@ static struct err *info_param(struct op *op, const struct attr *a, struct buf *q
 		AUTO_BUF joined = BUF_INIT;
 
 		for (size_t i = 0; i < json_len(id); i++)
-			buf_addf(&joined, "%s%s", i ? "," : "", json_object_get_string(json_nth(id, i)));
+			buf_addf(&joined, "%s%s", i ? "," : "",
+				 json_object_get_string(json_nth(id, i)));
 		AUTO_JSON text = json_object_new_string(joined.s);
 		add_param(query, attr_wire(a), text);
 	} else {
@@ -620,7 +621,8 @@ static void filter_params(struct op *op, struct buf *query)
 
 	if (!filters)
 		return;
-	json_object_object_foreach(filters, key, v) {
+	json_object_object_foreach(filters, key, v)
+	{
 		const struct attr *a = filter_attr(op->r, key);
 
 		if (a && v && a->flags & (FILTER | IDENTITY) &&
@@ -634,9 +636,8 @@ static void filter_params(struct op *op, struct buf *query)
 static bool filter_match(struct json_object *want, struct json_object *have)
 {
 	if (json_object_is_type(want, json_type_object)) {
-		json_object_object_foreach(want, key, v)
-			if (!filter_match(v, json_at(have, key)))
-				return false;
+		json_object_object_foreach(
+			want, key, v) if (!filter_match(v, json_at(have, key))) return false;
 		return true;
 	}
 	if (json_object_is_type(have, json_type_array) &&
@@ -662,7 +663,8 @@ static bool info_match(struct op *op, const struct info *info, struct json_objec
 	}
 	if (!filters)
 		return true;
-	json_object_object_foreach(filters, key, v) {
+	json_object_object_foreach(filters, key, v)
+	{
 		const struct attr *a = filter_attr(op->r, key);
 
 		if (!filter_match(v, json_at(object, a ? a->name : key)))

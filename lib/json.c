@@ -25,7 +25,8 @@ struct err *json_parse(const char *s, size_t len, struct json_object **ret)
 	if (why == json_tokener_continue)
 		e = err_new(ERR_PROTOCOL, "no JSON: it ends too early");
 	else if (why != json_tokener_success)
-		e = err_new(ERR_PROTOCOL, "no JSON: %s at byte %zu", json_tokener_error_desc(why), end);
+		e = err_new(ERR_PROTOCOL, "no JSON: %s at byte %zu", json_tokener_error_desc(why),
+			    end);
 	json_tokener_free(t);
 	if (e) {
 		json_object_put(v);

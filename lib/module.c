@@ -81,13 +81,18 @@ static void info_options(const struct info *info, struct attr *row)
 static void change_options(const struct resource *r, struct attr *row)
 {
 	if (!r->run && !attr_named(r->attrs, "state"))
-		*row++ = (struct attr){ "state", STR, OPTION, "What is to be true.",
+		*row++ = (struct attr){ "state",
+					STR,
+					OPTION,
+					"What is to be true.",
 					.value = "\"present\"",
 					.choices = r->states ? r->states : "present absent" };
-	*row++ = (struct attr){ "items", LIST, OPTION,
-				"Work on all of these, side by side: dictionaries of this module's options, "
-				"to which the other options given are defaults. One result for each.",
-				.elem = MAP };
+	*row++ = (struct attr){
+		"items", LIST, OPTION,
+		"Work on all of these, side by side: dictionaries of this module's options, "
+		"to which the other options given are defaults. One result for each.",
+		.elem = MAP
+	};
 	if (!r->run && !(r->flags & REPLACE_OK))
 		*row++ = (struct attr){
 			"allow_replace", BOOL, OPTION,

@@ -61,7 +61,8 @@ void plan_make(const struct resource *r, const char *state, struct json_object *
 		} else if (have && differs(a, want, have)) {
 			note(ret, a, json_at(have, a->name), v);
 			if (a->flags & (REPLACES | FIXED) || (!r->update && !a->set))
-				json_object_array_add(ret->replaces, json_object_new_string(a->name));
+				json_object_array_add(ret->replaces,
+						      json_object_new_string(a->name));
 			if (ret->action == NONE)
 				ret->action = UPDATED;
 		}

@@ -105,48 +105,56 @@ static size_t body_length(const char *headers)
 	return at ? strtoul(at + 17, NULL, 10) : 0;
 }
 
-static struct faulty_request *receive(struct conn *c)
+static struct faulty_request *receive_head(struct conn *c)
 {
 	struct faulty_request *r;
 	const char *end;
-	size_t head;
-	size_t len;
 	size_t a;
 	size_t b;
 
-	for (end = NULL; !end; end = strstr(c->in.s, "\r\n\r\n"))
-		if (!strstr(c->in.s, "\r\n\r\n") && !get(c))
+	for (end = strstr(c->in.s, "\r\n\r\n"); !end; end = strstr(c->in.s, "\r\n\r\n"))
+		if (!get(c))
 			return NULL;
-	head = (size_t)(end - c->in.s) + 4;
 	r = xcalloc(1, sizeof(*r));
 	r->connection = c->number;
 	a = strcspn(c->in.s, " ");
 	b = strcspn(c->in.s + a + 1, " ");
 	r->method = xstrndup(c->in.s, a);
 	r->target = xstrndup(c->in.s + a + 1, b);
-	r->headers = xstrndup(c->in.s, head);
-	drop(&c->in, head);
-	len = body_length(r->headers);
+	r->headers = xstrndup(c->in.s, (size_t)(end - c->in.s) + 4);
+	drop(&c->in, (size_t)(end - c->in.s) + 4);
+	return r;
+}
+
+static void receive_body(struct conn *c, struct faulty_request *r)
+{
+	const size_t len = body_length(r->headers);
+
 	while (c->in.len < len && get(c))
 		;
 	r->len = c->in.len < len ? c->in.len : len;
 	r->body = xcalloc(r->len + 1, 1);
 	memcpy(r->body, c->in.s, r->len);
 	drop(&c->in, r->len);
-	return r;
 }
 
-static struct faulty_step next_step(struct faulty *f, struct faulty_request *r)
+static struct faulty_step next_step(struct faulty *f)
 {
 	struct faulty_step s = { .act = FAULTY_ECHO };
 
 	(void)pthread_mutex_lock(&f->lock);
-	f->seen = xrealloc(f->seen, f->nseen + 1, sizeof(struct faulty_request *));
-	f->seen[f->nseen++] = r;
 	if (f->next < f->n)
 		s = f->steps[f->next++];
 	(void)pthread_mutex_unlock(&f->lock);
 	return s;
+}
+
+static void remember(struct faulty *f, struct faulty_request *r)
+{
+	(void)pthread_mutex_lock(&f->lock);
+	f->seen = xrealloc(f->seen, f->nseen + 1, sizeof(struct faulty_request *));
+	f->seen[f->nseen++] = r;
+	(void)pthread_mutex_unlock(&f->lock);
 }
 
 /* Answers: each says whether the connection lives on. */
@@ -252,10 +260,13 @@ static void *serve(void *arg)
 		on = SSL_set_fd(c->ssl, c->fd) == 1 && SSL_accept(c->ssl) == 1;
 	}
 	while (on) {
-		r = receive(c);
+		r = receive_head(c);
 		if (!r)
 			break;
-		s = next_step(c->f, r);
+		s = next_step(c->f);
+		if (!s.early)
+			receive_body(c, r);
+		remember(c->f, r);
 		on = act(c, &s, r);
 	}
 	if (c->ssl)

@@ -34,6 +34,7 @@ struct faulty_step {
 	size_t len; /* of body; 0: strlen */
 	size_t size;
 	int delay_ms;
+	bool early; /* does not read the request's body */
 	bool close; /* closes after a whole answer without having said so */
 };
 

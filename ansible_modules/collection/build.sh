@@ -37,9 +37,9 @@ architecture() {
 
 rm -rf "$tree" "$alias"
 mkdir -p "$tree"/{meta,plugins/action,plugins/modules} "$alias/meta"
-cp "$here"/{galaxy.yml,README.md} "$tree"
+cp "$here"/{galaxy.yml,README.md} "$here/../../LICENSE" "$tree"
 cp "$here/plugins/action/treenail.py" "$tree/plugins/action"
-cp "$here"/alias/* "$alias"
+cp "$here"/alias/* "$here/../../LICENSE" "$alias"
 for program; do
 	arch=$(architecture "$program")
 	install -D -m 755 "$program" "$tree/bin/$arch/treenail-openstack"

@@ -56,7 +56,7 @@ static bool method_known(const char *s)
 static struct err *methods_configured(const struct cloud *c, struct json_object *list)
 {
 	struct json_object *given = json_at(json_at(c->config, "auth"), "auth_methods");
-	const char *s = json_is_str(given, "") ? NULL : cloud_auth(c, "auth_methods");
+	const char *s = cloud_auth(c, "auth_methods");
 
 	for (size_t i = 0; i < json_len(given); i++) {
 		struct json_object *m = json_nth(given, i);

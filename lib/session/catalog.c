@@ -94,7 +94,7 @@ static char *url_move(const char *endpoint, const char *link)
 	if ((size_t)(path - link) == host && strncmp(link, endpoint, host) == 0)
 		return xstrdup(link);
 	/* A proxy's prefix (/compute/v2.1) is unknown to the service (/v2.1). */
-	if (!url_version(endpoint) || strncmp(path, prefix, len) == 0)
+	if (strncmp(path, prefix, len) == 0)
 		prefix = "";
 	return xasprintf("%.*s%s%s", (int)host, endpoint, prefix, path);
 }
@@ -206,9 +206,7 @@ static struct err *endpoint_missing(const struct cloud *c, const struct login *l
 	buf_addf(&b, "the catalogue of %s has no '%s' service", c->title, type);
 	if (*w->region)
 		buf_addf(&b, " in region '%s'", w->region);
-	buf_addf(&b, " with interface '%.*s'",
-		 (int)strcspn(w->interfaces, w->interfaces[strcspn(w->interfaces, " ")] ? "" : " "),
-		 w->interfaces);
+	buf_addf(&b, " with interface '%s'", w->interfaces);
 	if (json_object_object_length(places)) {
 		buf_adds(&b, "; it is in ");
 		names_add(&b, places);

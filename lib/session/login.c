@@ -194,7 +194,7 @@ struct login *login_from_json(struct json_object *v, int64_t now_s)
 	l->token = xstrdup(json_str(v, "token"));
 	l->obtained_s = obtained;
 	l->life_s = life;
-	l->access = json_object_get(json_at(v, "access"));
+	l->access = json_copy(json_at(v, "access"));
 	for (size_t i = 0; i < json_len(list); i++) {
 		struct json_object *row = json_nth(list, i);
 

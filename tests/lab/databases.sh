@@ -32,7 +32,7 @@ migrate_compute()
 	"${manage[@]}" cell_v2 map_cell0 --database_connection '{scheme}://{username}@{hostname}/nova_cell0?{query}'
 	"${manage[@]}" cell_v2 create_cell --name cell1 \
 		--database_connection '{scheme}://{username}@{hostname}/nova?{query}' \
-		--transport_url '{scheme}://{username}:{password}@{hostname}:{port}/'
+		--transport-url '{scheme}://{username}:{password}@{hostname}:{port}/'
 	"${manage[@]}" db sync
 	sql "$NEW" nova_api -e "INSERT INTO host_mappings (created_at, cell_id, host)
 		SELECT now(), id, 'lab' FROM cell_mappings WHERE name = 'cell1'"

@@ -44,13 +44,15 @@ api()
 		--log-format "%(tmsecs) $name %(method) %(uri) %(status) %(msecs) \"%(uagent)\"" "$@"
 }
 
-# answers NAME: does its API?
-answers()
+# await NAME: until its API answers
+await()
 {
-	local code
-	alive "$1" || die "$1 died: see $STATE/log/$1.log"
-	code=$(curl -s -o /dev/null -m 5 -w '%{http_code}' "http://127.0.0.1:$((BASE + PORT[$1]))/")
-	[[ $code =~ ^(200|300)$ ]]
+	local end=$((SECONDS + 60))
+	until curl -fs -o /dev/null -m 5 "http://127.0.0.1:$((BASE + PORT[$1]))/"; do
+		alive "$1" && [ $SECONDS -lt $end ] ||
+			die "$1 does not answer: see $STATE/log/$1.log"
+		sleep 0.1
+	done
 }
 
 ports_free()
@@ -168,7 +170,7 @@ api keystone keystone.wsgi.api
 api placement placement.wsgi.api
 api neutron neutron.wsgi.api
 api glance glance.wsgi.api
-retry 60 answers keystone || die "Keystone does not answer: see $STATE/log/keystone.log"
+await keystone
 say "Keystone answers"
 [ "$(cat "$STATE/seeded" 2>/dev/null)" = "$BASE" ] || seed identity
 api nova nova.wsgi.osapi_compute
@@ -179,7 +181,7 @@ start nova-compute python -m labfake.compute --config-file "$ETC/nova.conf"
 start cinder-scheduler cinder-scheduler --config-file "$ETC/cinder.conf"
 start cinder-volume cinder-volume --config-file "$ETC/cinder.conf"
 for name in keystone placement neutron glance nova cinder; do
-	retry 60 answers "$name" || die "$name does not answer: see $STATE/log/$name.log"
+	await "$name"
 done
 if ! [ -e "$STATE/run/ready" ]; then
 	say "the APIs answer"

@@ -1,0 +1,52 @@
+#!/bin/bash
+# make test: all tests, from what takes seconds to what takes minutes. Closes with `N passed, N failed`.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0 failed=0 wrong=()
+
+# part NAME COMMAND...: counts the command's own closing line, or the command as one test
+part()
+{
+	local name=$1 log=build/test/$1.log began=$SECONDS rc line p=0 f=0
+	shift
+	printf '== %s\n' "$name"
+	"$@" >"$log" 2>&1
+	rc=$?
+	line=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+	if [ -n "$line" ]; then
+		p=${line%% *}
+		f=${line#*, }
+		f=${f%% *}
+	elif [ $rc = 0 ]; then
+		p=1
+	fi
+	[ $rc = 0 ] || [ "$f" -gt 0 ] || f=1
+	passed=$((passed + p))
+	failed=$((failed + f))
+	printf '   %d passed, %d failed, %d s\n' "$p" "$f" $((SECONDS - began))
+	if [ "$f" -gt 0 ]; then
+		wrong+=("$name")
+		tail -n 60 "$log"
+	fi
+}
+
+mkdir -p build/test
+tests/lab/install.sh >build/test/lab-install.log 2>&1 &
+lab=$!
+part build make -j2 all
+part units make check
+part sanitizers make check-san
+part fuzz make fuzz
+part lint tests/lint.sh quick
+part collection make collection
+wait $lab || tail build/test/lab-install.log
+part lab make lab-up
+part integration make integration
+for script in tests/system/*.sh; do
+	part "$(basename "$script" .sh)" "$script"
+done
+
+[ ${#wrong[@]} = 0 ] || printf 'failed: %s\n' "${wrong[*]}"
+printf '%d passed, %d failed\n' $passed $failed
+[ $failed = 0 ]
