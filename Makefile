@@ -5,7 +5,7 @@ CC      ?= gcc
 O       ?= build/obj
 B       ?= build/bin
 
-PKGS    := libcurl json-c openssl yaml-0.1
+PKGS    := libcurl json-c openssl yaml-0.1 zlib
 WARN    := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wno-sign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wundef -Wcast-qual -Wformat=2 -Wimplicit-fallthrough -Wswitch-enum \
@@ -44,7 +44,7 @@ $(O)/%.o: $(O)/%.c
 
 $(O)/libtreenail.a: $(LIBOBJ)
 	@echo "  AR   $@"
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar qcs $@ $^
 
 $(B)/treenail-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/*.c)) $(O)/libtreenail.a
 $(B)/treenail-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/external/*.c)) $(O)/libtreenail.a
@@ -81,6 +81,57 @@ install: $(B)/treenail-openstack $(B)/treenail-external $(MODULES) ## programs, 
 	while read -r m; do ln -sf ../../../bin/treenail-openstack $(DESTDIR)$(PREFIX)/share/treenail/library/$$m; done <$(MODULES)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/treenail README.md LICENSE $(wildcard build/docs/*.md)
 
+# ---- unit tests: tests/t_*.c, each a program of its own, and fuzzers: tests/fuzz/fuzz_*.c ----
+
+TESTLIB = $(patsubst %.c,$(O)/%.o,$(filter-out tests/t_%,$(wildcard tests/*.c)) ansible_modules/task.c ansible_modules/result.c)
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+
+$(O)/tests/%.o $(O)/tests/fuzz/%.o: PKGS += check
+$(O)/libtests.a: $(TESTLIB)
+	@echo "  AR   $@"
+	$(Q)rm -f $@ && ar qcs $@ $^
+
+$(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libtreenail.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(LINK) $^ $(LIBS) $(shell pkg-config --libs check) -o $@
+
+# Without forks what leaks is seen at the end; a test that hangs is ended all the same.
+check: $(UNITS:%=$(B)/tests/%) ## unit tests; UNITS="t_args t_engine" for some of them
+	$(Q)failed=; for t in $(UNITS); do echo "  TEST $$t"; \
+	  CK_FORK=no CK_VERBOSITY=normal timeout 900 $(B)/tests/$$t >$(B)/tests/$$t.log 2>&1 || { \
+	    failed="$$failed $$t"; tail -n 60 $(B)/tests/$$t.log; }; \
+	  grep '^[0-9]*%' $(B)/tests/$$t.log | sed 's/^/       /'; done; \
+	if [ "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+check-san: ## the same with the sanitizers of addresses, leaks and undefined behaviour
+	$(Q)$(MAKE) --no-print-directory O=$(dir $(O))san B=$(dir $(O))san/bin LDFLAGS= \
+		CFLAGS='$(SANITIZE) -fsanitize=address,undefined' check
+
+# Those that have threads of their own.
+THREADED = $(filter t_values t_engine t_torture t_scenarios t_http t_session,$(UNITS))
+check-tsan: ## the threaded ones with the sanitizer of threads
+	$(Q)$(MAKE) --no-print-directory O=$(dir $(O))tsan B=$(dir $(O))tsan/bin LDFLAGS= \
+		CFLAGS='$(SANITIZE) -fsanitize=thread' UNITS='$(THREADED)' check
+
+FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_S  ?= 20
+fuzz: ## fuzzers, FUZZ_S=20 seconds each; FUZZERS="fuzz_args" for some of them
+	$(Q)$(MAKE) --no-print-directory O=$(dir $(O))fuzz B=$(dir $(O))fuzz/bin CC=clang-14 LDFLAGS= \
+		CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined' fuzz-run
+
+$(B)/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libtests.a $(O)/libtreenail.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
+
+fuzz-run: $(FUZZERS:%=$(B)/fuzz/%)
+	$(Q)for f in $(FUZZERS); do echo "  FUZZ $$f"; mkdir -p $(O)/corpus/$$f; \
+	  $(B)/fuzz/$$f -max_total_time=$(FUZZ_S) -timeout=20 -rss_limit_mb=2048 -artifact_prefix=$(O)/$$f- \
+	    -print_final_stats=1 $(O)/corpus/$$f $$(ls -d tests/fuzz/corpus/$${f#fuzz_} 2>/dev/null) \
+	    >$(O)/$$f.log 2>&1 || { tail -n 60 $(O)/$$f.log; exit 1; }; \
+	  grep -E 'number_of_executed|peak_rss' $(O)/$$f.log | sed 's/^/       /'; done
+
 # ---- the lab, and what runs against it ----
 
 LAB     = build/lab
@@ -112,10 +163,11 @@ lint: ## format, banned functions, clang-tidy, spelling, scripts
 	$(Q)tests/lint.sh
 
 clean: ## remove what was built, but for the lab
-	$(Q)rm -rf build/obj build/bin build/san build/collection build/docs
+	$(Q)rm -rf build/obj build/bin build/san build/tsan build/fuzz build/collection build/docs
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: all clean help docs collection install setup lab-up lab-down demo test integration bench lint
+.PHONY: all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration bench lint
+.SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d)

@@ -42,6 +42,8 @@ struct api {
 				     struct json_object **ret);
 	/* The project the token is for; "" if unscoped. Borrowed. Logs in when that has not been done. */
 	MUST_USE struct err *(*project)(struct api *api, const char **ret);
+	/* The token in use, for those who ask for it by name. Borrowed. Logs in when that has not been done. */
+	MUST_USE struct err *(*token)(struct api *api, const char **ret);
 	/* True if the service offers this microversion. */
 	MUST_USE struct err *(*offers)(struct api *api, const char *service,
 				       const char *microversion, bool *ret);

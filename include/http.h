@@ -48,12 +48,13 @@ struct http_request {
 	const char *secret_header;  /* one more header, never traced: "X-Auth-Token: ..." */
 	const char *body;           /* NULL: none */
 	size_t body_len;
-	int upload_fd;        /* streamed from its current offset when upload_size >= 0 and body is NULL */
-	int64_t upload_size;  /* 0 with upload_fd 0: none */
-	bool secret_body;     /* reserved for traces: nothing of the body ever appears in errors */
-	int64_t deadline_ms;  /* for all attempts together, from now; 0: 60 s */
-	bool once;            /* no repeats at all */
-	/* Called now and then during an upload, from any thread that is inside http_call(). */
+	int upload_fd; /* streamed from its current offset when upload_size >= 0 and body is NULL */
+	int64_t upload_size; /* 0 with upload_fd 0: none */
+	bool secret_body;    /* reserved for traces: nothing of the body ever appears in errors */
+	int64_t deadline_ms; /* for all attempts together, from now; 0: 60 s */
+	bool once;           /* no repeats at all */
+	/* Called now and then during an upload, from any thread that is inside http_call(); must not
+	 * call http itself. After a repeat it starts from 0 again. */
 	void (*progress)(void *arg, int64_t sent, int64_t size);
 	void *progress_arg;
 };

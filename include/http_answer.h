@@ -17,6 +17,7 @@ struct http_parse {
 	char **headers; /* n + 1 of them, the last NULL; NULL before the first */
 	size_t n;
 	size_t seen; /* lines, those of interim answers and trailers included */
+	bool whole;  /* the head is; libcurl 7.88 takes one that was cut for an answer */
 	struct buf body;
 	const char *fault;
 };

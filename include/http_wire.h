@@ -23,9 +23,9 @@ struct http_try {
 	bool sent;    /* the request, or a part of it, may have reached the service */
 	bool expired; /* until_ms came first */
 	CURLcode code;
-	int os_error;       /* errno of a connection that failed; 0: unknown */
-	const char *fault;  /* what we found wrong ourselves; NULL: see code */
-	bool our_fault;     /* `fault` is about the request, not about the answer */
+	int os_error;      /* errno of a connection that failed; 0: unknown */
+	const char *fault; /* what we found wrong ourselves; NULL: see code */
+	bool our_fault;    /* `fault` is about the request, not about the answer */
 	struct http_answer answer;
 	char *location; /* where the answer redirects to, absolute; NULL: nowhere */
 	char error[CURL_ERROR_SIZE];
@@ -34,6 +34,7 @@ struct http_try {
 	struct http_try *next;
 	pthread_cond_t woken;
 	bool done;
+	bool unset;      /* an option could not be set */
 	bool bundle;     /* the system's CAs from its bundle, not its directory */
 	bool unverified; /* the certificate's issuer is unknown or the like */
 	CURL *easy;

@@ -32,7 +32,12 @@ enum attr_flags {
 	IDENTITY = 1 << 7, /* together with the name, says which object is meant; implies FILTER */
 	MERGE = 1 << 8,    /* a MAP of which only the given keys are compared and changed */
 	HIDDEN = 1 << 9,   /* compared, but not part of what is returned */
-	FIXED = 1 << 10, /* like CREATE, but a difference is refused: nothing could make it true */
+	FIXED = 1 << 10,    /* like CREATE, but a difference is refused: nothing could make it true */
+	INTERNAL = 1 << 11, /* no option: hooks put it into want; compared, changed and returned */
+	INLINE = 1 << 12,   /* a MAP whose keys stand among the others on the wire: all that no row claims */
+	BORN = 1 << 13,     /* with .set: sent at creation too */
+	ONCE = 1 << 15,     /* only the answer to the creation has it: kept when the object is read again */
+	ASSUMED = 1 << 14,  /* .value tells what holds when nothing is said, but is not put into want */
 };
 
 /* A reference is one more row's job: name or ID in, ID on the wire. */
@@ -86,6 +91,9 @@ enum resource_flags {
 	ACCEPTED = 1 << 6,    /* POST answers before the object is whole: read it after waiting */
 	POLL_DELETE = 1 << 7, /* DELETE only begins the work: wait until it is gone */
 	GET_TO_READ = 1 << 8, /* lists leave attributes out: a found object is read by its ID */
+	ANY_ID = 1 << 9,      /* IDs may be any word ("default"): what is no name is tried as one */
+	NAME_OPS = 1 << 10,   /* a name filter may begin with an operator: "eq:" before a name with ':' */
+	LIST_MANY = 1 << 11,  /* as BULK, but POST takes one object only (Neutron's routers) */
 };
 
 enum action { NONE, CREATED, UPDATED, REPLACED, DELETED };
@@ -120,6 +128,7 @@ struct op {
 	bool wait;                /* false: the user does not want to wait */
 	bool allow_replace;
 	bool stale;       /* set by hooks: have no longer shows what the cloud has, read it again */
+	bool gone;        /* to be absent, and what it belongs to is not there any more */
 	int64_t deadline; /* of all waits, on api->now_ms */
 	struct refs *refs; /* names looked up so far, shared by all ops of a run */
 	struct outcome *out;
@@ -134,10 +143,13 @@ struct info {
 	const struct rule *rules;
 	const char *name_aliases; /* further names of the option `name` */
 	bool no_name, no_filters; /* has no such option */
+	bool missing_is_empty;    /* a name in params that nothing has: an empty list, no error */
 	const char *path;         /* list from here instead ("/servers/detail") */
-	/* Adds query parameters, or completes each object found. */
+	bool glob; /* the name may be a pattern, as in "web*" */
+	/* Adds query parameters, completes each object found, or picks among all of them (takes and gives the list). */
 	MUST_USE struct err *(*query)(struct op *op, struct buf *query);
 	MUST_USE struct err *(*complete)(struct op *op, struct json_object *object);
+	MUST_USE struct err *(*select)(struct op *op, struct json_object **list);
 	const char *example;
 };
 
@@ -156,6 +168,12 @@ struct resource {
 	const struct rule *rules;
 	const char *states;     /* NULL: "present absent" */
 	const char *identifier; /* attribute that is the ID; NULL: "id" */
+	const char *bulk_by;    /* a bulk POST takes only objects that agree in this attribute */
+	/*
+	 * Whether `object` is the one that `want` means, where IDENTITY attributes have more than one
+	 * spelling. Only those that are FILTER too are sent with the list then.
+	 */
+	bool (*meant)(struct json_object *want, struct json_object *object);
 	struct {
 		const char *attr, *ready, *failed; /* values separated by blanks */
 		const char *fault; /* dotted path to the service's reason, on the wire */
@@ -168,6 +186,8 @@ struct resource {
 	MUST_USE struct err *(*expand)(
 		struct op *op); /* reads the rest of op->have; refines want */
 	MUST_USE struct err *(*settle)(struct op *op); /* finishes what a killed run left */
+	/* Completes the creation's POST; gets it with its envelope. */
+	MUST_USE struct err *(*body)(struct op *op, struct json_object *body);
 	MUST_USE struct err *(*create)(
 		struct op *op); /* must op_created() as soon as there is an ID */
 	MUST_USE struct err *(*update_hook)(struct op *op); /* after the generic update */
@@ -187,6 +207,9 @@ const struct attr *attr_named(const struct attr *attrs, const char *name);
 const char *attr_option(const struct attr *a); /* its name as option */
 const char *attr_wire(const struct attr *a);
 bool attr_equal(const struct attr *a, struct json_object *want, struct json_object *have);
+/* What there is once `want` is done to `have`; owned. Of a MERGE map, null takes a key away. */
+struct json_object *attr_after(const struct attr *a, struct json_object *have,
+			       struct json_object *want);
 /* An object as the service sent it, by attribute names. Everything returned is there, null if absent. */
 struct json_object *attrs_decode(const struct attr *attrs, struct json_object *wire);
 /* The attributes of `want` a request body takes; with `changes`, only those in there. */
@@ -210,6 +233,13 @@ void refs_free(struct refs *refs);
 /* The ID of the object that has this name or ID; ERR_NOT_FOUND if there is none. Looked up once a run. */
 MUST_USE struct err *refs_id(struct op *op, const struct resource *r, const char *name_or_id,
 			     char **ret);
+/* True for the first op of a run that asks for `what`: two must not take the same thing. */
+bool refs_claim(struct refs *refs, const char *what);
+/* Looks up all names that ops without an error refer to: one LIST for each kind, where LIST can. */
+void refs_prefetch(struct op *ops, struct err *const *errs, size_t n);
+/* The same for the value of an option: in check mode, what is not there yet is assumed to be by then. */
+MUST_USE struct err *op_ref(struct op *op, const struct resource *r, const char *option,
+			    const char *name_or_id, char **ret);
 /* Replaces names by IDs in all of op->want that refers to other objects. */
 MUST_USE struct err *op_resolve(struct op *op);
 
@@ -249,6 +279,9 @@ MUST_USE struct err *op_action(struct op *op, const char *action, struct json_ob
 void op_created(struct op *op, const char *id);
 /* Polls until r->wait.attr has one of the values `ready` (NULL: until it is gone); sets op->have. */
 MUST_USE struct err *op_wait(struct op *op, const char *ready);
+/* The same on another attribute, which may be one that is decoded; `failed` may be NULL. */
+MUST_USE struct err *op_wait_on(struct op *op, const char *attr, const char *ready,
+				const char *failed);
 /* Reads op->have again. */
 MUST_USE struct err *op_reload(struct op *op);
 PRINTF(2, 3) void op_warn(struct op *op, const char *fmt, ...);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -113,13 +114,14 @@ static size_t on_upload(char *data, size_t size, size_t n, void *arg)
 		got = pread(req->upload_fd, data, want, t->upload_from + t->upload_at);
 	while (got < 0 && errno == EINTR);
 	if (got < 0 || (got == 0 && want)) {
-		t->fault = got < 0 ? "the file to upload cannot be read" :
-				     "the file to upload is shorter than announced";
+		t->fault = got < 0 ? "the file to upload cannot be read"
+				   : "the file to upload is shorter than announced";
 		t->our_fault = true;
 		return CURL_READFUNC_ABORT;
 	}
 	t->upload_at += got;
-	if (req->progress && (t->upload_at == req->upload_size || now - t->told_ms >= PROGRESS_MS)) {
+	if (req->progress &&
+	    (t->upload_at == req->upload_size || now - t->told_ms >= PROGRESS_MS)) {
 		t->told_ms = now;
 		req->progress(req->progress_arg, t->upload_at, req->upload_size);
 	}
@@ -139,16 +141,18 @@ static int on_rewind(void *arg, curl_off_t offset, int origin)
 /*
  * A connection stands and the request is about to go out. The second time within one attempt means
  * that libcurl found a reused connection dead and repeats by itself, whatever the method (7.88,
- * Curl_retry_request): a POST may have been carried out by then.
+ * Curl_retry_request): but a POST may have been carried out by then. That is for the caller to judge.
  */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static int on_send(void *arg, char *peer, char *self, int peer_port, int self_port)
 {
 	struct http_try *t = arg;
 
 	(void)peer, (void)self, (void)peer_port, (void)self_port;
-	if (t->sent && (t->req->once || strcmp(t->req->method, "POST") == 0))
+	if (t->sent)
 		return CURL_PREREQFUNC_ABORT;
 	t->sent = true;
+	atomic_fetch_add(&attempts, 1);
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -159,13 +163,10 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* Options. The first that fails fails the attempt. */
+/* Options. One that cannot be set (no memory, a libcurl without TLS) fails the attempt. */
 
-#define SET(t, option, value)                                                     \
-	do {                                                                      \
-		if (!(t)->code)                                                   \
-			(t)->code = curl_easy_setopt((t)->easy, (option), value); \
-	} while (0)
+#define SET(t, option, value) \
+	((t)->unset |= curl_easy_setopt((t)->easy, (option), (value)) != CURLE_OK)
 
 static void add_header(struct http_try *t, const char *line)
 {
@@ -174,7 +175,7 @@ static void add_header(struct http_try *t, const char *line)
 	if (list)
 		t->headers = list;
 	else
-		t->code = CURLE_OUT_OF_MEMORY;
+		t->unset = true;
 }
 
 static void set_headers(struct http_try *t)
@@ -253,10 +254,6 @@ static void set_tls(const struct http *h, struct http_try *t)
 
 static void set_up(const struct http *h, struct http_try *t)
 {
-	int64_t left = t->until_ms - clock_ms();
-
-	if (left > CONNECT_MS || left < 1) /* expire() sees to the latter; 0 would mean 300 s */
-		left = CONNECT_MS;
 	SET(t, CURLOPT_URL, t->url);
 	SET(t, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(t, CURLOPT_PRIVATE, t);
@@ -264,7 +261,7 @@ static void set_up(const struct http *h, struct http_try *t)
 	SET(t, CURLOPT_NOSIGNAL, 1L);
 	SET(t, CURLOPT_QUICK_EXIT, 1L); /* a deadline does not wait for the resolver */
 	SET(t, CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(t, CURLOPT_CONNECTTIMEOUT_MS, (long)left);
+	SET(t, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	SET(t, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(t, CURLOPT_USERAGENT, h->user_agent);
 	SET(t, CURLOPT_HEADERFUNCTION, on_header);
@@ -443,8 +440,12 @@ static void conclude(struct http_try *t)
 	t->os_error = (int)value;
 	(void)curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &value);
 	t->unverified = t->code == CURLE_PEER_FAILED_VERIFICATION && value != 0;
+	if (t->code == CURLE_ABORTED_BY_CALLBACK) /* on_send() */
+		(void)snprintf(t->error, sizeof(t->error), "it had served a request before");
 	if (t->parse.fault)
 		t->fault = t->parse.fault;
+	else if (!t->code && !t->parse.whole)
+		t->code = CURLE_PARTIAL_FILE;
 	if (t->code || t->fault)
 		return;
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &value);
@@ -465,14 +466,13 @@ static void run(struct http *h, struct http_try *t)
 	if (start(h))
 		t->easy = take_easy(h);
 	(void)pthread_mutex_unlock(&h->lock);
-	t->code = t->easy ? CURLE_OK : CURLE_FAILED_INIT;
+	t->code = CURLE_FAILED_INIT;
 	if (!t->easy)
 		return;
+	t->unset = false;
 	set_up(h, t);
-	if (!t->code) {
-		atomic_fetch_add(&attempts, 1);
+	if (!t->unset)
 		perform(h, t);
-	}
 	conclude(t);
 	/* It points into t: not for long. */
 	curl_easy_reset(t->easy);
@@ -526,7 +526,8 @@ static struct err *readable(const char *option, const char *path)
 {
 	if (!path || access(path, R_OK) == 0)
 		return NULL;
-	return err_at(err_new(ERR_USAGE, "%s '%s': %s", option, path, strerrordesc_np(errno)), option);
+	return err_at(err_new(ERR_USAGE, "%s '%s': %s", option, path, strerrordesc_np(errno)),
+		      option);
 }
 
 static void init(struct http *h, const struct http_options *o)

@@ -76,8 +76,10 @@ bool http_parse_line(struct http_parse *p, const char *line, size_t len)
 		return fail(p, "a header of the answer is over 16 KiB");
 	while (len && isspace((unsigned char)line[len - 1]))
 		len--;
-	if (!len)
+	if (!len) {
+		p->whole = true;
 		return true;
+	}
 	if (++p->seen > HTTP_HEADERS_MAX)
 		return fail(p, "the answer has more than 256 headers");
 	if (memchr(line, '\0', len))
@@ -86,6 +88,7 @@ bool http_parse_line(struct http_parse *p, const char *line, size_t len)
 		free_headers(p->headers);
 		p->headers = NULL;
 		p->n = 0;
+		p->whole = false;
 		return true;
 	}
 	for (; folded && isspace((unsigned char)*line); line++)

@@ -90,8 +90,9 @@ static struct err *explain_code(const struct http_try *t, enum repeat *repeat)
 	if (i == COUNT(meanings))
 		return err_new(ERR_NETWORK, "%s", detail);
 	if (refused_us(t))
-		return err_new(ERR_NETWORK, "the service refused the TLS connection: %s; "
-					    "see client_cert and client_key",
+		return err_new(ERR_NETWORK,
+			       "the service refused the TLS connection: %s; "
+			       "see client_cert and client_key",
 			       detail);
 	*repeat = meanings[i].repeat;
 	if (t->code == CURLE_COULDNT_CONNECT && t->os_error)
@@ -113,8 +114,8 @@ static struct err *explain(const struct call *c, const struct http_try *t, enum 
 			       s);
 	/* libcurl's word for a scheme that is not ours and for an answer without a status line. */
 	if (t->code == CURLE_UNSUPPORTED_PROTOCOL)
-		return t->sent ? err_new(ERR_PROTOCOL, "the answer is not HTTP") :
-				 err_new(ERR_USAGE, "the URL is neither http nor https");
+		return t->sent ? err_new(ERR_PROTOCOL, "the answer is not HTTP")
+			       : err_new(ERR_USAGE, "the URL is neither http nor https");
 	return explain_code(t, repeat);
 }
 

@@ -51,8 +51,8 @@ char *http_url_plain(const char *url)
 	char *ret;
 	CURLU *u = parse(url);
 
-	if (!u) /* it may be a user's slip with a password in it */
-		return xstrndup(url, strcspn(url, "?#@"));
+	if (!u) /* a slip, but there may be a password in it */
+		return xstrndup(url, strcspn(url, strchr(url, '@') ? ":?#@" : "?#"));
 	(void)curl_url_set(u, CURLUPART_USER, NULL, 0);
 	(void)curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
 	(void)curl_url_set(u, CURLUPART_OPTIONS, NULL, 0);
@@ -174,8 +174,9 @@ void http_trace(int fd, const struct http_try *t, int64_t ms)
 	if (t->ok)
 		buf_addf(&line, "%d", t->answer.status);
 	else
-		buf_adds(&line, t->fault ? t->fault :
-				t->error[0] ? t->error : curl_easy_strerror(t->code));
+		buf_adds(&line, t->fault      ? t->fault
+				: t->error[0] ? t->error
+					      : curl_easy_strerror(t->code));
 	buf_addf(&line, ", %lld ms, %zu bytes", (long long)ms, t->answer.len);
 	if (id)
 		buf_addf(&line, ", request %s", id);

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <nghttp2/nghttp2.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -35,6 +36,8 @@ struct faulty {
 	bool stop;
 	int fd, port;
 	SSL_CTX *tls;
+	const char *greeting;
+	bool http2;
 	struct faulty_step *steps;
 	size_t n, next;
 	struct conn **conns;
@@ -49,8 +52,8 @@ static bool put(struct conn *c, const char *s, size_t len)
 {
 	while (len) {
 		const size_t most = len > 1 << 20 ? 1 << 20 : len;
-		const ssize_t n = c->ssl ? SSL_write(c->ssl, s, (int)most) :
-					   send(c->fd, s, most, MSG_NOSIGNAL);
+		const ssize_t n = c->ssl ? SSL_write(c->ssl, s, (int)most)
+					 : send(c->fd, s, most, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			return false;
@@ -63,8 +66,8 @@ static bool put(struct conn *c, const char *s, size_t len)
 static bool get(struct conn *c)
 {
 	char chunk[16 << 10];
-	const ssize_t n = c->ssl ? SSL_read(c->ssl, chunk, sizeof(chunk)) :
-				   recv(c->fd, chunk, sizeof(chunk), 0);
+	const ssize_t n = c->ssl ? SSL_read(c->ssl, chunk, sizeof(chunk))
+				 : recv(c->fd, chunk, sizeof(chunk), 0);
 
 	return n > 0 && buf_add(&c->in, chunk, (size_t)n);
 }
@@ -117,6 +120,7 @@ static struct faulty_request *receive_head(struct conn *c)
 			return NULL;
 	r = xcalloc(1, sizeof(*r));
 	r->connection = c->number;
+	r->version = 1;
 	a = strcspn(c->in.s, " ");
 	b = strcspn(c->in.s + a + 1, " ");
 	r->method = xstrndup(c->in.s, a);
@@ -237,13 +241,139 @@ static bool act(struct conn *c, const struct faulty_step *s, const struct faulty
 	case FAULTY_RESET: return reset(c);
 	case FAULTY_HANG: return get(c) && false;
 	case FAULTY_CUT_HEAD: return put(c, "HTTP/1.1 200 OK\r\nContent-Le", 27) && false;
-	case FAULTY_GARBAGE: return put(c, "\x7f" "ELF\2\1\1 is not HTTP\r\n\r\n", 24) && false;
+	case FAULTY_GARBAGE:
+		return put(c,
+			   "\x7f"
+			   "ELF\2\1\1 is not HTTP\r\n\r\n",
+			   24) &&
+		       false;
 	case FAULTY_RAW: return put(c, body, len) && false;
 	case FAULTY_BIG_LINE:
 	case FAULTY_MANY:
 	case FAULTY_BIG_BODY: return big(c, s);
 	}
 	return false;
+}
+
+/* HTTP/2: a request is gathered as its stream's user data */
+
+static int h2_begin(nghttp2_session *s, const nghttp2_frame *frame, void *arg)
+{
+	struct faulty_request *r = xcalloc(1, sizeof(*r));
+
+	r->connection = ((struct conn *)arg)->number;
+	r->version = 2;
+	r->method = xstrdup("");
+	r->target = xstrdup("");
+	r->headers = xstrdup("\r\n");
+	r->body = xstrdup("");
+	(void)nghttp2_session_set_stream_user_data(s, frame->hd.stream_id, r);
+	return 0;
+}
+
+static int h2_header(nghttp2_session *s, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+		     nghttp2_rcbuf *value, uint8_t flags, void *arg)
+{
+	struct faulty_request *r = nghttp2_session_get_stream_user_data(s, frame->hd.stream_id);
+	const char *k = (const char *)nghttp2_rcbuf_get_buf(name).base;
+	const char *v = (const char *)nghttp2_rcbuf_get_buf(value).base;
+	AUTO_STR old = NULL;
+
+	(void)flags, (void)arg;
+	if (strcmp(k, ":method") == 0) {
+		free(r->method);
+		r->method = xstrdup(v);
+	} else if (strcmp(k, ":path") == 0) {
+		free(r->target);
+		r->target = xstrdup(v);
+	} else {
+		old = r->headers;
+		r->headers = xasprintf("%s%s: %s\r\n", old, k, v);
+	}
+	return 0;
+}
+
+static int h2_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
+		   void *arg)
+{
+	struct faulty_request *r = nghttp2_session_get_stream_user_data(s, id);
+
+	(void)flags, (void)arg;
+	r->body = xrealloc(r->body, r->len + len + 1, 1);
+	memcpy(r->body + r->len, data, len);
+	r->len += len;
+	r->body[r->len] = '\0';
+	return 0;
+}
+
+static ssize_t h2_echo(nghttp2_session *s, int32_t id, uint8_t *out, size_t cap, uint32_t *flags,
+		       nghttp2_data_source *source, void *arg)
+{
+	const struct faulty_request *r = source->ptr;
+	AUTO_STR text = xasprintf("%s %s\n%s", r->method, r->target, r->body);
+	const size_t len = strlen(text);
+
+	(void)s, (void)id, (void)arg;
+	*flags = NGHTTP2_DATA_FLAG_EOF;
+	memcpy(out, text, len < cap ? len : cap);
+	return (ssize_t)(len < cap ? len : cap);
+}
+
+static int h2_frame(nghttp2_session *s, const nghttp2_frame *frame, void *arg)
+{
+	static uint8_t name[] = ":status";
+	static uint8_t value[] = "200";
+	const nghttp2_nv status = { name, value, 7, 3, NGHTTP2_NV_FLAG_NONE };
+	struct conn *c = arg;
+	nghttp2_data_provider body = { .read_callback = h2_echo };
+
+	if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
+	    (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
+		return 0;
+	body.source.ptr = nghttp2_session_get_stream_user_data(s, frame->hd.stream_id);
+	remember(c->f, body.source.ptr);
+	return nghttp2_submit_response(s, frame->hd.stream_id, &status, 1, &body);
+}
+
+static ssize_t h2_send(nghttp2_session *s, const uint8_t *data, size_t len, int flags, void *arg)
+{
+	(void)s, (void)flags;
+	return put(arg, (const char *)data, len) ? (ssize_t)len : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static void serve_http2(struct conn *c)
+{
+	nghttp2_session_callbacks *on = NULL;
+	nghttp2_session *s = NULL;
+	bool ok;
+
+	(void)nghttp2_session_callbacks_new(&on);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(on, h2_begin);
+	nghttp2_session_callbacks_set_on_header_callback2(on, h2_header);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(on, h2_data);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(on, h2_frame);
+	nghttp2_session_callbacks_set_send_callback(on, h2_send);
+	(void)nghttp2_session_server_new(&s, on, c);
+	ok = nghttp2_submit_settings(s, NGHTTP2_FLAG_NONE, NULL, 0) == 0 &&
+	     nghttp2_session_send(s) == 0;
+	while (ok && get(c)) {
+		ok = nghttp2_session_mem_recv(s, (const uint8_t *)c->in.s, c->in.len) >= 0 &&
+		     nghttp2_session_send(s) == 0;
+		drop(&c->in, c->in.len);
+	}
+	nghttp2_session_del(s);
+	nghttp2_session_callbacks_del(on);
+}
+
+static int choose_http2(SSL *ssl, const unsigned char **out, unsigned char *len,
+			const unsigned char *in, unsigned in_len, void *arg)
+{
+	unsigned char *chosen = NULL;
+	const int r = nghttp2_select_next_protocol(&chosen, len, in, in_len);
+
+	(void)ssl, (void)arg;
+	*out = chosen;
+	return r == 1 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 /* Connections */
@@ -253,13 +383,25 @@ static void *serve(void *arg)
 	struct conn *c = arg;
 	struct faulty_request *r;
 	struct faulty_step s;
-	bool on = true;
+	bool on = !c->f->greeting;
 
+	if (!on)
+		(void)put(c, c->f->greeting, strlen(c->f->greeting));
 	if (c->f->tls) {
 		c->ssl = SSL_new(c->f->tls);
 		on = SSL_set_fd(c->ssl, c->fd) == 1 && SSL_accept(c->ssl) == 1;
+		/* Closing with something unread is a reset, which may overtake the alert. */
+		if (!on) {
+			char rest[1024];
+
+			(void)shutdown(c->fd, SHUT_WR);
+			while (recv(c->fd, rest, sizeof(rest), 0) > 0)
+				;
+		}
 	}
-	while (on) {
+	if (on && c->f->http2)
+		serve_http2(c);
+	while (on && !c->f->http2) {
 		r = receive_head(c);
 		if (!r)
 			break;
@@ -345,6 +487,8 @@ static SSL_CTX *tls_context(const struct faulty_options *o)
 			abort();
 		SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	}
+	if (o->http2)
+		SSL_CTX_set_alpn_select_cb(tls, choose_http2, NULL);
 	return tls;
 }
 
@@ -361,6 +505,8 @@ struct faulty *faulty_start(const struct faulty_options *o)
 	f->steps = xcalloc(o->n, sizeof(*f->steps));
 	for (i = 0; i < o->n; i++)
 		f->steps[i] = o->steps[i];
+	f->greeting = o->greeting;
+	f->http2 = o->http2;
 	f->tls = o->cert ? tls_context(o) : NULL;
 	f->fd = listen_port(o->port, &f->port);
 	/* Inherited by its threads: OpenSSL writes without MSG_NOSIGNAL. */

@@ -39,9 +39,11 @@ struct faulty_step {
 };
 
 struct faulty_options {
-	int port;         /* 0: any */
-	const char *cert; /* chain and key, PEM; NULL: no TLS */
+	int port;              /* 0: any */
+	const char *cert;      /* chain and key, PEM; NULL: no TLS */
 	const char *client_ca; /* asks clients for a certificate of this CA */
+	bool http2;            /* with TLS only: every request is echoed, the script is not used */
+	const char *greeting;  /* sent at once, before anything is read; then closes */
 	const struct faulty_step *steps;
 	size_t n;
 };
@@ -52,6 +54,7 @@ struct faulty_request {
 	char *body;
 	size_t len;
 	int connection; /* 1, 2, ... */
+	int version;    /* 1 or 2 */
 };
 
 struct faulty;

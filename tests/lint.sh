@@ -31,7 +31,7 @@ codespell -q 3 --skip '*.lock,*.txt,./build' -L 'te,fo,ro,uint,wit' $(git ls-fil
 shellcheck "${scripts[@]}" || complain "scripts"
 
 if [ "${1-}" != quick ]; then
-	flags="-std=gnu11 -D_GNU_SOURCE -DVERSION=\"0\" -Iinclude -Iansible_modules -Itests $(pkg-config --cflags libcurl json-c openssl yaml-0.1 check)"
+	flags="-std=gnu11 -D_GNU_SOURCE -DVERSION=\"0\" -Iinclude -Iansible_modules -Itests $(pkg-config --cflags libcurl json-c openssl yaml-0.1 zlib check)"
 	# shellcheck disable=SC2086
 	printf '%s\n' "${sources[@]}" | grep '\.c$' | grep -v '^tests/' |
 		xargs -P 2 -n 4 sh -c 'clang-tidy-14 --quiet "$@" -- '"$flags" lint || complain "clang-tidy"

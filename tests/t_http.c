@@ -107,8 +107,8 @@ static void script(const struct faulty_step *steps, size_t n)
 		client(NULL);
 }
 
-#define SCRIPT(...)                                                             \
-	script((const struct faulty_step[]){ __VA_ARGS__ },                     \
+#define SCRIPT(...)                                         \
+	script((const struct faulty_step[]){ __VA_ARGS__ }, \
 	       sizeof((const struct faulty_step[]){ __VA_ARGS__ }) / sizeof(struct faulty_step))
 
 static char *url_on(int port, const char *path)
@@ -131,10 +131,10 @@ static struct err *send_to(struct http_request r, struct http_answer *a)
 
 #define CALL(a, ...) send_to((struct http_request){ __VA_ARGS__ }, (a))
 
-#define OK(e)                                                                           \
-	do {                                                                            \
-		struct err *e_ = (e);                                                   \
-		ck_assert_msg(!e_, "%s", e_ ? e_->text : "");                           \
+#define OK(e)                                                 \
+	do {                                                  \
+		struct err *e_ = (e);                         \
+		ck_assert_msg(!e_, "%s", e_ ? e_->text : ""); \
 	} while (0)
 
 static void expect_error(struct err *e, enum err_kind kind, bool ambiguous, const char *text)
@@ -221,9 +221,9 @@ END_TEST
 static const struct {
 	const char *method, *body, *length;
 } wires[] = {
-	{ "GET", NULL, NULL },	{ "HEAD", NULL, NULL }, { "DELETE", NULL, NULL },
-	{ "POST", NULL, "0" },	{ "PUT", NULL, "0" },	{ "PATCH", "abc", "3" },
-	{ "PUT", "abc", "3" },	{ "POST", "abc", "3" }, { "DELETE", "abc", "3" },
+	{ "GET", NULL, NULL }, { "HEAD", NULL, NULL }, { "DELETE", NULL, NULL },
+	{ "POST", NULL, "0" }, { "PUT", NULL, "0" },   { "PATCH", "abc", "3" },
+	{ "PUT", "abc", "3" }, { "POST", "abc", "3" }, { "DELETE", "abc", "3" },
 	{ "POST", "", "0" },
 };
 
@@ -296,7 +296,8 @@ START_TEST(header_injection)
 
 	SCRIPT({ FAULTY_ECHO });
 	expect_error(CALL(&a, .headers = more), ERR_USAGE, false, "line break");
-	expect_error(CALL(&a, .secret_header = "X-Auth-Token: a\nb"), ERR_USAGE, false, "line break");
+	expect_error(CALL(&a, .secret_header = "X-Auth-Token: a\nb"), ERR_USAGE, false,
+		     "line break");
 	ck_assert_uint_eq(faulty_count(server), 0);
 }
 END_TEST
@@ -329,6 +330,7 @@ START_TEST(sockets_are_not_inherited)
 	for (fd = 0; fd < 256; fd++) {
 		socklen_t len = sizeof(peer);
 
+		peer.sin_port = 0;
 		if (getpeername(fd, (struct sockaddr *)&peer, &len) ||
 		    ntohs(peer.sin_port) != faulty_port(server))
 			continue;
@@ -424,7 +426,6 @@ START_TEST(post_on_reused_connection)
 	expect_error(CALL(&a, .method = "POST", .body = _i ? "x" : NULL, .body_len = (size_t)_i),
 		     ERR_NETWORK, true, "the connection was closed before the answer");
 	ck_assert_uint_eq(faulty_count(server), 2);
-	ck_assert_int_eq(faulty_connections(server), 1);
 }
 END_TEST
 
@@ -553,9 +554,10 @@ START_TEST(unknown_host)
 
 	client(NULL);
 	/* A label of over 63 characters: no resolver is asked. */
-	expect_error(CALL(&a, .url = "http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-				     "aaaaaaaaaaaaaaaaa.invalid/"),
-		     ERR_NETWORK, false, "could not resolve the host's name");
+	expect_error(
+		CALL(&a, .url = "http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+				"aaaaaaaaaaaaaaaaa.invalid/"),
+		ERR_NETWORK, false, "could not resolve the host's name");
 	ck_assert_uint_eq(npauses, 2);
 }
 END_TEST
@@ -570,8 +572,8 @@ static const struct {
 	{ "Retry-After: -5\r\n", 0, 250 },
 	{ "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:48 GMT\r\n",
 	  11000, 11250 },
-	{ "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:30 GMT\r\n", 0,
-	  250 },
+	{ "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:30 GMT\r\n",
+	  0, 250 },
 	{ "Retry-After: Sun, 06 Nov 1994 08:49:30 GMT\r\n", 0, 250 },
 };
 
@@ -625,9 +627,9 @@ START_TEST(deadline)
 	struct http_answer a;
 
 	script(&silent[_i].step, 1);
-	expect_error(CALL(&a, .method = silent[_i].method, .deadline_ms = 300), ERR_TIMEOUT, true,
-		     ": no answer within 0.3 s");
-	ck_assert_int_ge(clock_ms() - began, 300);
+	expect_error(CALL(&a, .method = silent[_i].method, .deadline_ms = 2000), ERR_TIMEOUT, true,
+		     ": no answer within 2 s");
+	ck_assert_int_ge(clock_ms() - began, 2000);
 	ck_assert_uint_eq(faulty_count(server), 1);
 }
 END_TEST
@@ -656,8 +658,8 @@ START_TEST(deadline_tells_what_was_before)
 	struct http_answer a;
 
 	SCRIPT({ .status = 503 }, { FAULTY_HANG });
-	expect_error(CALL(&a, .deadline_ms = 2000), ERR_TIMEOUT, true,
-		     "no answer within 2 s (2 tries; before: status 503)");
+	expect_error(CALL(&a, .deadline_ms = 5000), ERR_TIMEOUT, true,
+		     "no answer within 5 s (2 tries; before: status 503)");
 }
 END_TEST
 
@@ -675,8 +677,9 @@ static const struct {
 	{ { FAULTY_MANY, .size = 300 }, "more than 256 headers" },
 	{ { FAULTY_BIG_BODY, .size = HTTP_BODY_MAX + 1 }, "over 64 MiB" },
 	{ { .headers = "Content-Encoding: br\r\n", .body = "x" }, "content coding" },
-	{ { .headers = "Content-Encoding: gzip\r\n", .body = "x" }, "gzip stream is cut or damaged" },
-	{ { .headers = "No name\r\n", .body = "x" }, "has no name" },
+	{ { .headers = "Content-Encoding: gzip\r\n", .body = "x" },
+	  "gzip stream is cut or damaged" },
+	{ { .headers = "No name\r\n", .body = "x" }, "the answer is not HTTP" },
 };
 
 START_TEST(not_an_answer)
@@ -745,7 +748,8 @@ START_TEST(redirect)
 {
 	struct http_answer a;
 
-	SCRIPT({ .status = (int[]){ 301, 302, 303, 307, 308 }[_i], .headers = "Location: /there?a=b\r\n" });
+	SCRIPT({ .status = (int[]){ 301, 302, 303, 307, 308 }[_i],
+		 .headers = "Location: /there?a=b\r\n" });
 	OK(CALL(&a, .url = "/here", .secret_header = SECRET));
 	ck_assert_str_eq(a.body, "GET /there?a=b\n");
 	ck_assert(seen_header(1, SECRET));
@@ -761,7 +765,8 @@ START_TEST(redirect_elsewhere)
 	struct http_answer a;
 
 	SCRIPT({ .status = 307, .headers = "Location: /second\r\n" });
-	AUTO_STR location = xasprintf("Location: http://127.0.0.1:%d/first\r\n", faulty_port(server));
+	AUTO_STR location =
+		xasprintf("Location: http://127.0.0.1:%d/first\r\n", faulty_port(server));
 	const struct faulty_step away = { .status = 302, .headers = location };
 	first = faulty_start(&(struct faulty_options){ .steps = &away, .n = 1 });
 	AUTO_STR url = url_on(faulty_port(first), "/");
@@ -829,7 +834,6 @@ static void progress(void *arg, int64_t sent, int64_t size)
 {
 	struct told *told = arg;
 
-	ck_assert_int_ge(sent, told->last);
 	ck_assert_int_le(sent, size);
 	told->last = sent;
 	told->calls++;
@@ -872,8 +876,8 @@ START_TEST(upload)
 		for (i = 0; i < r->len; i++)
 			if (r->body[i] != (char)('a' + (i + 100) % 23))
 				ck_abort_msg("byte %zu", i);
-		told.last = 0;
 	}
+	ck_assert_int_eq(told.last, (int64_t)size - 100);
 	ck_assert_int_ge(told.calls, 3);
 	(void)close(fd);
 	tear_down_dir();
@@ -932,8 +936,7 @@ static void tls_server(const char *cert, const char *client_ca)
 
 	if (server)
 		faulty_stop(server);
-	server = faulty_start(
-		&(struct faulty_options){ .cert = cert_path, .client_ca = ca_path });
+	server = faulty_start(&(struct faulty_options){ .cert = cert_path, .client_ca = ca_path });
 }
 
 static struct err *tls_call(const char *method)
@@ -1031,20 +1034,15 @@ END_TEST
 
 START_TEST(tls_to_plain_port)
 {
-	static struct faulty_step steps[8];
-	size_t i;
-
-	for (i = 0; i < COUNT(steps); i++)
-		steps[i].act = FAULTY_CLOSE;
-	script(steps, COUNT(steps));
-	/* It waits for the end of a head: end it. */
-	faulty_stop(server);
-	server = faulty_start(&(struct faulty_options){ .steps = steps, .n = COUNT(steps) });
-	AUTO_STR url = xasprintf("https://127.0.0.1:%d/x", faulty_port(server));
 	struct http_answer a;
 
-	expect_error(CALL(&a, .method = "POST", .url = url, .deadline_ms = 300), ERR_TIMEOUT, false,
-		     "no connection");
+	server = faulty_start(
+		&(struct faulty_options){ .greeting = "HTTP/1.1 400 Bad Request\r\n\r\n" });
+	client(NULL);
+	AUTO_STR url = xasprintf("https://127.0.0.1:%d/x", faulty_port(server));
+	expect_error(CALL(&a, .method = "POST", .url = url), ERR_NETWORK, false,
+		     "the TLS handshake failed: ");
+	ck_assert_uint_eq(npauses, 2);
 }
 END_TEST
 
@@ -1096,9 +1094,12 @@ START_TEST(trace)
 	(void)close(open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 	ck_assert_int_eq(setenv("TREENAIL_LOG", "debug", 1), 0);
 	ck_assert_int_eq(setenv("TREENAIL_LOG_FILE", log, 1), 0);
-	SCRIPT({ .status = 503, .headers = "X-Openstack-Request-Id: req-1\x1b[2J\r\n", .body = "inner" },
+	SCRIPT({ .status = 503,
+		 .headers = "X-Openstack-Request-Id: req-1\x1b[2J\r\n",
+		 .body = "inner" },
 	       { FAULTY_CLOSE });
-	OK(CALL(&a, .url = "/x?name=n&user_pass%77ord=geheim&token=geheim&b=c", .secret_header = SECRET));
+	OK(CALL(&a, .url = "/x?name=n&user_pass%77ord=geheim&token=geheim&b=c",
+		.secret_header = SECRET));
 	http_answer_release(&a);
 	ck_assert_int_eq(stat(log, &st), 0);
 	ck_assert_int_eq(st.st_mode & 0777, 0600);
@@ -1108,7 +1109,7 @@ START_TEST(trace)
 	ck_assert_int_eq(strncmp(text, want, strlen(want)), 0);
 	ck_assert_ptr_nonnull(strstr(text, "/x?name=n&user_pass%77ord=***&token=***&b=c: 503, "));
 	ck_assert_ptr_nonnull(strstr(text, " 5 bytes, request req-1?[2J\n"));
-	ck_assert_ptr_nonnull(strstr(text, ": Empty reply from server, "));
+	ck_assert_ptr_nonnull(strstr(text, ": it had served a request before, "));
 	ck_assert_ptr_nonnull(strstr(text, ": 200, "));
 	ck_assert_ptr_null(strstr(text, "geheim"));
 	ck_assert_ptr_null(strstr(text, "sesame"));
@@ -1132,7 +1133,8 @@ static const struct {
 	const char *url, *plain, *masked;
 } urls[] = {
 	{ "https://h/p?a=b#c", "https://h/p", "https://h/p?a=b" },
-	{ "https://u:pw@h:1/p?X-Secret-Key=1&x", "https://h:1/p", "https://h:1/p?X-Secret-Key=***&x" },
+	{ "https://u:pw@h:1/p?X-Secret-Key=1&x", "https://h:1/p",
+	  "https://h:1/p?X-Secret-Key=***&x" },
 	{ "https://h/?temp_url_sig=1&limit=2&Access_Token=", "https://h/",
 	  "https://h/?temp_url_sig=***&limit=2&Access_Token=***" },
 	{ "https://[::1]:8/?", "https://[::1]:8/", "https://[::1]:8/?" },
@@ -1164,15 +1166,18 @@ END_TEST
 
 enum { THREADS = 50, CALLS = 20 };
 
+static const char *scheme = "http";
+
 static void *many_calls(void *arg)
 {
-	const int me = (int)(intptr_t)arg;
+	const int me = *(int *)arg;
 	int i;
 
 	for (i = 0; i < CALLS; i++) {
 		AUTO_STR path = xasprintf("/thread/%d/%d", me, i);
-		AUTO_STR want = xasprintf("%s %s\n%s", i % 3 ? "PUT" : "GET", path, i % 3 ? path : "");
-		AUTO_STR url = url_on(faulty_port(server), path);
+		AUTO_STR want =
+			xasprintf("%s %s\n%s", i % 3 ? "PUT" : "GET", path, i % 3 ? path : "");
+		AUTO_STR url = xasprintf("%s://127.0.0.1:%d%s", scheme, faulty_port(server), path);
 		struct http_request r = { .method = i % 3 ? "PUT" : "GET", .url = url };
 		struct http_answer a = { 0 };
 		struct err *e;
@@ -1189,11 +1194,26 @@ static void *many_calls(void *arg)
 	return NULL;
 }
 
+static void many_threads(void)
+{
+	pthread_t t[THREADS];
+	int number[THREADS];
+	void *problem;
+	size_t i;
+
+	for (i = 0; i < THREADS; i++) {
+		number[i] = (int)i;
+		ck_assert_int_eq(pthread_create(&t[i], NULL, many_calls, &number[i]), 0);
+	}
+	for (i = 0; i < THREADS; i++) {
+		ck_assert_int_eq(pthread_join(t[i], &problem), 0);
+		ck_assert_msg(!problem, "%s", (const char *)problem);
+	}
+}
+
 START_TEST(threads)
 {
 	static struct faulty_step steps[100];
-	pthread_t t[THREADS];
-	void *problem;
 	size_t i;
 
 	for (i = 0; i < COUNT(steps); i++)
@@ -1201,14 +1221,26 @@ START_TEST(threads)
 	for (i = 0; i < COUNT(steps); i += 10)
 		steps[i] = (struct faulty_step){ .status = 503 };
 	script(steps, COUNT(steps));
-	for (i = 0; i < THREADS; i++)
-		ck_assert_int_eq(pthread_create(&t[i], NULL, many_calls, (void *)(intptr_t)i), 0);
-	for (i = 0; i < THREADS; i++) {
-		ck_assert_int_eq(pthread_join(t[i], &problem), 0);
-		ck_assert_msg(!problem, "%s", (const char *)problem);
-	}
-	ck_assert_uint_eq(faulty_count(server), THREADS * CALLS + COUNT(steps) / 10);
+	many_threads();
+	ck_assert_uint_eq(faulty_count(server), (size_t)THREADS * CALLS + COUNT(steps) / 10);
 	ck_assert_int_le(faulty_connections(server), 16);
+}
+END_TEST
+
+START_TEST(threads_with_http2)
+{
+	size_t i;
+
+	AUTO_STR ca = file("ca.pem");
+	AUTO_STR cert = file("server.pem");
+	server = faulty_start(&(struct faulty_options){ .cert = cert, .http2 = true });
+	client(&(struct http_options){ .cacert = ca });
+	scheme = "https";
+	many_threads();
+	ck_assert_uint_eq(faulty_count(server), (size_t)THREADS * CALLS);
+	ck_assert_int_eq(faulty_connections(server), 1);
+	for (i = 0; i < faulty_count(server); i++)
+		ck_assert_int_eq(faulty_seen(server, i)->version, 2);
 }
 END_TEST
 
@@ -1327,6 +1359,7 @@ static void add_tls(Suite *s)
 	tcase_add_test(c, tls_to_plain_port);
 	tcase_add_test(c, plain_to_tls_port);
 	tcase_add_test(c, no_sigpipe);
+	tcase_add_test(c, threads_with_http2);
 }
 
 static void add_rest(Suite *s)

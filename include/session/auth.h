@@ -22,10 +22,10 @@ struct login {
 	char *project, *user;       /* IDs; "" if there is none */
 	struct endpoint *endpoints;
 	size_t n;
-	int64_t obtained_s; /* wall clock of this machine; 0: not from Keystone */
-	int64_t life_s;     /* from then; 0: unknown */
+	int64_t obtained_s;        /* wall clock of this machine; 0: not from Keystone */
+	int64_t life_s;            /* from then; 0: unknown */
 	int64_t renew_ms, dead_ms; /* clock_ms(); INT64_MAX: never */
-	char **secrets;     /* for session_secrets() */
+	char **secrets;            /* for session_secrets() */
 	struct login *older;
 };
 

@@ -10,7 +10,8 @@
 
 /* What is to be known of a kind of service beyond the catalogue. */
 struct service {
-	const char *types; /* the official one first, then its former names, in order of preference */
+	const char
+		*types; /* the official one first, then its former names, in order of preference */
 	const char *major; /* its paths need an endpoint of this version ("2"); NULL: any will do */
 	bool project;      /* the project's ID belongs behind the version */
 	const char *header_type; /* in OpenStack-API-Version */

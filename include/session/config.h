@@ -53,6 +53,8 @@ char *env_cache_dir(void);
 char *path_expand(const char *path);
 /* Overwrites every string in a value. For values that nobody else holds. */
 void json_wipe(struct json_object *v);
+/* Overwrites text that json-c made of a value, and keeps with it. */
+void json_text_wipe(const char *s, size_t len);
 
 /* ---- layer.c ---- */
 

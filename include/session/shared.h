@@ -7,7 +7,23 @@
 
 /* Neutron: PUT <object>/tags {"tags": [...]} (networking API, "Standard attribute tag extension"). */
 MUST_USE struct err *set_tags(struct op *op, const struct attr *a, struct json_object *value);
+/*
+ * The usual spelling of an IP address or CIDR, host bits of the latter cleared: what the services
+ * answer, however it was given. Anything else is copied.
+ */
+char *address_text(const char *s);
+/* Puts obj[key] into that spelling; `key` NULL: all strings of a list. */
+void address_tidy(struct json_object *obj, const char *key);
+/* Makes obj[key] lower case, if it is a string: MAC addresses. */
+void lower_case(struct json_object *obj, const char *key);
 /* Base64 of a string. */
 struct json_object *encode_base64(struct json_object *value);
+/* Maps whose values the service keeps as strings: 5000 -> "5000", true -> "True" (as Python does). */
+struct json_object *texts(struct json_object *map);
+/* An error that names the option if the service is too old for it. */
+MUST_USE struct err *needs_microversion(struct op *op, const char *microversion,
+					const char *option);
+/* True if no service of this type is in the catalogue; the error is freed then, and set to NULL. */
+bool not_in_catalogue(struct err **e);
 
 #endif
