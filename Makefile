@@ -99,6 +99,7 @@ $(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libtreenail.a
 # Without forks what leaks is seen at the end; a test that hangs is ended all the same.
 check: $(UNITS:%=$(B)/tests/%) ## unit tests; UNITS="t_args t_engine" for some of them
 	$(Q)failed=; for t in $(UNITS); do echo "  TEST $$t"; \
+	  ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1 \
 	  CK_FORK=no CK_VERBOSITY=normal timeout 900 $(B)/tests/$$t >$(B)/tests/$$t.log 2>&1 || { \
 	    failed="$$failed $$t"; tail -n 60 $(B)/tests/$$t.log; }; \
 	  grep '^[0-9]*%' $(B)/tests/$$t.log | sed 's/^/       /'; done; \

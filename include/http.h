@@ -19,8 +19,8 @@
  *   for POST only if it cannot have reached the service (no connection was made). Pauses grow from
  *   0.25 s to 8 s with full jitter; Retry-After (seconds or date) is honoured. A pause that would
  *   outlast the deadline is not begun: the last answer or error is the result.
- *   What is rather a wrong setting than an outage (a host name that does not resolve, a TLS handshake
- *   that fails) is tried 3 times only; a refused certificate once.
+ *   What may well be a wrong setting (a host name that does not resolve, a port where nobody listens, a
+ *   TLS handshake that fails) is tried 5 times, about 2 s; a refused certificate once.
  * - Every call ends: at its deadline at the latest, and says so.
  * - Answers over the cap (64 MiB body, 16 KiB header line, 256 headers), cut short or not decodable
  *   are errors, never half a body.

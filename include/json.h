@@ -46,6 +46,7 @@ void json_set(struct json_object *obj, const char *key, struct json_object *v);
 void json_sets(struct json_object *obj, const char *key, const char *s); /* NULL: JSON null */
 /* Number of elements; 0 for NULL and for what is no array. */
 size_t json_len(struct json_object *list);
+/* NULL past the end, and of what is no array. */
 struct json_object *json_nth(struct json_object *list, size_t i);
 bool json_list_has(struct json_object *list, struct json_object *item);
 bool json_is_str(struct json_object *v, const char *s);

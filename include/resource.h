@@ -207,6 +207,8 @@ const struct attr *attr_named(const struct attr *attrs, const char *name);
 const char *attr_option(const struct attr *a); /* its name as option */
 const char *attr_wire(const struct attr *a);
 bool attr_equal(const struct attr *a, struct json_object *want, struct json_object *have);
+/* The value as the row's type: "4" -> 4, "yes" -> true; what is no such thing is left. Owned. */
+struct json_object *attr_typed(const struct attr *a, struct json_object *v);
 /* What there is once `want` is done to `have`; owned. Of a MERGE map, null takes a key away. */
 struct json_object *attr_after(const struct attr *a, struct json_object *have,
 			       struct json_object *want);
@@ -252,6 +254,10 @@ MUST_USE struct err *resource_find_ops(struct op *ops, size_t n);
 /* All objects that match a query ("" or "a=b&c=d", escaped), all pages, decoded. */
 MUST_USE struct err *resource_list(struct api *api, const struct resource *r, const char *path,
 				   const char *query, struct json_object **ret);
+/* The one meant of several that have a name: the only one, or the only one of the own project. */
+MUST_USE struct err *resource_choose(struct api *api, const struct resource *r,
+				     struct json_object *list, const char *name,
+				     struct json_object **ret);
 /* GET by ID, decoded; ERR_NOT_FOUND if it is gone. */
 MUST_USE struct err *resource_get(struct api *api, const struct resource *r, const char *id,
 				  struct json_object **ret);
@@ -275,6 +281,10 @@ MUST_USE struct err *op_call(struct op *op, const char *method, const char *tail
 			     struct json_object *body, struct json_object **ret);
 /* POST {action: arg} to <path>/<id>/action. Takes arg. */
 MUST_USE struct err *op_action(struct op *op, const char *action, struct json_object *arg);
+/* What is done where there is no such hook: for hooks that seldom differ. */
+MUST_USE struct err *op_post(struct op *op);
+/* Sends the update for these changes ({attribute: ...}, as a plan has them); reads op->have. */
+MUST_USE struct err *op_update(struct op *op, struct json_object *changes);
 /* Remembers that an object exists from here on. */
 void op_created(struct op *op, const char *id);
 /* Polls until r->wait.attr has one of the values `ready` (NULL: until it is gone); sets op->have. */

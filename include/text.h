@@ -15,6 +15,9 @@ const char *words_skip(const char *s);
 size_t words_len(const char *s);
 bool words_have(const char *words, const char *word);
 
+/* Length of the beginning of `s` that has at most `most` bytes and no half of a UTF-8 character. */
+size_t text_cut(const char *s, size_t most);
+
 /* The candidate that is nearest to `s`, if near enough to be what was meant; else NULL. */
 struct nearest {
 	const char *s, *best;

@@ -107,6 +107,9 @@ static const char *r_id(const struct resource *r)
 
 static void set_have(struct op *op, struct json_object *have)
 {
+	for (const struct attr *a = op->r->attrs; have && a->name; a++)
+		if (a->flags & ONCE && json_at(op->have, a->name) && !json_at(have, a->name))
+			json_set(have, a->name, json_copy(json_at(op->have, a->name)));
 	json_object_put(op->have);
 	op->have = have;
 	op->stale = false;
@@ -130,26 +133,31 @@ static struct err *read_object(struct op *op, struct json_object **ret)
 	return NULL;
 }
 
-struct err *op_reload(struct op *op)
+static struct err *reread(struct op *op)
 {
 	AUTO_JSON wire = NULL;
 	struct err *e = read_object(op, &wire);
 
-	if (e)
-		return e;
-	set_have(op, attrs_decode(op->r->attrs, wire));
-	return op->r->expand ? op->r->expand(op) : NULL;
+	if (!e)
+		set_have(op, attrs_decode(op->r->attrs, wire));
+	return e;
+}
+
+struct err *op_reload(struct op *op)
+{
+	struct err *e = reread(op);
+
+	return !e && op->r->expand ? op->r->expand(op) : e;
 }
 
 /* What a state means for a wait: ended well, ended badly, or go on (NULL with *ret false). */
-static struct err *judge(struct op *op, struct json_object *wire, const char *ready, bool *ret)
+static struct err *judge(struct op *op, struct json_object *wire, const char *now,
+			 const char *ready, const char *failed, bool *ret)
 {
 	const struct resource *r = op->r;
-	const struct attr *a = attr_named(r->attrs, r->wait.attr);
-	AUTO_STR now = json_text(json_at(wire, a->read ? a->read : attr_wire(a)));
 
 	*ret = ready && words_have(ready, now);
-	if (*ret || !words_have(r->wait.failed, now))
+	if (*ret || !words_have(failed, now))
 		return NULL;
 	AUTO_STR fault = r->wait.fault ? json_text(json_at(wire, r->wait.fault)) : NULL;
 	const bool told = fault && strcmp(fault, "null") != 0;
@@ -157,12 +165,27 @@ static struct err *judge(struct op *op, struct json_object *wire, const char *re
 		       told ? ": " : "", told ? fault : "");
 }
 
-struct err *op_wait(struct op *op, const char *ready)
+static struct err *still(struct op *op, const char *state, int64_t began)
+{
+	const int64_t now = op->api->now_ms(op->api);
+
+	return err_new(ERR_TIMEOUT,
+		       "%s %s is still %s after %d s: raise 'timeout', or look at the service",
+		       op->r->key ? op->r->key : op->r->name, op->id, state,
+		       (int)((now - began) / 1000));
+}
+
+struct err *op_wait_on(struct op *op, const char *attr, const char *ready, const char *failed)
 {
 	const int64_t began = op->api->now_ms(op->api);
+	AUTO_STR first = attr ? json_text(json_at(op->have, attr)) : NULL;
 
+	/* What has failed already may well be deleted. */
+	if (!ready && first && words_have(failed, first))
+		failed = NULL;
 	for (int64_t pause = POLL_FIRST_MS;; pause += pause / 2) {
 		AUTO_JSON wire = NULL;
+		AUTO_STR state = NULL;
 		struct err *e = read_object(op, &wire);
 		bool done = false;
 
@@ -171,28 +194,26 @@ struct err *op_wait(struct op *op, const char *ready)
 			set_have(op, NULL);
 			return NULL;
 		}
-		if (!e && op->r->wait.attr)
-			e = judge(op, wire, ready, &done);
 		if (e)
 			return err_wrap(e, "waiting");
 		set_have(op, attrs_decode(op->r->attrs, wire));
-		if (done)
-			return NULL;
-		const int64_t now = op->api->now_ms(op->api);
-		if (now >= op->deadline) {
-			AUTO_STR state = json_text(
-				json_at(op->have, op->r->wait.attr ? op->r->wait.attr : "id"));
-
-			return err_new(
-				ERR_TIMEOUT,
-				"%s %s is still %s after %d s: raise 'timeout', or look at the service",
-				op->r->key ? op->r->key : op->r->name, op->id, state,
-				(int)((now - began) / 1000));
-		}
+		state = json_text(json_at(op->have, attr ? attr : "id"));
+		if (attr)
+			e = judge(op, wire, state, ready, failed, &done);
+		if (e || done)
+			return err_wrap(e, "waiting");
+		const int64_t left = op->deadline - op->api->now_ms(op->api);
+		if (left <= 0)
+			return still(op, state, began);
 		if (pause > POLL_MOST_MS)
 			pause = POLL_MOST_MS;
-		op->api->sleep_ms(op->api, pause < op->deadline - now ? pause : op->deadline - now);
+		op->api->sleep_ms(op->api, pause < left ? pause : left);
 	}
+}
+
+struct err *op_wait(struct op *op, const char *ready)
+{
+	return op_wait_on(op, op->r->wait.attr, ready, op->r->wait.failed);
 }
 
 /* ---- creation ---- */
@@ -205,10 +226,12 @@ static bool waits(struct op *op)
 /* The object of a creation's answer: its ID is kept before anything else is done. */
 static struct err *take_created(struct op *op, struct json_object *wire)
 {
-	AUTO_JSON have = attrs_decode(op->r->attrs, wire ? wire : json_object_new_object());
+	AUTO_JSON have = json_object_is_type(wire, json_type_object)
+				 ? attrs_decode(op->r->attrs, wire)
+				 : NULL;
 	struct json_object *id = json_at(have, r_id(op->r));
 
-	if (!wire || !id)
+	if (!id)
 		return err_new(ERR_PROTOCOL, "the answer to the creation has no ID");
 	AUTO_STR text = json_text(id);
 	op_created(op, text);
@@ -243,13 +266,16 @@ static struct err *adopt(struct op *op, struct err *lost)
 	return NULL;
 }
 
-static struct err *post(struct op *op)
+struct err *op_post(struct op *op)
 {
 	struct json_object *inner = attrs_encode(op->r->attrs, op->want, NULL);
 	AUTO_JSON body = op->r->key ? json_wrap(op->r->key, inner) : inner;
 	AUTO_JSON answer = NULL;
-	struct err *e = op_call(op, "POST", "", body, &answer);
+	struct err *e = op->r->body ? op->r->body(op, body) : NULL;
 
+	if (e)
+		return e;
+	e = op_call(op, "POST", "", body, &answer);
 	if (e && e->ambiguous)
 		return adopt(op, e);
 	if (e)
@@ -283,7 +309,7 @@ static struct err *finish_creation(struct op *op)
 	if (waits(op))
 		e = op_wait(op, op->r->wait.ready);
 	else if (op->r->flags & ACCEPTED)
-		e = op_reload(op);
+		e = reread(op);
 	if (!e && op->r->expand)
 		e = op->r->expand(op);
 	if (!e)
@@ -297,8 +323,10 @@ static struct err *finish_creation(struct op *op)
 
 static struct err *create(struct op *op)
 {
-	struct err *e = op->r->create ? op->r->create(op) : post(op);
+	struct err *e = op->r->create ? op->r->create(op) : op_post(op);
 
+	if (e && e->ambiguous && op->r->create && !op->id)
+		e = adopt(op, e);
 	if (!e)
 		e = finish_creation(op);
 	return err_wrap(e, "creating");
@@ -313,18 +341,25 @@ static struct json_object *json_patch(struct json_object *body)
 	json_object_object_foreach(body, key, v)
 	{
 		struct json_object *step = json_object_new_object();
-		AUTO_STR path = xasprintf("/%s", key);
+		AUTO_BUF path = BUF_INIT;
 
-		json_sets(step, "op", "add"); /* RFC 6902 4.1: of what exists, add replaces it */
-		json_sets(step, "path", path);
-		json_set(step, "value", json_copy(v));
+		for (const char *s = key; *s; s++)
+			buf_addf(&path, "%.*s%s", *s != '~' && *s != '/', s,
+				 *s == '~' ? "~0" : *s == '/' ? "~1" : "");
+		AUTO_STR pointer = xasprintf("/%s", path.s);
+		/* RFC 6902 4.1: of what exists, add replaces it. */
+		json_sets(step, "op", v ? "add" : "remove");
+		json_sets(step, "path", pointer);
+		if (v)
+			json_set(step, "value", json_copy(v));
 		json_object_array_add(patch, step);
 	}
 	return patch;
 }
 
-static struct err *put(struct op *op, struct json_object *inner)
+struct err *op_update(struct op *op, struct json_object *changes)
 {
+	AUTO_JSON inner = attrs_encode(op->r->attrs, op->want, changes);
 	const bool patch = strcmp(op->r->update, "JSONPATCH") == 0;
 	AUTO_JSON body = NULL;
 	AUTO_STR tail = id_tail(op->id);
@@ -332,6 +367,8 @@ static struct err *put(struct op *op, struct json_object *inner)
 	struct json_object *one;
 	struct err *e;
 
+	if (!json_object_object_length(inner))
+		return NULL;
 	if (patch)
 		body = json_patch(inner);
 	else
@@ -341,22 +378,19 @@ static struct err *put(struct op *op, struct json_object *inner)
 	if (e)
 		return e;
 	one = op->r->key ? json_at(answer, op->r->key) : answer;
-	if (json_object_is_type(one, json_type_object) && !op->r->expand &&
-	    !(op->r->flags & GET_TO_READ))
-		set_have(op, attrs_decode(op->r->attrs, one));
-	else
+	if (!json_object_is_type(one, json_type_object) || op->r->flags & GET_TO_READ) {
 		op->stale = true;
-	return NULL;
+		return NULL;
+	}
+	set_have(op, attrs_decode(op->r->attrs, one));
+	return op->r->expand ? op->r->expand(op) : NULL;
 }
 
 static struct err *update(struct op *op)
 {
 	struct json_object *changes = op->out->plan.changes;
-	AUTO_JSON inner = attrs_encode(op->r->attrs, op->want, changes);
-	struct err *e = NULL;
+	struct err *e = op_update(op, changes);
 
-	if (json_object_object_length(inner))
-		e = put(op, inner);
 	if (!e)
 		e = set_others(op, changes);
 	if (!e && op->r->update_hook)
@@ -364,17 +398,18 @@ static struct err *update(struct op *op)
 	return err_wrap(e, "updating");
 }
 
-static struct err *destroy(struct op *op)
+static struct err *destroy(struct op *op, bool wait)
 {
 	AUTO_STR tail = id_tail(op->id);
 	struct err *e = op->r->before_delete ? op->r->before_delete(op) : NULL;
 
-	if (!e)
-		e = op_call(op, "DELETE", tail, NULL, NULL);
+	if (e)
+		return err_wrap(e, "deleting");
+	e = op_call(op, "DELETE", tail, NULL, NULL);
 	if (e && e->kind == ERR_NOT_FOUND && e->status == 404) {
 		err_free(e);
 		e = NULL;
-	} else if (!e && op->r->flags & POLL_DELETE && op->wait) {
+	} else if (!e && op->r->flags & POLL_DELETE && wait) {
 		e = op_wait(op, NULL);
 	}
 	if (!e)
@@ -384,7 +419,7 @@ static struct err *destroy(struct op *op)
 
 static struct err *replace(struct op *op)
 {
-	struct err *e = destroy(op);
+	struct err *e = destroy(op, true); /* two of a name are one too many */
 
 	if (e)
 		return e;
@@ -444,9 +479,9 @@ static struct json_object *predict(struct op *op)
 		struct json_object *v = json_at(op->want, a->name);
 
 		if (!v || a->flags & (READONLY | OPTION) ||
-		    (op->out->plan.action != CREATED && !json_has(op->out->plan.changes, a->name)))
+		    (op->out->plan.action == UPDATED && !json_has(op->out->plan.changes, a->name)))
 			continue;
-		json_set(after, a->name, json_copy(v));
+		json_set(after, a->name, attr_after(a, json_at(after, a->name), v));
 	}
 	return after;
 }
@@ -459,7 +494,51 @@ static struct err *prepare(struct op *op)
 		op->deadline =
 			op->api->now_ms(op->api) +
 			1000L * (op->r->wait.create_s ? op->r->wait.create_s : DEFAULT_WAIT_S);
-	return e ? e : op_resolve(op);
+	return e;
+}
+
+/* An object that a killed run left half-made is waited for like a new one. */
+static struct err *settle(struct op *op)
+{
+	struct err *e = op->r->settle ? op->r->settle(op) : NULL;
+
+	if (e || !waits(op))
+		return e;
+	const char *now = json_str(op->have, op->r->wait.attr);
+	if (!now || strncmp(now, "BUILD", 5) != 0 || words_have(op->r->wait.ready, now))
+		return NULL;
+	return op_wait(op, op->r->wait.ready);
+}
+
+/* All there is to know about what was found, before the plan is made: it may be half-made. */
+static struct err *look_closer(struct op *op)
+{
+	AUTO_JSON found = json_object_get(op->have);
+	struct err *e = op->r->expand ? op->r->expand(op) : NULL;
+
+	json_object_put(op->out->before);
+	op->out->before = json_copy(op->have);
+	if (e || op->check || strcmp(op->state, "absent") == 0)
+		return e;
+	json_object_put(found);
+	found = json_object_get(op->have);
+	e = settle(op);
+	if (!e && op->stale)
+		return op_reload(op);
+	return !e && op->have && op->have != found && op->r->expand ? op->r->expand(op) : e;
+}
+
+/* The object is known from here on; one that was given by its ID keeps its name. */
+static void take_found(struct op *op)
+{
+	AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
+	const char *name = json_str(op->want, "name");
+
+	if (name && strcmp(name, id) == 0 && json_str(op->have, "name"))
+		json_set(op->want, "name", json_copy(json_at(op->have, "name")));
+	free(op->out->id);
+	op->out->id = TAKE(id);
+	op->id = op->out->id;
 }
 
 static struct err *make_plan(struct op *op)
@@ -468,18 +547,12 @@ static struct err *make_plan(struct op *op)
 	struct err *e = NULL;
 
 	if (op->have) {
-		AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
-
-		free(out->id);
-		out->id = xstrdup(id);
-		op->id = out->id;
+		take_found(op);
+		e = look_closer(op);
 	}
-	if (op->have && op->r->expand)
-		e = op->r->expand(op);
 	if (e)
 		return e;
 	plan_make(op->r, op->state, op->want, op->have, &out->plan);
-	out->before = json_copy(op->have);
 	if (out->plan.action == REPLACED)
 		e = refuse_replace(op);
 	if (op->check) {
@@ -489,39 +562,16 @@ static struct err *make_plan(struct op *op)
 	return e;
 }
 
-/* An object that a killed run left half-made is waited for like a new one. */
-static struct err *settle(struct op *op)
-{
-	bool ready = true;
-	struct err *e;
-
-	if (!op->have || op->out->plan.action == DELETED)
-		return NULL;
-	if (op->r->settle) {
-		e = op->r->settle(op);
-		if (e)
-			return e;
-	}
-	if (!waits(op))
-		return NULL;
-	const char *now = json_str(op->have, op->r->wait.attr);
-	const bool busy = now && strncmp(now, "BUILD", 5) == 0;
-	ready = !busy || words_have(op->r->wait.ready, now);
-	return ready ? NULL : op_wait(op, op->r->wait.ready);
-}
-
 static struct err *act(struct op *op)
 {
-	struct err *e = settle(op);
+	struct err *e = NULL;
 
-	if (e)
-		return e;
 	switch (op->out->plan.action) {
 	case NONE: break;
 	case CREATED: e = create(op); break;
 	case UPDATED: e = update(op); break;
 	case REPLACED: e = replace(op); break;
-	case DELETED: e = destroy(op); break;
+	case DELETED: e = destroy(op, op->wait); break;
 	}
 	if (!e && op->stale && op->have)
 		e = op_reload(op);
@@ -552,6 +602,8 @@ static void all(struct batch *b, size_t n, int width, struct err *(*step)(struct
 
 static struct err *find_one(struct op *op)
 {
+	if (op->gone)
+		return NULL;
 	return op->r->find ? op->r->find(op) : resource_find_ops(op, 1);
 }
 
@@ -564,7 +616,7 @@ static void find_all(struct batch *b, size_t n, int width)
 	struct err *e;
 
 	for (size_t i = 0; i < n; i++) {
-		if (b->errs[i])
+		if (b->errs[i] || b->ops[i].gone)
 			continue;
 		some[m] = b->ops[i];
 		index[m++] = i;
@@ -583,28 +635,58 @@ static void find_all(struct batch *b, size_t n, int width)
 	free(index);
 }
 
-/* Two items that mean one object would race each other, or make it twice. */
+/* What says which object an item means; NULL: nothing does, each makes one of its own. Owned. */
+static struct json_object *identity(const struct op *op)
+{
+	struct json_object *key = json_object_new_array();
+	bool known = !json_empty(json_at(op->want, "name"));
+
+	json_object_array_add(key, json_copy(json_at(op->want, "name")));
+	for (const struct attr *a = op->r->attrs; a->name; a++) {
+		if (!(a->flags & (IDENTITY | REQUIRED)))
+			continue;
+		known = known || (op->r->flags & NO_NAME && json_has(op->want, a->name));
+		json_object_array_add(key, json_copy(json_at(op->want, a->name)));
+	}
+	if (known)
+		return key;
+	json_object_put(key);
+	return NULL;
+}
+
+/* Two items that mean one object would race each other, or make it twice. Takes key. */
+static void refuse_twin(struct batch *b, size_t i, struct json_object *seen, struct json_object *key)
+{
+	AUTO_JSON owned = key;
+	const char *text = json_object_to_json_string(owned);
+
+	if (!key)
+		return;
+	if (json_has(seen, text))
+		b->errs[i] = err_new(ERR_USAGE, "item %d means the same object",
+				     (int)json_int(seen, text, 0));
+	else
+		json_set(seen, text, json_object_new_int((int)i));
+}
+
 static void refuse_twins(struct batch *b, size_t n)
 {
 	AUTO_JSON seen = json_object_new_object();
 
-	for (size_t i = 0; i < n; i++) {
-		AUTO_JSON key = json_object_new_array();
+	for (size_t i = 0; i < n; i++)
+		if (!b->errs[i])
+			refuse_twin(b, i, seen, identity(&b->ops[i]));
+}
 
-		if (b->errs[i])
-			continue;
-		json_object_array_add(key, json_copy(json_at(b->ops[i].want, "name")));
-		for (const struct attr *a = b->ops->r->attrs; a->name; a++)
-			if (a->flags & (IDENTITY | REQUIRED))
-				json_object_array_add(key,
-						      json_copy(json_at(b->ops[i].want, a->name)));
-		const char *text = json_object_to_json_string(key);
-		if (json_has(seen, text))
-			b->errs[i] = err_new(ERR_USAGE, "item %d means the same object",
-					     (int)json_int(seen, text, 0));
-		else
-			json_set(seen, text, json_object_new_int((int)i));
-	}
+/* One may have said the name, another the ID. */
+static void refuse_found_twins(struct batch *b, size_t n)
+{
+	AUTO_JSON seen = json_object_new_object();
+
+	for (size_t i = 0; i < n; i++)
+		if (!b->errs[i] && b->ops[i].have)
+			refuse_twin(b, i, seen,
+				    json_copy(json_at(b->ops[i].have, r_id(b->ops[i].r))));
 }
 
 /* One POST for ops[index[0..n)]; they are created, or none is (the caller does them singly then). */
@@ -622,9 +704,11 @@ static bool bulk_post(struct op *ops, const size_t *index, size_t n)
 				      attrs_encode(first->r->attrs, ops[index[i]].want, NULL));
 	e = op_call(first, "POST", "", body, &answer);
 	made = json_at(answer, first->r->keys);
-	const bool ok = !e && json_len(made) == n;
-	for (size_t i = 0; i < n && ok; i++)
+	bool ok = !e && json_len(made) == n;
+	for (size_t i = 0; i < n && ok; i++) {
 		e = take_created(&ops[index[i]], json_nth(made, i));
+		ok = !e;
+	}
 	err_free(e);
 	return ok;
 }
@@ -643,30 +727,49 @@ static struct err *create_unless_there(struct op *op)
 	return finish_creation(op);
 }
 
+static void bulk_some(struct batch *b, const size_t *index, size_t n, int width)
+{
+	const bool ok = bulk_post(b->ops, index, n);
+	struct op *ops = xcalloc(n, sizeof(*ops));
+	struct err **errs = xcalloc(n, sizeof(*errs));
+	struct batch sub = { .ops = ops, .errs = errs };
+
+	for (size_t i = 0; i < n; i++)
+		ops[i] = b->ops[index[i]];
+	all(&sub, n, width, ok ? finish_creation : create_unless_there);
+	for (size_t i = 0; i < n; i++) {
+		b->ops[index[i]] = ops[i];
+		b->errs[index[i]] = err_wrap(errs[i], "creating");
+	}
+	free(ops);
+	free(errs);
+}
+
+/* Whether two objects may be in one POST. */
+static bool bulk_fits(const struct op *x, const struct op *y)
+{
+	const char *by = x->r->bulk_by;
+
+	return !by || json_object_equal(json_at(x->want, by), json_at(y->want, by));
+}
+
 static void bulk_create(struct batch *b, size_t n, int width)
 {
 	size_t *index = xcalloc(n, sizeof(*index));
-	size_t m = 0;
+	AUTO_STR seen = xcalloc(n + 1, 1);
 
-	for (size_t i = 0; i < n; i++)
-		if (!b->errs[i] && b->ops[i].out->plan.action == CREATED)
+	for (size_t first = 0; first < n; first++) {
+		size_t m = 0;
+
+		for (size_t i = first; i < n && m < BULK_MOST; i++) {
+			if (seen[i] || b->errs[i] || b->ops[i].out->plan.action != CREATED ||
+			    !bulk_fits(&b->ops[first], &b->ops[i]))
+				continue;
+			seen[i] = 1;
 			index[m++] = i;
-	for (size_t from = 0; from < m && m > 1; from += BULK_MOST) {
-		const size_t some = m - from < BULK_MOST ? m - from : BULK_MOST;
-		const bool ok = bulk_post(b->ops, index + from, some);
-		struct op *ops = xcalloc(some, sizeof(*ops));
-		struct err **errs = xcalloc(some, sizeof(*errs));
-		struct batch sub = { .ops = ops, .errs = errs };
-
-		for (size_t i = 0; i < some; i++)
-			ops[i] = b->ops[index[from + i]];
-		all(&sub, some, width, ok ? finish_creation : create_unless_there);
-		for (size_t i = 0; i < some; i++) {
-			b->ops[index[from + i]] = ops[i];
-			b->errs[index[from + i]] = err_wrap(errs[i], "creating");
 		}
-		free(ops);
-		free(errs);
+		if (m > 1)
+			bulk_some(b, index, m, width);
 	}
 	free(index);
 }
@@ -688,6 +791,8 @@ static struct err *run_alone(struct op *op)
 {
 	struct err *e = prepare(op);
 
+	if (!e)
+		e = op_resolve(op);
 	return e ? e : op->r->run(op);
 }
 
@@ -696,7 +801,7 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 	struct batch b = { .ops = ops, .errs = errs };
 	const struct resource *r = ops->r;
 	struct refs *refs = refs_new();
-	const bool bulk = r->flags & BULK && n > 1 && !r->find;
+	const bool many = r->flags & (BULK | LIST_MANY) && n > 1 && !r->find;
 
 	for (size_t i = 0; i < n; i++)
 		ops[i].refs = refs;
@@ -704,14 +809,17 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 		all(&b, n, width, run_alone);
 	} else {
 		all(&b, n, width, prepare);
+		refs_prefetch(ops, errs, n);
+		all(&b, n, width, op_resolve);
 		refuse_twins(&b, n);
-		if (bulk)
+		if (many)
 			find_all(&b, n, width);
 		else
 			all(&b, n, width, find_one);
+		refuse_found_twins(&b, n);
 		all(&b, n, width, make_plan);
 		if (!ops->check) {
-			if (bulk && !r->create)
+			if (many && r->flags & BULK && !r->create && !r->body)
 				bulk_create(&b, n, width);
 			all(&b, n, width, act_unless_made);
 		}

@@ -1,15 +1,18 @@
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "args.h"
 #include "text.h"
 
-enum { NAME_MOST = 64 };
+enum { NAME_MOST = 64, VALUE_MOST = 200 };
+
+static const char BLANKS[] = " \t\r\n";
 
 bool attr_is_option(const struct attr *a)
 {
-	return !(a->flags & READONLY);
+	return !(a->flags & (READONLY | INTERNAL));
 }
 
 static struct err *check_object(const struct attr *attrs, struct json_object *given,
@@ -53,9 +56,9 @@ static struct err *mismatch(const char *name, struct json_object *v, enum attr_t
 
 	return err_at(err_new(ERR_USAGE,
 			      "argument '%s' is of type %s and we were unable to convert to %s: "
-			      "%.200s cannot be converted to %s %s",
-			      name, python_name(v), type_name(t), text, t == INT ? "an" : "a",
-			      type_name(t)),
+			      "%.*s cannot be converted to %s %s",
+			      name, python_name(v), type_name(t), (int)text_cut(text, VALUE_MOST),
+			      text, t == INT ? "an" : "a", type_name(t)),
 		      name);
 }
 
@@ -67,16 +70,27 @@ static struct json_object *to_str(struct json_object *v)
 	return json_object_new_string(text);
 }
 
+/* Without the blanks at both ends; `s` is cut. */
+static char *trim(char *s)
+{
+	char *from = s + strspn(s, BLANKS), *end = from + strlen(from);
+
+	while (end > from && strchr(BLANKS, end[-1]))
+		*--end = '\0';
+	return from;
+}
+
 static struct json_object *to_bool(struct json_object *v)
 {
 	static const char yes[] = "y yes on 1 true t 1.0", no[] = "n no off 0 false f 0.0";
 	AUTO_STR text = json_text(v);
+	const char *word = trim(text);
 
 	for (char *s = text; *s; s++)
 		*s = (char)tolower((unsigned char)*s);
-	if (words_have(yes, text))
+	if (words_have(yes, word))
 		return json_object_new_boolean(true);
-	return words_have(no, text) ? json_object_new_boolean(false) : NULL;
+	return words_have(no, word) ? json_object_new_boolean(false) : NULL;
 }
 
 static struct json_object *to_int(struct json_object *v)
@@ -89,15 +103,17 @@ static struct json_object *to_int(struct json_object *v)
 	if (json_object_is_type(v, json_type_double)) {
 		const double d = json_object_get_double(v);
 
-		n = (int64_t)d;
-		return (double)n == d ? json_object_new_int64(n) : NULL;
+		/* Where the double has digits to spare, as it is of no use to anyone beyond. */
+		return fabs(d) < 9e15 && (double)(int64_t)d == d ? json_object_new_int64((int64_t)d) :
+								   NULL;
 	}
 	if (!json_object_is_type(v, json_type_string))
 		return NULL;
+	AUTO_STR text = xstrdup(json_object_get_string(v));
+	const char *word = trim(text);
 	errno = 0;
-	n = strtoll(json_object_get_string(v), &end, 10);
-	end += strspn(end, " ");
-	return errno || *end || json_empty(v) ? NULL : json_object_new_int64(n);
+	n = strtoll(word, &end, 10);
+	return errno || *end || end == word ? NULL : json_object_new_int64(n);
 }
 
 static struct json_object *to_float(struct json_object *v)
@@ -107,10 +123,12 @@ static struct json_object *to_float(struct json_object *v)
 
 	if (json_object_is_type(v, json_type_double) || json_object_is_type(v, json_type_int))
 		return json_object_get(v);
-	if (!json_object_is_type(v, json_type_string) || json_empty(v))
+	if (!json_object_is_type(v, json_type_string))
 		return NULL;
-	d = strtod(json_object_get_string(v), &end);
-	return *end ? NULL : json_object_new_double(d);
+	AUTO_STR text = xstrdup(json_object_get_string(v));
+	const char *word = trim(text);
+	d = strtod(word, &end);
+	return *end || end == word || !isfinite(d) ? NULL : json_object_new_double(d);
 }
 
 static struct json_object *to_list(struct json_object *v)
@@ -204,9 +222,9 @@ static struct err *check_choice(const struct attr *a, struct json_object *v, con
 		return NULL;
 	WORDS_EACH(w, a->choices)
 	buf_addf(&all, "%s%.*s", all.len ? ", " : "", (int)words_len(w), w);
-	return err_at(
-		err_new(ERR_USAGE, "value of %s must be one of: %s, got: %s", name, all.s, text),
-		name);
+	return err_at(err_new(ERR_USAGE, "value of %s must be one of: %s, got: %.*s", name, all.s,
+			      (int)text_cut(text, VALUE_MOST), text),
+		      name);
 }
 
 static struct err *check_elements(const struct attr *a, struct json_object *list, const char *name,
@@ -225,9 +243,11 @@ static struct err *check_elements(const struct attr *a, struct json_object *list
 			e = dict ? check_object(a->sub, dict, where, &one)
 				 : mismatch(where, v, OBJ, a->flags & SECRET);
 		} else {
-			one = v ? convert(a->elem, v) : NULL;
-			if (!one)
-				e = mismatch(where, v, a->elem, a->flags & SECRET);
+			AUTO_JSON typed = v ? convert(a->elem, v) : NULL;
+
+			e = typed ? check_choice(a, typed, where)
+				  : mismatch(where, v, a->elem, a->flags & SECRET);
+			one = e ? NULL : json_copy(typed);
 		}
 		if (!e)
 			json_object_array_add(out, one);
@@ -302,7 +322,7 @@ static struct err *unknown(const char *where, const struct attr *const *tables, 
 	return err_at(
 		err_new(ERR_USAGE,
 			"Unsupported parameters for %s: %.*s. %sSupported parameters include: %s.",
-			where, NAME_MOST, key, hint.s, all.s),
+			where, (int)text_cut(key, NAME_MOST), key, hint.s, all.s),
 		key);
 }
 
@@ -335,7 +355,7 @@ static struct err *check_table(const struct attr *attrs, struct json_object *giv
 
 		if (v)
 			e = check_value(a, v, name, &typed);
-		else if (a->value && attr_is_option(a))
+		else if (a->value && attr_is_option(a) && !(a->flags & ASSUMED))
 			typed = json_tokener_parse(a->value);
 		if (!e && (v || typed))
 			json_set(want, a->name, typed);
@@ -395,8 +415,19 @@ static bool holds(const struct args_spec *spec, struct json_object *want, const 
 	return strcmp(text, equals + 1) == 0;
 }
 
+/* Defaults make no option given: what excludes another is what the user wrote. */
+static struct json_object *option_given(const struct args_spec *spec, struct json_object *given,
+					const char *option)
+{
+	for (const struct attr *const *t = spec->tables; *t; t++)
+		for (const struct attr *a = *t; a->name; a++)
+			if (is_called(a, option))
+				return given_value(a, given);
+	return NULL;
+}
+
 static struct err *check_rule(const struct args_spec *spec, const struct rule *rule,
-			      struct json_object *want)
+			      struct json_object *args, struct json_object *want)
 {
 	AUTO_BUF given = BUF_INIT;
 	AUTO_BUF absent = BUF_INIT;
@@ -407,7 +438,8 @@ static struct err *check_rule(const struct args_spec *spec, const struct rule *r
 	WORDS_EACH(w, rule->options)
 	{
 		AUTO_STR name = xstrndup(w, words_len(w));
-		const bool there = option_value(spec, want, name);
+		const bool there = rule->kind == EXCLUSIVE ? option_given(spec, args, name)
+							   : option_value(spec, want, name);
 		struct buf *b = there ? &given : &absent;
 
 		n_given += there;
@@ -487,7 +519,7 @@ struct err *args_check(const struct args_spec *spec, struct json_object *given,
 		e = err_new(ERR_USAGE, "missing required arguments: %s", names.s);
 	for (const struct rule *const *set = spec->rules; *set && !e && !spec->partial; set++)
 		for (const struct rule *rule = *set; rule->kind && !e; rule++)
-			e = check_rule(spec, rule, want);
+			e = check_rule(spec, rule, given, want);
 	if (!e && !spec->partial)
 		e = check_states(spec, want);
 	if (!e)

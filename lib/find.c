@@ -1,11 +1,12 @@
 /* Finding objects: by ID, by name, by what identifies them, one or many, with few requests. */
+#include <fnmatch.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "pool.h"
 #include "resource.h"
 
-enum { MAX_PAGES = 10000, MAX_QUERY = 6000 };
+enum { MAX_PAGES = 10000, MAX_QUERY = 6000, MAX_PARAMS = 1500 };
 
 /* ---- lists ---- */
 
@@ -138,13 +139,40 @@ static bool looks_like_id(const char *s)
 		else if (*s != '-')
 			return false;
 	}
-	return hex == 32;
+	return hex == 32 || hex == 64; /* the longer ones are Keystone's, of LDAP users */
+}
+
+static bool is_pattern(const struct info *info, const char *name)
+{
+	return info->glob && strpbrk(name, "*?[");
+}
+
+/* fnmatch(3)'s pattern as the regular expression Nova takes; looser where they do not agree. */
+static void add_pattern(struct buf *query, const char *name)
+{
+	AUTO_BUF re = BUF_INIT;
+
+	for (const char *s = name; *s; s++) {
+		if (*s == '*')
+			buf_adds(&re, ".*");
+		else if (strchr("\\^$.|?+()[]{}", *s))
+			buf_adds(&re, ".");
+		else
+			buf_addf(&re, "%c", *s);
+		if (*s == '[') /* a set: any one character, and what follows it is left to us */
+			break;
+	}
+	if (strchr(name, '['))
+		buf_adds(&re, ".*");
+	buf_adds(query, "name=%5E");
+	buf_addurl(query, re.s);
+	buf_adds(query, "%24");
 }
 
 static void add_name(struct buf *query, const struct resource *r, const char *name)
 {
 	if (!(r->flags & NAME_REGEX)) {
-		buf_adds(query, "name=");
+		buf_adds(query, r->flags & NAME_OPS && strchr(name, ':') ? "name=eq:" : "name=");
 		buf_addurl(query, name);
 		return;
 	}
@@ -162,19 +190,22 @@ static struct err *too_many(const struct resource *r, struct json_object *list, 
 
 	for (size_t i = 0; i < json_len(list) && i < 5; i++)
 		buf_addf(&ids, "%s%s", i ? ", " : "", json_str(json_nth(list, i), r_id(r)));
+	if (r->flags & NO_NAME)
+		return err_new(ERR_CONFLICT, "%zu %s are what was described (%s%s)", json_len(list),
+			       r->keys, ids.s, json_len(list) > 5 ? ", ..." : "");
 	return err_new(ERR_CONFLICT, "%zu %s are named '%s' (%s%s): give the ID instead",
 		       json_len(list), r->keys, name, ids.s, json_len(list) > 5 ? ", ..." : "");
 }
 
 /*
- * The one meant among several of a name: the only one of the token's own project, for people who
- * can see those of all projects.
+ * The one meant among several of a name: the only one of the project in question, by default the
+ * token's own, for people who can see those of all projects.
  */
 static struct err *choose(struct api *api, const struct resource *r, struct json_object *list,
-			  const char *name, struct json_object **ret)
+			  const char *name, const char *project, struct json_object **ret)
 {
 	struct json_object *own = NULL;
-	const char *project = "";
+	const char *owner = attr_named(r->attrs, "project_id") ? "project_id" : "owner_id";
 	size_t n = 0;
 
 	*ret = NULL;
@@ -182,14 +213,16 @@ static struct err *choose(struct api *api, const struct resource *r, struct json
 		*ret = json_copy(json_nth(list, 0));
 	if (json_len(list) <= 1)
 		return NULL;
-	if (attr_named(r->attrs, "project_id")) {
+	if (!attr_named(r->attrs, owner)) {
+		project = "";
+	} else if (!project) {
 		struct err *e = api->project(api, &project);
 
 		if (e)
 			return e;
 	}
 	for (size_t i = 0; i < json_len(list); i++) {
-		if (!json_is_str(json_at(json_nth(list, i), "project_id"), project))
+		if (!json_is_str(json_at(json_nth(list, i), owner), project))
 			continue;
 		own = json_nth(list, i);
 		n++;
@@ -200,8 +233,14 @@ static struct err *choose(struct api *api, const struct resource *r, struct json
 	return NULL;
 }
 
+struct err *resource_choose(struct api *api, const struct resource *r, struct json_object *list,
+			    const char *name, struct json_object **ret)
+{
+	return choose(api, r, list, name, NULL, ret);
+}
+
 static struct err *by_name(struct api *api, const struct resource *r, const char *name,
-			   const char *scope, struct json_object **ret)
+			   const char *scope, const char *project, struct json_object **ret)
 {
 	AUTO_BUF query = BUF_INIT;
 	AUTO_JSON list = NULL;
@@ -226,7 +265,7 @@ static struct err *by_name(struct api *api, const struct resource *r, const char
 		if (json_is_str(json_at(one, "name"), name))
 			json_object_array_add(named, json_object_get(one));
 	}
-	return choose(api, r, named, name, ret);
+	return choose(api, r, named, name, project, ret);
 }
 
 static struct err *by_id(struct api *api, const struct resource *r, const char *id,
@@ -243,8 +282,8 @@ static struct err *by_id(struct api *api, const struct resource *r, const char *
 	return e;
 }
 
-struct err *resource_find(struct api *api, const struct resource *r, const char *name_or_id,
-			  const char *scope, struct json_object **ret)
+static struct err *find_in(struct api *api, const struct resource *r, const char *name_or_id,
+			   const char *scope, const char *project, struct json_object **ret)
 {
 	AUTO_JSON found = NULL;
 	struct err *e = NULL;
@@ -252,17 +291,25 @@ struct err *resource_find(struct api *api, const struct resource *r, const char 
 	if (r->flags & ID_IS_NAME || looks_like_id(name_or_id))
 		e = by_id(api, r, name_or_id, &found);
 	if (!e && !found && !(r->flags & ID_IS_NAME)) {
-		e = by_name(api, r, name_or_id, scope, &found);
+		e = by_name(api, r, name_or_id, scope, project, &found);
 		if (!e && found && r->flags & GET_TO_READ) {
 			AUTO_STR id = xstrdup(json_str(found, r_id(r)));
 
 			json_object_put(TAKE(found));
 			e = by_id(api, r, id, &found);
 		}
+		if (!e && !found && r->flags & ANY_ID && *name_or_id && !looks_like_id(name_or_id))
+			e = by_id(api, r, name_or_id, &found);
 	}
 	if (!e)
 		*ret = TAKE(found);
 	return e;
+}
+
+struct err *resource_find(struct api *api, const struct resource *r, const char *name_or_id,
+			  const char *scope, struct json_object **ret)
+{
+	return find_in(api, r, name_or_id, scope, NULL, ret);
 }
 
 /* ---- references ---- */
@@ -353,9 +400,34 @@ static void ref_done(struct refs *refs, const char *key, bool ok, const char *id
 	(void)pthread_mutex_unlock(&refs->lock);
 }
 
+bool refs_claim(struct refs *refs, const char *what)
+{
+	char *nothing = NULL;
+	const bool known = ref_known(refs, what, &nothing);
+
+	if (!known)
+		ref_done(refs, what, true, NULL);
+	free(nothing);
+	return !known;
+}
+
+/* The project whose objects come first where names are ambiguous; NULL: the token's own. */
+static const char *ref_project(struct op *op)
+{
+	const char *project = json_str(op->want, "project_id");
+
+	return project && looks_like_id(project) ? project : NULL;
+}
+
+static char *ref_key(const struct resource *r, const char *project, const char *name)
+{
+	return xasprintf("%s %s %s", r->name, project ? project : "", name);
+}
+
 struct err *refs_id(struct op *op, const struct resource *r, const char *name_or_id, char **ret)
 {
-	AUTO_STR key = xasprintf("%s %s", r->name, name_or_id);
+	const char *project = ref_project(op);
+	AUTO_STR key = ref_key(r, project, name_or_id);
 	AUTO_JSON found = NULL;
 	char *id = NULL;
 	struct err *e = NULL;
@@ -365,7 +437,7 @@ struct err *refs_id(struct op *op, const struct resource *r, const char *name_or
 		return NULL;
 	}
 	if (!ref_known(op->refs, key, &id)) {
-		e = resource_find(op->api, r, name_or_id, NULL, &found);
+		e = find_in(op->api, r, name_or_id, NULL, project, &found);
 		id = xstrdup(json_str(found, r_id(r)));
 		ref_done(op->refs, key, !e, id);
 	}
@@ -378,6 +450,21 @@ struct err *refs_id(struct op *op, const struct resource *r, const char *name_or
 	return e;
 }
 
+struct err *op_ref(struct op *op, const struct resource *r, const char *option,
+		   const char *name_or_id, char **ret)
+{
+	struct err *e = refs_id(op, r, name_or_id, ret);
+
+	if (e && e->kind == ERR_NOT_FOUND && op->check) {
+		/* In check mode an earlier task would have made it. */
+		op_warn(op, "%s, assumed to exist by then", e->text);
+		err_free(e);
+		e = NULL;
+		*ret = xstrdup(name_or_id);
+	}
+	return err_at(err_wrap(e, "%s", option), option);
+}
+
 static struct err *resolve_one(struct op *op, const struct attr *a, struct json_object *v,
 			       struct json_object **ret)
 {
@@ -388,17 +475,10 @@ static struct err *resolve_one(struct op *op, const struct attr *a, struct json_
 		*ret = json_copy(v);
 		return NULL;
 	}
-	e = refs_id(op, a->ref, json_object_get_string(v), &id);
-	if (e && e->kind == ERR_NOT_FOUND && op->check) {
-		/* In check mode an earlier task would have made it. */
-		op_warn(op, "%s, assumed to exist by then", e->text);
-		err_free(e);
-		e = NULL;
-		id = xstrdup(json_object_get_string(v));
-	}
+	e = op_ref(op, a->ref, attr_option(a), json_object_get_string(v), &id);
 	if (!e)
 		*ret = json_object_new_string(id);
-	return err_at(err_wrap(e, "%s", attr_option(a)), attr_option(a));
+	return e;
 }
 
 static struct err *resolve_in(struct op *op, const struct attr *attrs, struct json_object *obj);
@@ -449,6 +529,25 @@ static struct err *resolve_in(struct op *op, const struct attr *attrs, struct js
 	return e;
 }
 
+/* What belongs to something that is not there is not there either. */
+static struct err *resolve_absent(struct op *op, const struct attr *a, struct json_object *v)
+{
+	AUTO_STR id = NULL;
+	struct err *e;
+
+	if (!json_object_is_type(v, json_type_string))
+		return NULL;
+	e = refs_id(op, a->ref, json_object_get_string(v), &id);
+	if (e && e->kind == ERR_NOT_FOUND) {
+		err_free(e);
+		op->gone = true;
+		return NULL;
+	}
+	if (!e)
+		json_sets(op->want, a->name, id);
+	return err_at(err_wrap(e, "%s", attr_option(a)), attr_option(a));
+}
+
 struct err *op_resolve(struct op *op)
 {
 	struct err *e = NULL;
@@ -457,15 +556,134 @@ struct err *op_resolve(struct op *op)
 		return resolve_in(op, op->r->attrs, op->want);
 	/* Only what says which object is to go; a network that is gone already has no subnet. */
 	for (const struct attr *a = op->r->attrs; a->name && !e; a++) {
-		struct json_object *v = json_at(op->want, a->name), *id = NULL;
+		struct json_object *v = json_at(op->want, a->name);
 
-		if (!v || !a->ref || !(a->flags & IDENTITY))
-			continue;
-		e = resolve_one(op, a, v, &id);
-		if (id)
-			json_set(op->want, a->name, id);
+		if (v && a->ref && a->flags & IDENTITY && !(a->flags & OPTION))
+			e = resolve_absent(op, a, v);
 	}
 	return e;
+}
+
+/* ---- references of many, looked up together ---- */
+
+struct wanted {
+	const struct resource *r;
+	char *project;
+	struct json_object *names; /* {name: null} */
+	struct wanted *next;
+};
+
+static void want_name(struct wanted **first, struct op *op, const struct resource *r,
+		      struct json_object *v)
+{
+	const char *project = ref_project(op);
+	const char *name;
+	struct wanted *w = *first;
+
+	if (!(r->flags & (BULK | LIST_MANY)) || !json_object_is_type(v, json_type_string))
+		return;
+	name = json_object_get_string(v);
+	if (!*name || looks_like_id(name))
+		return;
+	while (w && !(w->r == r && strcmp(w->project, project ? project : "") == 0))
+		w = w->next;
+	if (!w) {
+		w = xcalloc(1, sizeof(*w));
+		w->r = r;
+		w->project = xstrdup(project ? project : "");
+		w->names = json_object_new_object();
+		w->next = *first;
+		*first = w;
+	}
+	json_set(w->names, name, NULL);
+}
+
+static void want_names(struct wanted **first, struct op *op, const struct attr *attrs,
+		       struct json_object *obj)
+{
+	for (const struct attr *a = attrs; a->name; a++) {
+		struct json_object *v = json_at(obj, a->name);
+		const size_t n = json_len(v);
+
+		if (!v || !(a->ref || a->sub))
+			continue;
+		if (strcmp(op->state, "absent") == 0 && !(a->flags & IDENTITY))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			if (a->ref)
+				want_name(first, op, a->ref, json_nth(v, i));
+			else
+				want_names(first, op, a->sub, json_nth(v, i));
+		}
+		if (!n && a->ref)
+			want_name(first, op, a->ref, v);
+		else if (!n)
+			want_names(first, op, a->sub, v);
+	}
+}
+
+/* What this leaves open - ambiguous names, a refused LIST - refs_id() finds again, and tells. */
+static void take_name(struct op *op, const struct wanted *w, struct json_object *list,
+		      const char *name)
+{
+	const char *project = *w->project ? w->project : NULL;
+	AUTO_STR key = ref_key(w->r, project, name);
+	AUTO_JSON named = json_object_new_array();
+	AUTO_JSON found = NULL;
+	AUTO_STR known = NULL;
+	struct err *e;
+
+	if (ref_known(op->refs, key, &known))
+		return;
+	for (size_t i = 0; i < json_len(list); i++)
+		if (json_is_str(json_at(json_nth(list, i), "name"), name))
+			json_object_array_add(named, json_object_get(json_nth(list, i)));
+	e = choose(op->api, w->r, named, name, project, &found);
+	ref_done(op->refs, key, !e, json_str(found, r_id(w->r)));
+	err_free(e);
+}
+
+static void look_up(struct op *op, const struct wanted *w)
+{
+	struct json_object_iterator it = json_object_iter_begin(w->names);
+	const struct json_object_iterator end = json_object_iter_end(w->names);
+
+	if (json_object_object_length(w->names) < 2)
+		return;
+	while (!json_object_iter_equal(&it, &end)) {
+		struct json_object_iterator from = it;
+		AUTO_BUF query = BUF_INIT;
+		AUTO_JSON list = NULL;
+		struct err *e;
+
+		for (; !json_object_iter_equal(&it, &end) && query.len < MAX_QUERY;
+		     json_object_iter_next(&it)) {
+			buf_adds(&query, query.len ? "&name=" : "name=");
+			buf_addurl(&query, json_object_iter_peek_name(&it));
+		}
+		e = resource_list(op->api, w->r, NULL, query.s, &list);
+		for (; !e && !json_object_iter_equal(&from, &it); json_object_iter_next(&from))
+			take_name(op, w, list, json_object_iter_peek_name(&from));
+		err_free(e);
+	}
+}
+
+void refs_prefetch(struct op *ops, struct err *const *errs, size_t n)
+{
+	struct wanted *first = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (!errs[i])
+			want_names(&first, &ops[i], ops[i].r->attrs, ops[i].want);
+	while (first) {
+		struct wanted *w = first;
+
+		look_up(ops, w);
+		first = w->next;
+		json_object_put(w->names);
+		free(w->project);
+		free(w);
+	}
 }
 
 /* ---- the objects that ops are about ---- */
@@ -481,18 +699,32 @@ static void add_param(struct buf *query, const char *name, struct json_object *v
 	buf_addurl(query, text);
 }
 
-/* Query parameters that all ops agree on. */
+/* The values that ops have for an attribute, once each; nothing if one has none. */
+static void value_params(struct op *ops, size_t n, const struct attr *a, struct buf *query)
+{
+	AUTO_JSON seen = json_object_new_array();
+	AUTO_BUF params = BUF_INIT;
+
+	for (size_t i = 0; i < n && params.len < MAX_PARAMS; i++) {
+		struct json_object *v = json_at(ops[i].want, a->name);
+
+		if (!v)
+			return;
+		if (json_list_has(seen, v))
+			continue;
+		json_object_array_add(seen, json_object_get(v));
+		add_param(&params, attr_wire(a), v);
+	}
+	if (params.len && params.len < MAX_PARAMS)
+		buf_addf(query, "%s%s", query->len ? "&" : "", params.s);
+}
+
+/* What a LIST can be narrowed by so that it still has the objects of all ops. */
 static void common_params(struct op *ops, size_t n, struct buf *query)
 {
-	for (const struct attr *a = ops->r->attrs; a->name; a++) {
-		struct json_object *v = json_at(ops->want, a->name);
-		bool same = v && a->flags & IDENTITY;
-
-		for (size_t i = 1; i < n && same; i++)
-			same = json_object_equal(v, json_at(ops[i].want, a->name));
-		if (same)
-			add_param(query, attr_wire(a), v);
-	}
+	for (const struct attr *a = ops->r->attrs; a->name; a++)
+		if (a->flags & IDENTITY && (!ops->r->meant || a->flags & FILTER))
+			value_params(ops, n, a, query);
 }
 
 /* Whether an object is the one meant, as far as its name and identity say. */
@@ -502,6 +734,8 @@ static bool is_meant(struct op *op, struct json_object *object)
 
 	if (name && !json_object_equal(name, json_at(object, "name")))
 		return false;
+	if (op->r->meant)
+		return op->r->meant(op->want, object);
 	for (const struct attr *a = op->r->attrs; a->name; a++) {
 		if (!(a->flags & IDENTITY))
 			continue;
@@ -513,15 +747,23 @@ static bool is_meant(struct op *op, struct json_object *object)
 	return true;
 }
 
+/* Whoever gives no name means no object that is there: many have none, such as routers' ports. */
+static bool means_none(struct op *op)
+{
+	return !(op->r->flags & NO_NAME) && json_empty(json_at(op->want, "name"));
+}
+
 static struct err *pick(struct op *op, struct json_object *list)
 {
 	AUTO_JSON meant = json_object_new_array();
 	const char *name = json_str(op->want, "name");
 
+	if (means_none(op))
+		return NULL;
 	for (size_t i = 0; i < json_len(list); i++)
 		if (is_meant(op, json_nth(list, i)))
 			json_object_array_add(meant, json_object_get(json_nth(list, i)));
-	return choose(op->api, op->r, meant, name ? name : "", &op->have);
+	return choose(op->api, op->r, meant, name ? name : "", ref_project(op), &op->have);
 }
 
 static struct err *find_op(struct op *op)
@@ -531,9 +773,11 @@ static struct err *find_op(struct op *op)
 	const char *name = json_str(op->want, "name");
 	struct err *e;
 
+	if (means_none(op))
+		return NULL;
 	common_params(op, 1, &scope);
 	if (!(op->r->flags & NO_NAME))
-		return resource_find(op->api, op->r, name ? name : "", scope.s, &op->have);
+		return find_in(op->api, op->r, name, scope.s, ref_project(op), &op->have);
 	e = resource_list(op->api, op->r, NULL, scope.s, &list);
 	return e ? e : pick(op, list);
 }
@@ -545,13 +789,18 @@ static struct err *find_some(struct op *ops, size_t n, size_t *ret)
 	AUTO_JSON list = NULL;
 	struct err *e;
 	size_t some = n;
+	bool any = ops->r->flags & NO_NAME;
 
 	common_params(ops, n, &query);
-	if (!(ops->r->flags & NO_NAME))
-		for (some = 0; some < n && query.len < MAX_QUERY; some++)
+	if (!any)
+		for (some = 0; some < n && query.len < MAX_QUERY; some++) {
+			if (means_none(&ops[some]))
+				continue;
 			add_param(&query, "name", json_at(ops[some].want, "name"));
+			any = true;
+		}
 	*ret = some;
-	e = resource_list(ops->api, ops->r, NULL, query.s, &list);
+	e = any ? resource_list(ops->api, ops->r, NULL, query.s, &list) : NULL;
 	for (size_t i = 0; i < some && !e; i++) {
 		const char *name = json_str(ops[i].want, "name");
 
@@ -586,7 +835,7 @@ static struct err *info_param(struct op *op, const struct attr *a, struct buf *q
 	if (a->ref)
 		e = resolve_one(op, a, v, &id);
 	else
-		id = json_copy(v);
+		id = a->encode ? a->encode(v) : json_copy(v);
 	if (e)
 		return e;
 	if (!(a->flags & FILTER))
@@ -615,6 +864,14 @@ static const struct attr *filter_attr(const struct resource *r, const char *key)
 	return NULL;
 }
 
+/* Whether a filter goes to the service, which knows its lists and sets better ("tags": "a,b"). */
+static bool filter_sent(const struct attr *a, struct json_object *v)
+{
+	return a && v && a->flags & (FILTER | IDENTITY) &&
+	       !json_object_is_type(v, json_type_object) &&
+	       !json_object_is_type(v, json_type_array);
+}
+
 static void filter_params(struct op *op, struct buf *query)
 {
 	struct json_object *filters = json_at(op->want, "filters");
@@ -625,9 +882,7 @@ static void filter_params(struct op *op, struct buf *query)
 	{
 		const struct attr *a = filter_attr(op->r, key);
 
-		if (a && v && a->flags & (FILTER | IDENTITY) &&
-		    !json_object_is_type(v, json_type_object) &&
-		    !json_object_is_type(v, json_type_array))
+		if (filter_sent(a, v))
 			add_param(query, attr_wire(a), v);
 	}
 }
@@ -640,9 +895,20 @@ static bool filter_match(struct json_object *want, struct json_object *have)
 			want, key, v) if (!filter_match(v, json_at(have, key))) return false;
 		return true;
 	}
-	if (json_object_is_type(have, json_type_array) &&
-	    !json_object_is_type(want, json_type_array))
-		return json_list_has(have, want);
+	if (json_object_is_type(want, json_type_array)) {
+		const bool all = json_object_is_type(have, json_type_array);
+		size_t hits = 0;
+
+		for (size_t i = 0; i < json_len(want); i++)
+			hits += filter_match(json_nth(want, i), have);
+		return all ? hits == json_len(want) : hits > 0;
+	}
+	if (json_object_is_type(have, json_type_array)) {
+		for (size_t i = 0; i < json_len(have); i++)
+			if (filter_match(want, json_nth(have, i)))
+				return true;
+		return false;
+	}
 	if (json_object_equal(want, have) || (json_empty(want) && json_empty(have)))
 		return true;
 	AUTO_STR x = json_text(want);
@@ -667,10 +933,44 @@ static bool info_match(struct op *op, const struct info *info, struct json_objec
 	{
 		const struct attr *a = filter_attr(op->r, key);
 
+		if (filter_sent(a, v) && (a->type == LIST || a->type == SET))
+			continue;
 		if (!filter_match(v, json_at(object, a ? a->name : key)))
 			return false;
 	}
 	return true;
+}
+
+/* Where the name is the ID, what else is asked for (whose key pair) goes with the GET. */
+static struct err *info_by_id(struct op *op, const char *id, const char *query,
+			      struct json_object **ret)
+{
+	AUTO_BUF path = BUF_INIT;
+	struct err *e;
+
+	if (!(op->r->flags & ID_IS_NAME) || !*query)
+		return by_id(op->api, op->r, id, ret);
+	buf_addf(&path, "%s/", op->r->path);
+	buf_addurl(&path, id);
+	buf_addf(&path, "?%s", query);
+	e = get_path(op->api, op->r, path.s, ret);
+	if (e && e->kind == ERR_NOT_FOUND) {
+		err_free(e);
+		e = NULL;
+	}
+	return e;
+}
+
+static bool info_named(struct op *op, const struct info *info, const char *name,
+		       struct json_object *object)
+{
+	const char *const names[] = { json_str(object, "name"), json_str(object, r_id(op->r)) };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (names[i] && (strcmp(names[i], name) == 0 ||
+				 (is_pattern(info, name) && fnmatch(name, names[i], 0) == 0)))
+			return true;
+	return false;
 }
 
 static struct err *info_all(struct op *op, const struct info *info, struct json_object **ret)
@@ -682,6 +982,11 @@ static struct err *info_all(struct op *op, const struct info *info, struct json_
 
 	for (const struct attr *a = info->params; a && a->name && !e; a++)
 		e = info_param(op, a, &query);
+	if (e && e->kind == ERR_NOT_FOUND && info->missing_is_empty) {
+		err_free(e);
+		*ret = json_object_new_array();
+		return NULL;
+	}
 	if (e)
 		return e;
 	filter_params(op, &query);
@@ -689,8 +994,9 @@ static struct err *info_all(struct op *op, const struct info *info, struct json_
 		e = info->query(op, &query);
 	if (e)
 		return e;
-	if (name && (op->r->flags & ID_IS_NAME || looks_like_id(name))) {
-		e = by_id(op->api, op->r, name, &one);
+	const bool pattern = name && is_pattern(info, name);
+	if (name && !pattern && (op->r->flags & ID_IS_NAME || looks_like_id(name))) {
+		e = info_by_id(op, name, query.s, &one);
 		if (e)
 			return e;
 		if (one || op->r->flags & ID_IS_NAME) {
@@ -700,10 +1006,14 @@ static struct err *info_all(struct op *op, const struct info *info, struct json_
 			return NULL;
 		}
 	}
-	if (name && !(op->r->flags & LIST_ONLY)) {
+	if (name && !(op->r->flags & (LIST_ONLY | ID_IS_NAME)) &&
+	    (!pattern || op->r->flags & NAME_REGEX)) {
 		if (query.len)
 			buf_adds(&query, "&");
-		add_name(&query, op->r, name);
+		if (pattern)
+			add_pattern(&query, name);
+		else
+			add_name(&query, op->r, name);
 	}
 	return resource_list(op->api, op->r, info->path, query.s, ret);
 }
@@ -711,21 +1021,23 @@ static struct err *info_all(struct op *op, const struct info *info, struct json_
 struct err *info_run(struct op *op, const struct info *info, struct json_object **ret)
 {
 	AUTO_JSON all = NULL;
+	AUTO_JSON meant = json_object_new_array();
 	AUTO_JSON list = json_object_new_array();
 	const char *name = info->no_name ? NULL : json_str(op->want, "name");
 	struct err *e = info_all(op, info, &all);
 
-	for (size_t i = 0; i < json_len(all) && !e; i++) {
+	for (size_t i = 0; i < json_len(all); i++) {
 		struct json_object *one = json_nth(all, i);
 
-		if (name && !json_is_str(json_at(one, "name"), name) &&
-		    !json_is_str(json_at(one, r_id(op->r)), name))
-			continue;
-		if (!info_match(op, info, one))
-			continue;
+		if ((!name || info_named(op, info, name, one)) && info_match(op, info, one))
+			json_object_array_add(meant, json_object_get(one));
+	}
+	if (!e && info->select)
+		e = info->select(op, &meant);
+	for (size_t i = 0; i < json_len(meant) && !e; i++) {
 		if (info->complete)
-			e = info->complete(op, one);
-		json_object_array_add(list, attrs_public(op->r->attrs, one));
+			e = info->complete(op, json_nth(meant, i));
+		json_object_array_add(list, attrs_public(op->r->attrs, json_nth(meant, i)));
 	}
 	if (!e)
 		*ret = TAKE(list);

@@ -10,7 +10,7 @@ enum {
 	PAUSE_MS = 250,
 	PAUSE_MAX_MS = 8000,
 	REDIRECTS_MAX = 5,
-	FEW_TRIES = 3,
+	FEW_TRIES = 5, /* about 2 s */
 };
 
 /* What is known about a call that may take several attempts. */
@@ -39,7 +39,7 @@ static const struct {
 	{ CURLE_COULDNT_RESOLVE_HOST, ERR_NETWORK, FEW, "could not resolve the host's name", NULL },
 	{ CURLE_COULDNT_RESOLVE_PROXY, ERR_NETWORK, FEW, "could not resolve the proxy's name",
 	  "see the variables https_proxy and no_proxy" },
-	{ CURLE_COULDNT_CONNECT, ERR_NETWORK, LOST, "could not connect", NULL },
+	{ CURLE_COULDNT_CONNECT, ERR_NETWORK, FEW, "could not connect", NULL },
 	{ CURLE_OPERATION_TIMEDOUT, ERR_NETWORK, LOST, "could not connect", NULL },
 	{ CURLE_PROXY, ERR_NETWORK, FEW, "the proxy failed", NULL },
 	{ CURLE_SSL_CONNECT_ERROR, ERR_NETWORK, FEW, "the TLS handshake failed",

@@ -12,6 +12,9 @@ struct err *json_parse(const char *s, size_t len, struct json_object **ret)
 
 	if (len > JSON_BYTES)
 		return err_new(ERR_PROTOCOL, "JSON of %zu bytes: more than %d", len, JSON_BYTES);
+	/* The tokener would take it for the end, and what follows for nothing. */
+	if (memchr(s, '\0', len))
+		return err_new(ERR_PROTOCOL, "no JSON: it holds a NUL byte");
 	t = json_tokener_new_ex(JSON_DEPTH);
 	if (!t)
 		return err_new(ERR_PROTOCOL, "out of memory");
@@ -119,7 +122,7 @@ size_t json_len(struct json_object *list)
 
 struct json_object *json_nth(struct json_object *list, size_t i)
 {
-	return json_object_array_get_idx(list, i);
+	return json_object_is_type(list, json_type_array) ? json_object_array_get_idx(list, i) : NULL;
 }
 
 bool json_list_has(struct json_object *list, struct json_object *item)

@@ -28,8 +28,10 @@ static void note(struct plan *p, const struct attr *a, struct json_object *befor
 {
 	struct json_object *o = json_object_new_object();
 
+	AUTO_JSON then = attr_after(a, before, after);
+
 	json_set(o, "before", shown(a, before));
-	json_set(o, "after", shown(a, after));
+	json_set(o, "after", shown(a, then));
 	json_set(p->changes, a->name, o);
 }
 

@@ -25,6 +25,17 @@ bool words_have(const char *words, const char *word)
 	return false;
 }
 
+size_t text_cut(const char *s, size_t most)
+{
+	size_t len = strnlen(s, most + 1);
+
+	if (len <= most)
+		return len;
+	for (len = most; len && ((unsigned char)s[len] & 0xC0) == 0x80; len--)
+		;
+	return len;
+}
+
 /* Levenshtein's distance, one row at a time. */
 static size_t distance(const char *a, const char *b)
 {

@@ -10,7 +10,7 @@
  * and 1 to 65535), and Neutron refuses a second one of the same meaning with another spelling.
  */
 
-/* Makes what a user wrote what Neutron takes: protocol "any" and ports of -1 are left out. */
+/* Spells what a user wrote as Neutron will answer it; "any" and ports of -1 are left out. */
 void rule_tidy(struct json_object *rule);
 /* Whether two rules match the same packets, whoever spelled them. Groups and IDs are not compared. */
 bool rule_same(struct json_object *x, struct json_object *y);

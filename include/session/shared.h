@@ -25,5 +25,9 @@ MUST_USE struct err *needs_microversion(struct op *op, const char *microversion,
 					const char *option);
 /* True if no service of this type is in the catalogue; the error is freed then, and set to NULL. */
 bool not_in_catalogue(struct err **e);
+/* op_call() to another service than the resource's; `path` is whole, `ret` may be NULL. */
+MUST_USE struct err *other_call(struct op *op, const char *service, const char *method,
+				const char *path, struct json_object *body,
+				struct json_object **ret);
 
 #endif

@@ -13,7 +13,8 @@
 
 static const struct {
 	const char *name;
-	const char *methods; /* of Keystone; NULL: of the configuration; "": Keystone is not asked */
+	const char
+		*methods; /* of Keystone; NULL: of the configuration; "": Keystone is not asked */
 } auth_types[] = {
 	{ "password", "password" },
 	{ "v3password", "password" },
@@ -70,8 +71,9 @@ static struct err *methods_configured(const struct cloud *c, struct json_object 
 		AUTO_STR word = xstrndup(s, strcspn(s, ","));
 		const char *name = words_skip(word);
 
-		json_object_array_add(list, json_object_new_string_len(method_name(name),
-								       (int)words_len(method_name(name))));
+		json_object_array_add(
+			list, json_object_new_string_len(method_name(name),
+							 (int)words_len(method_name(name))));
 	}
 	for (size_t i = 0; i < json_len(list); i++) {
 		const char *name = json_object_get_string(json_nth(list, i));
@@ -103,7 +105,8 @@ static struct err *methods_read(const struct cloud *c, struct json_object **ret)
 
 		for (i = 0; i < COUNT(auth_types); i++)
 			buf_addf(&known, "%s%s", i ? ", " : "", auth_types[i].name);
-		return err_at(err_new(ERR_USAGE, "%s: auth_type '%s' is not supported; these are: %s",
+		return err_at(err_new(ERR_USAGE,
+				      "%s: auth_type '%s' is not supported; these are: %s",
 				      c->title, c->auth_type, known.s),
 			      "auth_type");
 	}
@@ -278,6 +281,7 @@ static struct json_object *scope(const struct cloud *c)
 struct err *auth_request(const struct cloud *c, struct json_object **ret)
 {
 	AUTO_JSON methods = NULL;
+	AUTO_JSON what = scope(c);
 	struct json_object *identity, *auth;
 	struct err *e = methods_read(c, &methods);
 	bool scoped = true;
@@ -293,8 +297,8 @@ struct err *auth_request(const struct cloud *c, struct json_object **ret)
 	}
 	json_set(identity, "methods", TAKE(methods));
 	auth = json_wrap("identity", identity);
-	if (scoped && scope(c))
-		json_set(auth, "scope", scope(c));
+	if (scoped && what)
+		json_set(auth, "scope", TAKE(what));
 	*ret = json_wrap("auth", auth);
 	return NULL;
 }
@@ -319,11 +323,21 @@ static const char *or_none(const char *s)
 char *auth_identity(const struct cloud *c)
 {
 	static const char *const keys[] = {
-		"auth_url",	     "user_id",		 "username",
-		"user_domain_id",    "user_domain_name", "project_id",
-		"project_name",	     "project_domain_id", "project_domain_name",
-		"domain_id",	     "domain_name",	 "system_scope",
-		"trust_id",	     "auth_methods",	 "application_credential_id",
+		"auth_url",
+		"user_id",
+		"username",
+		"user_domain_id",
+		"user_domain_name",
+		"project_id",
+		"project_name",
+		"project_domain_id",
+		"project_domain_name",
+		"domain_id",
+		"domain_name",
+		"system_scope",
+		"trust_id",
+		"auth_methods",
+		"application_credential_id",
 		"application_credential_name",
 	};
 	AUTO_BUF b = BUF_INIT;

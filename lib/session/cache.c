@@ -277,8 +277,7 @@ void cache_write(const struct cache *c, struct json_object *v)
 	    !gcm(c, true, file, (const unsigned char *)s, file + HEAD, len) ||
 	    !file_replace(c, file, size))
 		(void)unlinkat(c->dir, c->name, 0);
-	/* json-c keeps the text it made. */
-	OPENSSL_cleanse((void *)(uintptr_t)s, len);
+	json_text_wipe(s, len);
 	free(file);
 	old_remove(c);
 }

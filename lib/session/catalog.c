@@ -160,8 +160,10 @@ static const struct endpoint *endpoint_pick(const struct login *l, const struct 
 
 static const struct endpoint *endpoint_find(const struct login *l, const struct wish *w)
 {
-	WORDS_EACH(type, w->types) {
-		WORDS_EACH(interface, w->interfaces) {
+	WORDS_EACH(type, w->types)
+	{
+		WORDS_EACH(interface, w->interfaces)
+		{
 			const struct endpoint *e = endpoint_pick(l, w, type, interface);
 
 			if (e)
@@ -181,7 +183,8 @@ static void names_add(struct buf *b, struct json_object *set)
 {
 	const size_t start = b->len;
 
-	json_object_object_foreach(set, key, v) {
+	json_object_object_foreach(set, key, v)
+	{
 		(void)v;
 		buf_addf(b, "%s%s", b->len > start ? ", " : "", key);
 	}
@@ -196,8 +199,8 @@ static struct err *endpoint_missing(const struct cloud *c, const struct login *l
 	AUTO_BUF b = BUF_INIT;
 
 	for (size_t i = 0; i < l->n; i++) {
-		AUTO_STR place = xasprintf("%s (%s)", l->endpoints[i].region,
-					   l->endpoints[i].interface);
+		AUTO_STR place =
+			xasprintf("%s (%s)", l->endpoints[i].region, l->endpoints[i].interface);
 
 		once(types, l->endpoints[i].type);
 		if (words_have(w->types, l->endpoints[i].type))
@@ -212,8 +215,9 @@ static struct err *endpoint_missing(const struct cloud *c, const struct login *l
 		names_add(&b, places);
 		return err_at(err_new(ERR_USAGE, "%s", b.s), "region_name");
 	}
-	buf_adds(&b, json_object_object_length(types) ? "; it has " : "; it is empty: is the login "
-								      "scoped to a project?");
+	buf_adds(&b, json_object_object_length(types) ? "; it has "
+						      : "; it is empty: is the login "
+							"scoped to a project?");
 	names_add(&b, types);
 	return err_new(ERR_REMOTE, "%s", b.s);
 }

@@ -11,11 +11,11 @@
 
 /* What the answer is made of, while it is being made. */
 struct sources {
-	struct json_object *options;       /* normalised later; a dict of ours */
-	struct json_object *files;         /* clouds.yaml with secure.yaml over it; may be NULL */
-	char *path, *secure_path;          /* NULL: there is none */
-	struct json_object *env;           /* NULL: no OS_* variables */
-	const char *env_name;              /* the name of the cloud made of them */
+	struct json_object *options; /* normalised later; a dict of ours */
+	struct json_object *files;   /* clouds.yaml with secure.yaml over it; may be NULL */
+	char *path, *secure_path;    /* NULL: there is none */
+	struct json_object *env;     /* NULL: no OS_* variables */
+	const char *env_name;        /* the name of the cloud made of them */
 };
 
 static void sources_release(struct sources *s)
@@ -41,7 +41,8 @@ static const char option_names[] =
 static struct err *options_from_dict(struct json_object *given, struct json_object *cloud,
 				     struct json_object **ret)
 {
-	json_object_object_foreach(given, key, v) {
+	json_object_object_foreach(given, key, v)
+	{
 		if (json_empty(v) || !words_have(option_names, key) ||
 		    (strcmp(key, "interface") == 0 && json_is_str(v, "public")))
 			continue;
@@ -68,7 +69,8 @@ static struct err *options_read(struct json_object *given, struct json_object **
 			      "cloud");
 	o = json_object_new_object();
 	if (given) {
-		json_object_object_foreach(given, key, v) {
+		json_object_object_foreach(given, key, v)
+		{
 			if (words_have(option_names, key) || strcmp(key, "cloud") == 0)
 				json_set(o, key, json_copy(v));
 		}
@@ -82,7 +84,8 @@ static struct err *options_read(struct json_object *given, struct json_object **
 /* Dictionaries are merged, all else is replaced. */
 static void merge_deep(struct json_object *into, struct json_object *over)
 {
-	json_object_object_foreach(over, key, v) {
+	json_object_object_foreach(over, key, v)
+	{
 		struct json_object *old = json_has(into, key) ? json_at(into, key) : NULL;
 
 		if (json_object_is_type(v, json_type_object) &&
@@ -97,7 +100,8 @@ static struct err *files_read(struct sources *s)
 {
 	AUTO_JSON secure = NULL;
 	struct json_object *clouds;
-	struct err *e = config_find("clouds", env_get("OS_CLIENT_CONFIG_FILE"), &s->files, &s->path);
+	struct err *e =
+		config_find("clouds", env_get("OS_CLIENT_CONFIG_FILE"), &s->files, &s->path);
 
 	if (!e)
 		e = config_find("secure", env_get("OS_CLIENT_SECURE_FILE"), &secure,
@@ -138,7 +142,8 @@ static struct err *cloud_unknown(const struct sources *s, const char *name)
 	AUTO_BUF known = BUF_INIT;
 
 	if (clouds) {
-		json_object_object_foreach(clouds, key, v) {
+		json_object_object_foreach(clouds, key, v)
+		{
 			(void)v;
 			nearest_try(&near, key);
 			buf_addf(&known, "%s'%s'", known.len ? ", " : "", key);
@@ -150,8 +155,9 @@ static struct err *cloud_unknown(const struct sources *s, const char *name)
 				      "for %s",
 				      name, places),
 			      "cloud");
-	return err_at(err_new(ERR_USAGE, "there is no cloud '%s' in %s%s%s%s; it has %s; looked for %s",
-			      name, s->path ? s->path : s->secure_path,
+	return err_at(err_new(ERR_USAGE,
+			      "there is no cloud '%s' in %s%s%s%s; it has %s; looked for %s", name,
+			      s->path ? s->path : s->secure_path,
 			      near.best ? ": did you mean '" : "", near.best ? near.best : "",
 			      near.best ? "'?" : "", known.len ? known.s : "no clouds", places),
 		      "cloud");
@@ -170,16 +176,18 @@ static struct err *cloud_choose(const struct sources *s, const char **ret)
 			       s->path ? s->path : s->secure_path, s->env_name);
 	if (!name || !*name)
 		name = env_get("OS_CLOUD");
-	if (!name && s->env)
-		name = s->env_name;
+	if (s->env && (!name || strcmp(name, s->env_name) == 0)) {
+		*ret = s->env_name;
+		return NULL;
+	}
 	if (!name && clouds && json_object_object_length(clouds) == 1) {
-		json_object_object_foreach(clouds, key, v) {
+		json_object_object_foreach(clouds, key, v)
+		{
 			(void)v;
 			name = key;
 		}
 	}
-	if (name && !(s->env && strcmp(name, s->env_name) == 0) &&
-	    !(clouds && json_object_object_get_ex(clouds, name, NULL)))
+	if (name && !(clouds && json_object_object_get_ex(clouds, name, NULL)))
 		return cloud_unknown(s, name);
 	*ret = name;
 	return NULL;
@@ -223,8 +231,8 @@ static const struct vendor {
 	{ "limestonenetworks", "https://auth.cloud.lstn.net:5000/v3", "us-dfw-1 us-slc" },
 	{ "otc", "https://iam.{region_name}.otc.t-systems.com/v3", "eu-de eu-nl" },
 	{ "otc-swiss", "https://iam-pub.eu-ch2.sc.otc.t-systems.com/v3", "eu-ch2" },
-	{ "ovh-us", "https://auth.cloud.ovh.us/",
-	  "US-EAST-VA-1 US-WEST-OR-1 US-EAST-VA US-WEST-OR", true },
+	{ "ovh-us", "https://auth.cloud.ovh.us/", "US-EAST-VA-1 US-WEST-OR-1 US-EAST-VA US-WEST-OR",
+	  true },
 	{ "switchcloud", "https://identity.compute.cloud.switch.ch/v3", "zhw zhc" },
 	{ "switchengines", "https://keystone.cloud.switch.ch:5000/v3", "LS ZH" },
 };
@@ -245,8 +253,7 @@ static struct json_object *vendor_builtin(const char *name)
 			json_sets(auth, "project_domain_name", "Default");
 		}
 		WORDS_EACH(w, vendors[i].regions)
-			json_object_array_add(regions,
-					      json_object_new_string_len(w, (int)words_len(w)));
+		json_object_array_add(regions, json_object_new_string_len(w, (int)words_len(w)));
 		json_set(o, "auth", auth);
 		json_set(o, "regions", regions);
 		return o;
@@ -283,9 +290,8 @@ static struct err *vendor_read(struct json_object *base, struct json_object *opt
 	if (!builtin && !json_str(base, "auth.auth_url") && !json_str(options, "auth.auth_url")) {
 		AUTO_STR places = config_places("clouds-public", first);
 
-		return err_new(ERR_USAGE,
-			       "there is no profile '%s' and no auth_url; looked for %s", name,
-			       places);
+		return err_new(ERR_USAGE, "there is no profile '%s' and no auth_url; looked for %s",
+			       name, places);
 	}
 	return layer_new(builtin, "profile", ret);
 }
@@ -334,9 +340,9 @@ static struct err *region_unknown(struct json_object *regions, const char *title
 
 	for (size_t i = 0; i < json_len(regions); i++)
 		buf_addf(&known, "%s'%s'", i ? ", " : "", json_str(json_nth(regions, i), "name"));
-	return err_at(err_new(ERR_USAGE, "region '%s' is none of %s, which has %s", name, title,
-			      known.s),
-		      "region_name");
+	return err_at(
+		err_new(ERR_USAGE, "region '%s' is none of %s, which has %s", name, title, known.s),
+		"region_name");
 }
 
 /* The layer of the region that is asked for, or the first one; it sets region_name. */
@@ -379,7 +385,7 @@ static struct err *layers_merge(const struct sources *s, struct json_object **re
 		e = vendor_read(base, options, &vendor);
 	if (!e)
 		e = regions_read(json_at(base, "regions") || json_at(base, "region_name") ? base
-											   : vendor,
+											  : vendor,
 				 *ret_title, &regions);
 	if (!e)
 		e = region_choose(regions, *ret_title, json_str(options, "region_name"), &region);
@@ -413,8 +419,9 @@ static char *auth_type_of(struct json_object *config)
 	if (json_has(auth, "application_credential_secret"))
 		return xstrdup("v3applicationcredential");
 	if (json_has(auth, "token") && !json_has(auth, "password"))
-		return xstrdup(json_has(auth, "endpoint") && !json_has(auth, "auth_url") ? "admin_token"
-											  : "token");
+		return xstrdup(json_has(auth, "endpoint") && !json_has(auth, "auth_url")
+				       ? "admin_token"
+				       : "token");
 	if (json_has(auth, "passcode") && !json_has(auth, "password"))
 		return xstrdup("v3totp");
 	return xstrdup("password");
@@ -537,7 +544,8 @@ const char *cloud_auth(const struct cloud *c, const char *key)
 
 const char *cloud_service(const struct cloud *c, const char *types, const char *key)
 {
-	WORDS_EACH(w, types) {
+	WORDS_EACH(w, types)
+	{
 		AUTO_STR name = xasprintf("%.*s_%s", (int)words_len(w), w, key);
 		const char *v;
 

@@ -12,18 +12,30 @@ static const struct {
 	int status;
 	const char *phrase;
 } phrases[] = {
-	{ 300, "Multiple Choices" },   { 301, "Moved Permanently" },
-	{ 302, "Found" },	       { 303, "See Other" },
-	{ 304, "Not Modified" },       { 307, "Temporary Redirect" },
-	{ 308, "Permanent Redirect" }, { 400, "Bad Request" },
-	{ 401, "Unauthorized" },       { 403, "Forbidden" },
-	{ 404, "Not Found" },	       { 405, "Method Not Allowed" },
-	{ 406, "Not Acceptable" },     { 409, "Conflict" },
-	{ 410, "Gone" },	       { 412, "Precondition Failed" },
-	{ 413, "Request Too Large" },  { 415, "Unsupported Media Type" },
-	{ 422, "Unprocessable" },      { 429, "Too Many Requests" },
-	{ 500, "Internal Error" },     { 501, "Not Implemented" },
-	{ 502, "Bad Gateway" },	       { 503, "Service Unavailable" },
+	{ 300, "Multiple Choices" },
+	{ 301, "Moved Permanently" },
+	{ 302, "Found" },
+	{ 303, "See Other" },
+	{ 304, "Not Modified" },
+	{ 307, "Temporary Redirect" },
+	{ 308, "Permanent Redirect" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 406, "Not Acceptable" },
+	{ 409, "Conflict" },
+	{ 410, "Gone" },
+	{ 412, "Precondition Failed" },
+	{ 413, "Request Too Large" },
+	{ 415, "Unsupported Media Type" },
+	{ 422, "Unprocessable" },
+	{ 429, "Too Many Requests" },
+	{ 500, "Internal Error" },
+	{ 501, "Not Implemented" },
+	{ 502, "Bad Gateway" },
+	{ 503, "Service Unavailable" },
 	{ 504, "Gateway Timeout" },
 };
 
@@ -40,8 +52,8 @@ static const char *phrase(int status)
 static const struct {
 	const char *name, *text;
 } entities[] = {
-	{ "&lt;", "<" },   { "&gt;", ">" },  { "&quot;", "\"" },
-	{ "&#39;", "'" },  { "&#x27;", "'" }, { "&nbsp;", " " }, { "&amp;", "&" },
+	{ "&lt;", "<" },   { "&gt;", ">" },   { "&quot;", "\"" }, { "&#39;", "'" },
+	{ "&#x27;", "'" }, { "&nbsp;", " " }, { "&amp;", "&" },
 };
 
 static bool is_space(char c)
@@ -54,7 +66,8 @@ static size_t tag_len(const char *s)
 {
 	const size_t n = strcspn(s, ">");
 
-	if (s[0] != '<' || !s[n] || !(strchr("/!", s[1]) || (s[1] | 32) >= 'a') || (s[1] | 32) > 'z')
+	if (s[0] != '<' || !s[n] || !(strchr("/!", s[1]) || (s[1] | 32) >= 'a') ||
+	    (s[1] | 32) > 'z')
 		return 0;
 	return n + 1;
 }
@@ -106,7 +119,7 @@ static char *page_text(const char *s)
 /* ---- JSON shapes ---- */
 
 static const char said_keys[] = "message error_message faultstring explanation description detail "
-				"details reason debuginfo errors error";
+				"details reason path debuginfo errors error";
 
 static void say(struct buf *b, const char *s)
 {
@@ -125,7 +138,8 @@ static void say_object(struct buf *b, struct json_object *o, int depth)
 {
 	const size_t start = b->len;
 
-	WORDS_EACH(w, said_keys) {
+	WORDS_EACH(w, said_keys)
+	{
 		AUTO_STR key = xstrndup(w, words_len(w));
 		struct json_object *v = NULL;
 
@@ -171,7 +185,8 @@ static void say_root(struct buf *b, struct json_object *root)
 		return;
 	}
 	if (json_object_object_length(root) == 1) {
-		json_object_object_foreach(root, key, v) {
+		json_object_object_foreach(root, key, v)
+		{
 			(void)key;
 			only = v;
 		}
@@ -249,13 +264,18 @@ struct err *fault_new(const struct http_answer *a)
 void fault_scrub(struct err *e, const char *const *secrets)
 {
 	for (; e && secrets && *secrets; secrets++) {
-		const size_t len = strlen(*secrets);
-		char *p = len >= SECRET_MIN ? strstr(e->text, *secrets) : NULL;
+		const char *p = e->text, *hit = strstr(p, *secrets);
+		AUTO_BUF b = BUF_INIT;
 
-		for (; p; p = strstr(p, *secrets)) {
-			memcpy(p, "***", 3);
-			memmove(p + 3, p + len, strlen(p + len) + 1);
-			p += 3;
+		if (strlen(*secrets) < SECRET_MIN || !hit)
+			continue;
+		for (; hit; hit = strstr(p, *secrets)) {
+			(void)buf_add(&b, p, (size_t)(hit - p));
+			buf_adds(&b, "***");
+			p = hit + strlen(*secrets);
 		}
+		buf_adds(&b, p);
+		wipe_free(e->text);
+		e->text = buf_take(&b);
 	}
 }

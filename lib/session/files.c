@@ -11,8 +11,6 @@
 
 enum { FILE_BYTES = 1 << 20, PLACES = 8 };
 
-extern char **environ;
-
 const char *env_get(const char *name)
 {
 	const char *s = secure_getenv(name);
@@ -48,8 +46,8 @@ static bool env_known(const char *name)
 	if (strcmp(name, "OS_REGION_NAME") == 0)
 		return false; /* alone it makes no cloud */
 	WORDS_EACH(w, env_endings)
-		if (ends_with(name, len, w, words_len(w)))
-			return true;
+	if (ends_with(name, len, w, words_len(w)))
+		return true;
 	return false;
 }
 
@@ -106,19 +104,27 @@ char *path_expand(const char *path)
 	return xstrdup(path);
 }
 
+/* json-c hands its own buffers out as const; there is no other way to them. */
+void json_text_wipe(const char *s, size_t len)
+{
+	char *p;
+
+	memcpy(&p, &s, sizeof(p));
+	OPENSSL_cleanse(p, len);
+}
+
 void json_wipe(struct json_object *v)
 {
 	for (size_t i = 0; i < json_len(v); i++)
 		json_wipe(json_nth(v, i));
 	if (json_object_is_type(v, json_type_object)) {
-		json_object_object_foreach(v, key, inner) {
+		json_object_object_foreach(v, key, inner)
+		{
 			(void)key;
 			json_wipe(inner);
 		}
 	} else if (json_object_is_type(v, json_type_string)) {
-		/* json-c hands its own buffer out as const; there is no other way to it. */
-		OPENSSL_cleanse((void *)(uintptr_t)json_object_get_string(v),
-				(size_t)json_object_get_string_len(v));
+		json_text_wipe(json_object_get_string(v), (size_t)json_object_get_string_len(v));
 	}
 }
 
@@ -137,9 +143,8 @@ static size_t places(char *dirs[PLACES])
 		dirs[n++] = xasprintf("%s/openstack", config);
 	if (home)
 		dirs[n++] = xasprintf("%s/.config/openstack", home);
-	dirs[n++] = site && *site == '/' && !strchr(site, ':')
-			    ? xasprintf("%s/openstack", site)
-			    : xstrdup("/etc/xdg/openstack");
+	dirs[n++] = site && *site == '/' && !strchr(site, ':') ? xasprintf("%s/openstack", site)
+							       : xstrdup("/etc/xdg/openstack");
 	dirs[n++] = xstrdup("/etc/openstack");
 	return n;
 }

@@ -44,8 +44,9 @@ static const struct auth_key {
 static const struct {
 	const char *old, *name;
 } renamed[] = {
-	{ "validate_certs", "verify" }, { "ca_cert", "cacert" },        { "client_cert", "cert" },
-	{ "client_key", "key" },        { "auth_plugin", "auth_type" }, { "endpoint_type", "interface" },
+	{ "validate_certs", "verify" }, { "ca_cert", "cacert" },
+	{ "client_cert", "cert" },      { "client_key", "key" },
+	{ "auth_plugin", "auth_type" }, { "endpoint_type", "interface" },
 };
 
 bool auth_key_secret(const char *key)
@@ -111,9 +112,9 @@ static struct err *flag(const char *where, const char *key, struct json_object *
 
 	if (!yes && strcasecmp(s, "false") != 0 && strcasecmp(s, "no") != 0 &&
 	    strcasecmp(s, "off") != 0 && strcmp(s, "0") != 0)
-		return err_at(err_new(ERR_USAGE, "%s.%s must be true or false, not '%s'", where,
-				      key, s),
-			      key);
+		return err_at(
+			err_new(ERR_USAGE, "%s.%s must be true or false, not '%s'", where, key, s),
+			key);
 	*ret = yes;
 	return NULL;
 }
@@ -164,7 +165,8 @@ static struct err *auth_inner(struct json_object *raw, const char *where, struct
 		return err_at(err_new(ERR_USAGE, "%s.auth must be a dictionary, not %s", where,
 				      json_type_words(raw)),
 			      "auth");
-	json_object_object_foreach(raw, key, v) {
+	json_object_object_foreach(raw, key, v)
+	{
 		AUTO_STR name = key_name(key);
 		const struct auth_key *k = auth_key(name);
 		struct err *e = NULL;
@@ -185,7 +187,8 @@ static struct err *auth_outer(struct json_object *raw, const char *where, struct
 {
 	AUTO_JSON outer = json_object_new_object();
 
-	json_object_object_foreach(raw, key, v) {
+	json_object_object_foreach(raw, key, v)
+	{
 		AUTO_STR name = key_name(key);
 		const struct auth_key *k = auth_key(name);
 		struct err *e;
@@ -217,7 +220,8 @@ struct err *layer_new(struct json_object *raw, const char *where, struct json_ob
 	if (raw && !e)
 		e = auth_outer(raw, where, auth);
 	if (raw && !e) {
-		json_object_object_foreach(raw, key, v) {
+		json_object_object_foreach(raw, key, v)
+		{
 			AUTO_STR name = key_name(key);
 
 			if (json_empty(v) || auth_key(name) || strcmp(name, "auth") == 0)
@@ -278,7 +282,8 @@ void layer_add(struct json_object *into, struct json_object *over)
 				family_drop(auth, auth_keys[i].family);
 		scope_drop(auth, auth_over);
 	}
-	json_object_object_foreach(over, key, v) {
+	json_object_object_foreach(over, key, v)
+	{
 		if (auth && strcmp(key, "auth") == 0) {
 			json_object_object_foreach(v, inner_key, inner)
 				json_set(auth, inner_key, json_copy(inner));
@@ -324,8 +329,7 @@ static char *expand(const char *s, struct json_object *config)
 	while (*s) {
 		const size_t len = *s == '{' ? strcspn(s, "}") : 0;
 		AUTO_STR name = xstrndup(s + 1, len ? len - 1 : 0);
-		const char *v = len && s[len] && !strchr(name, '.') ? json_str(config, name)
-								: NULL;
+		const char *v = len && s[len] && !strchr(name, '.') ? json_str(config, name) : NULL;
 
 		if (v) {
 			buf_adds(&b, v);
@@ -350,12 +354,14 @@ void layer_finish(struct json_object *config)
 	AUTO_JSON urls = json_object_new_object();
 
 	domains_finish(auth);
-	json_object_object_foreach(config, key, v) {
+	json_object_object_foreach(config, key, v)
+	{
 		if (is_endpoint(key) && json_object_is_type(v, json_type_string) &&
 		    strchr(json_object_get_string(v), '{'))
 			json_set(urls, key, json_object_get(v));
 	}
-	json_object_object_foreach(urls, url_key, url) {
+	json_object_object_foreach(urls, url_key, url)
+	{
 		AUTO_STR s = expand(json_object_get_string(url), config);
 
 		json_sets(config, url_key, s);

@@ -41,9 +41,10 @@ configure()
 	edit+=(-e "s|@STATE@|$state|g" -e "s|@VENV@|$VENV|g")
 	mkdir -p "$state"/{etc,keys,lock,log,nginx,nova,run} "$state"/glance/{images,staging,tasks}
 	for file in "$LAB"/conf/*; do
-		sed "${edit[@]}" "$file" >"$state/etc/${file##*/}"
+		sed -e "/^@AUTH@\$/ { r $LAB/conf/auth" -e 'd }' "$file" |
+			sed "${edit[@]}" >"$state/etc/${file##*/}"
 	done
-	for name in glance placement nova neutron cinder; do
+	for name in glance-api placement nova neutron cinder; do
 		cat "$state/etc/common.conf" >>"$state/etc/$name.conf"
 	done
 }

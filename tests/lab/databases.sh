@@ -18,8 +18,8 @@ migrate_core()
 	"${manage[@]}" db_sync
 	"${manage[@]}" bootstrap --bootstrap-password lab
 	cinder-manage --config-file "$NEW/etc/cinder.conf" db sync
-	glance-manage --config-file "$NEW/etc/glance.conf" db_sync
-	glance-manage --config-file "$NEW/etc/glance.conf" db_load_metadefs "$VENV/etc/glance/metadefs"
+	glance-manage --config-file "$NEW/etc/glance-api.conf" db_sync
+	glance-manage --config-file "$NEW/etc/glance-api.conf" db_load_metadefs "$VENV/etc/glance/metadefs"
 }
 
 # The cells get the URLs of nova.conf, with another database. The only host is entered by hand:

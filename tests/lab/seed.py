@@ -46,7 +46,7 @@ def identity():
         for role in granted:
             admin.put(f'{keystone}/projects/{project}/users/{user}/roles/{roles[role]}')
     for region in 'RegionOne', 'RegionTLS':
-        admin.put(f'{keystone}/regions/{region}', json={'region': {}})
+        ensure(f'{keystone}/regions', 'region', {'id': region}, by=('id',))
     for name, kind, port, path in (
             ('keystone', 'identity', BASE, '/v3'),
             ('glance', 'image', IMAGE, ''),
@@ -70,31 +70,33 @@ def wait(what, ready):
 
 
 def wait_for_services():
-    """A request to a service that does not listen yet would be lost."""
+    """A message to a service that does not listen yet would be lost."""
     import oslo_messaging
     from oslo_config import cfg
 
-    conf = cfg.ConfigOpts()
-    conf([])
-    for exchange, topic, server in (
-            ('nova', 'conductor', 'lab'),
-            ('nova', 'scheduler', 'lab'),
-            ('nova', 'compute', 'lab'),
-            ('openstack', 'cinder-scheduler', 'lab'),
-            ('openstack', 'cinder-volume.lab@fake', 'lab')):
-        url = f'lab://lab:lab@127.0.0.1:{BASE + 50}/'
-        client = oslo_messaging.get_rpc_client(
-            oslo_messaging.get_rpc_transport(conf, url),
-            oslo_messaging.Target(exchange=exchange, topic=topic, server=server), timeout=1)
+    cfg.CONF([], default_config_files=[])
+    transport = oslo_messaging.get_rpc_transport(
+        cfg.CONF, f'lab://lab:lab@127.0.0.1:{BASE + 50}/')
+    for exchange, topic in (
+            ('nova', 'conductor'),
+            ('nova', 'scheduler'),
+            ('nova', 'compute'),
+            ('openstack', 'cinder-scheduler'),
+            ('openstack', 'cinder-volume.lab@fake')):
+        client = oslo_messaging.get_rpc_client(transport, oslo_messaging.Target(
+            exchange=exchange, topic=topic, server='lab', version='3.0'), timeout=1)
 
-        def ping():
+        def listens():
             try:
-                return client.call({}, 'oslo_rpc_server_ping') == 'pong'
+                return client.prepare(version='1.0').call({}, 'oslo_rpc_server_ping')
             except oslo_messaging.MessagingTimeout:
                 return False
-        wait(topic, ping)
+        wait(topic, listens)
+
+    # What it said of its capacity when it started, the scheduler may have missed.
+    client.cast({}, 'publish_service_capabilities')
     pools = f'http://127.0.0.1:{VOLUME}/v3/scheduler-stats/get_pools'
-    wait('the store of volumes', lambda: admin.get(pools).json()['pools'])
+    wait('the capacity for volumes', lambda: admin.get(pools).json()['pools'])
 
 
 def rest():

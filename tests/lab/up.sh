@@ -156,7 +156,7 @@ export PATH=$VENV/bin:$PATH LC_ALL=C.UTF-8 PYTHONWARNINGS=ignore PYTHONPATH=$LAB
 export PYTHONDONTWRITEBYTECODE=1 HOME=$STATE XDG_CACHE_HOME=$STATE/cache
 ETC=$STATE/etc
 export OS_KEYSTONE_CONFIG_FILES=$ETC/keystone.conf OS_PLACEMENT_CONFIG_DIR=$ETC
-export OS_GLANCE_CONFIG_DIR=$ETC OS_GLANCE_CONFIG_FILES=glance.conf
+export OS_GLANCE_CONFIG_DIR=$ETC
 export OS_NOVA_CONFIG_DIR=$ETC OS_NOVA_CONFIG_FILES="$VENV/etc/nova/api-paste.ini;nova.conf"
 export OS_NEUTRON_CONFIG_DIR=$ETC OS_NEUTRON_CONFIG_FILES=neutron.conf
 
@@ -173,12 +173,12 @@ api glance glance.wsgi.api
 await keystone
 say "Keystone answers"
 [ "$(cat "$STATE/seeded" 2>/dev/null)" = "$BASE" ] || seed identity
+start nova-conductor nova-conductor --config-file "$ETC/nova.conf"
+start cinder-scheduler cinder-scheduler --config-file "$ETC/cinder.conf"
 api nova nova.wsgi.osapi_compute
 api cinder cinder.wsgi.api --pyargv "--config-file $ETC/cinder.conf"
-start nova-conductor nova-conductor --config-file "$ETC/nova.conf"
 start nova-scheduler nova-scheduler --config-file "$ETC/nova.conf"
 start nova-compute python -m labfake.compute --config-file "$ETC/nova.conf"
-start cinder-scheduler cinder-scheduler --config-file "$ETC/cinder.conf"
 start cinder-volume cinder-volume --config-file "$ETC/cinder.conf"
 for name in keystone placement neutron glance nova cinder; do
 	await "$name"

@@ -1,0 +1,83 @@
+#include "session/shared.h"
+
+extern const struct resource os_project;
+
+static const struct attr attrs[] = {
+	{ "id", STR, READONLY | FILTER, "ID of the network." },
+	{ "name", STR, REQUIRED | FILTER, "Name of the network." },
+	{ "project_id", STR, IDENTITY | FIXED,
+	  "Project that owns it; by default the one logged in to.", .option = "project",
+	  .ref = &os_project },
+	{ "description", STR, FILTER, "Free text for people." },
+	{ "is_admin_state_up", BOOL, FILTER, "Whether it forwards packets.",
+	  .option = "admin_state_up", .wire = "admin_state_up" },
+	{ "is_shared", BOOL, FILTER, "Whether other projects may use it.", .option = "shared",
+	  .wire = "shared" },
+	{ "is_router_external", BOOL, FILTER, "Whether routers may use it as their gateway.",
+	  .option = "external", .wire = "router:external" },
+	{ "is_default", BOOL, FILTER,
+	  "Whether it is the external network that automatic topologies use." },
+	{ "is_vlan_transparent", BOOL, REPLACES | FILTER, "Whether guests may send tagged frames.",
+	  .wire = "vlan_transparent" },
+	{ "mtu", INT, FILTER, "Largest packet in bytes.", .aliases = "mtu_size" },
+	{ "is_port_security_enabled", BOOL, 0,
+	  "Whether ports are protected if they do not say otherwise.",
+	  .option = "port_security_enabled", .wire = "port_security_enabled" },
+	{ "dns_domain", STR, 0, "DNS domain of its ports." },
+	{ "provider_network_type", STR, REPLACES | FILTER,
+	  "How the cloud implements it, such as vlan.", .wire = "provider:network_type" },
+	{ "provider_physical_network", STR, REPLACES | FILTER, "Physical network it runs on.",
+	  .wire = "provider:physical_network" },
+	{ "provider_segmentation_id", INT, FILTER, "VLAN tag, or the tunnel's key.",
+	  .wire = "provider:segmentation_id" },
+	{ "availability_zone_hints", SET, REPLACES, "Zones its agents should be in." },
+	{ "tags", SET, FILTER, "Labels: exactly these.", .set = set_tags },
+	{ "availability_zones", LIST, READONLY, "Zones its agents are in." },
+	{ "status", STR, READONLY | FILTER, "ACTIVE, DOWN, BUILD or ERROR." },
+	{ "subnet_ids", LIST, READONLY, "IDs of its subnets.", .wire = "subnets" },
+	{ "segments", LIST, READONLY, "Segments of a network that has several.", .elem = MAP },
+	{ "ipv4_address_scope_id", STR, READONLY, "Address scope of its IPv4 subnets.",
+	  .wire = "ipv4_address_scope" },
+	{ "ipv6_address_scope_id", STR, READONLY, "Address scope of its IPv6 subnets.",
+	  .wire = "ipv6_address_scope" },
+	{ "qos_policy_id", STR, READONLY, "QoS policy of its ports." },
+	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
+	{ "created_at", STR, READONLY, "When it was made." },
+	{ "updated_at", STR, READONLY, "When it was last changed." },
+	{ 0 },
+};
+
+static const struct info info = {
+	.name = "networks_info",
+	.doc = "Tell about networks.",
+	.returns = "networks",
+	.example = "- name: All external networks\n"
+		   "  treenail.openstack.networks_info:\n"
+		   "    cloud: demo\n"
+		   "    filters: {is_router_external: true}\n",
+};
+
+const struct resource os_network = {
+	.name = "network",
+	.doc = "Make, change or delete networks.",
+	.service = "network",
+	.path = "/v2.0/networks",
+	.key = "network",
+	.keys = "networks",
+	.update = "PUT",
+	.flags = BULK,
+	.attrs = attrs,
+	.info = &info,
+	.example = "- name: A network with small packets\n"
+		   "  treenail.openstack.network:\n"
+		   "    cloud: demo\n"
+		   "    name: backend\n"
+		   "    mtu: 1400\n"
+		   "    tags: [tier2]\n"
+		   "\n"
+		   "- name: Away with it\n"
+		   "  treenail.openstack.network:\n"
+		   "    cloud: demo\n"
+		   "    name: backend\n"
+		   "    state: absent\n",
+};

@@ -1,0 +1,362 @@
+#include <string.h>
+
+#include "pool.h"
+#include "resource.h"
+#include "session/shared.h"
+
+extern const struct resource os_project;
+
+enum { SERVICES = 4 };
+
+/* The services that have quotas of projects; `name` is where `read` begins in the table below. */
+static const struct service {
+	const char *name, *type;
+	const char *path, *initial; /* the project's quotas, and those it has at first */
+	const char *key, *microversion;
+} services[SERVICES] = {
+	/* 2.57 took the quotas of injected files away. */
+	{ "compute", "compute", "/os-quota-sets/%s", "/os-quota-sets/%s/defaults", "quota_set",
+	  "2.56" },
+	{ "network", "network", "/v2.0/quotas/%s", "/v2.0/quotas/%s/default", "quota" },
+	{ "volume", "block-storage", "/os-quota-sets/%s", "/os-quota-sets/%s/defaults",
+	  "quota_set" },
+	{ "load_balancer", "load-balancer", "/v2/lbaas/quotas/%s", "/v2/lbaas/quotas/defaults",
+	  "quota" },
+};
+
+static const struct attr attrs[] = {
+	{ "name", STR, REQUIRED | CREATE | IDENTITY, "Name or ID of the project.",
+	  .ref = &os_project },
+	{ "state", STR, OPTION, "Whether these quotas hold, or those that a project has at first.",
+	  .value = "\"present\"", .choices = "present absent" },
+
+	{ "cores", INT, 0, "Most processors of all servers together.", .read = "compute.cores" },
+	{ "fixed_ips", INT, 0, "Most fixed addresses, where the cloud counts them.",
+	  .read = "compute.fixed_ips" },
+	{ "injected_file_content_bytes", INT, 0, "Most bytes in a file put into a server.",
+	  .aliases = "injected_file_size", .read = "compute.injected_file_content_bytes" },
+	{ "injected_file_path_bytes", INT, 0, "Most bytes in the path of such a file.",
+	  .aliases = "injected_path_size", .read = "compute.injected_file_path_bytes" },
+	{ "injected_files", INT, 0, "Most files put into a server.",
+	  .read = "compute.injected_files" },
+	{ "instances", INT, 0, "Most servers.", .read = "compute.instances" },
+	{ "key_pairs", INT, 0, "Most key pairs of one user.", .read = "compute.key_pairs" },
+	{ "metadata_items", INT, 0, "Most metadata of one server.",
+	  .read = "compute.metadata_items" },
+	{ "ram", INT, 0, "Most memory of all servers together, in MiB.", .read = "compute.ram" },
+	{ "server_group_members", INT, 0, "Most servers in one server group.",
+	  .read = "compute.server_group_members" },
+	{ "server_groups", INT, 0, "Most server groups.", .read = "compute.server_groups" },
+
+	{ "floating_ips", INT, 0, "Most floating IPs.", .wire = "floatingip",
+	  .read = "network.floatingip",
+	  .aliases = "floatingip compute_floating_ips network_floating_ips" },
+	{ "networks", INT, 0, "Most networks.", .wire = "network", .read = "network.network",
+	  .aliases = "network" },
+	{ "ports", INT, 0, "Most ports.", .wire = "port", .read = "network.port",
+	  .aliases = "port" },
+	{ "rbac_policies", INT, 0, "Most rules of sharing.", .wire = "rbac_policy",
+	  .read = "network.rbac_policy", .aliases = "rbac_policy" },
+	{ "routers", INT, 0, "Most routers.", .wire = "router", .read = "network.router",
+	  .aliases = "router" },
+	{ "security_group_rules", INT, 0, "Most rules of all security groups together.",
+	  .wire = "security_group_rule", .read = "network.security_group_rule",
+	  .aliases = "security_group_rule" },
+	{ "security_groups", INT, 0, "Most security groups.", .wire = "security_group",
+	  .read = "network.security_group", .aliases = "security_group" },
+	{ "subnet_pools", INT, 0, "Most subnet pools.", .wire = "subnetpool",
+	  .read = "network.subnetpool", .aliases = "subnetpool" },
+	{ "subnets", INT, 0, "Most subnets.", .wire = "subnet", .read = "network.subnet",
+	  .aliases = "subnet" },
+
+	{ "backup_gigabytes", INT, 0, "Most GiB in backups.", .read = "volume.backup_gigabytes" },
+	{ "backups", INT, 0, "Most backups.", .read = "volume.backups" },
+	{ "gigabytes", INT, 0, "Most GiB in volumes and snapshots.", .read = "volume.gigabytes" },
+	{ "groups", INT, 0, "Most groups of volumes.", .read = "volume.groups" },
+	{ "per_volume_gigabytes", INT, 0, "Most GiB in one volume.",
+	  .read = "volume.per_volume_gigabytes" },
+	{ "snapshots", INT, 0, "Most snapshots.", .read = "volume.snapshots" },
+	{ "volumes", INT, 0, "Most volumes.", .read = "volume.volumes" },
+
+	{ "health_monitors", INT, 0, "Most health monitors.", .wire = "health_monitor",
+	  .read = "load_balancer.health_monitor" },
+	{ "l7_policies", INT, 0, "Most policies of forwarding.", .wire = "l7policy",
+	  .read = "load_balancer.l7policy" },
+	{ "l7_rules", INT, 0, "Most rules of such policies.", .wire = "l7rule",
+	  .read = "load_balancer.l7rule" },
+	{ "listeners", INT, 0, "Most listeners.", .wire = "listener",
+	  .read = "load_balancer.listener" },
+	{ "load_balancers", INT, 0, "Most load balancers.", .wire = "load_balancer",
+	  .read = "load_balancer.load_balancer", .aliases = "loadbalancer" },
+	{ "members", INT, 0, "Most members of pools.", .wire = "member",
+	  .read = "load_balancer.member" },
+	{ "pools", INT, 0, "Most pools.", .wire = "pool", .read = "load_balancer.pool",
+	  .aliases = "pool" },
+	{ 0 },
+};
+
+static bool is_of(const struct attr *a, const struct service *s)
+{
+	const size_t len = strlen(s->name);
+
+	return a->read && strncmp(a->read, s->name, len) == 0 && a->read[len] == '.';
+}
+
+/* ---- reading ---- */
+
+/* One service's quotas; NULL where the cloud has no such service. */
+struct reading {
+	struct op *op;
+	const char *project;
+	bool initial, wanted[SERVICES];
+	struct json_object *raw[SERVICES];
+	struct err *errs[SERVICES];
+};
+
+static struct err *service_call(struct op *op, const struct service *s, const char *method,
+				const char *path, struct json_object *body,
+				struct json_object **ret)
+{
+	const struct request req = { .method = method,
+				     .service = s->type,
+				     .path = path,
+				     .body = body,
+				     .microversion = s->microversion };
+	AUTO_JSON answer = NULL;
+	struct err *e = op->api->call(op->api, &req, &answer);
+
+	if (!e && strcmp(method, "GET") != 0)
+		op->out->changed = true;
+	if (!e && ret)
+		*ret = json_copy(json_at(answer, s->key));
+	return e;
+}
+
+static char *service_path(const char *pattern, const char *project)
+{
+	AUTO_BUF path = BUF_INIT;
+	const char *hole = strstr(pattern, "%s");
+
+	if (!hole)
+		return xstrdup(pattern);
+	(void)buf_add(&path, pattern, (size_t)(hole - pattern));
+	buf_addurl(&path, project);
+	buf_adds(&path, hole + 2);
+	return buf_take(&path);
+}
+
+static void read_one(void *arg, size_t i)
+{
+	struct reading *r = arg;
+	const struct service *s = &services[i];
+	AUTO_STR path = service_path(r->initial ? s->initial : s->path, r->project);
+
+	if (r->wanted[i])
+		r->errs[i] = service_call(r->op, s, "GET", path, NULL, &r->raw[i]);
+	(void)not_in_catalogue(&r->errs[i]);
+}
+
+/* {"compute": {...}, "network": {...}, ...} as the services tell it; all are asked at once. */
+static struct err *read_all(struct reading *r, struct json_object **ret)
+{
+	struct json_object *raw = json_object_new_object();
+	struct err *e = NULL;
+
+	pool_run(SERVICES, SERVICES, read_one, r);
+	for (size_t i = 0; i < SERVICES; i++) {
+		if (r->raw[i])
+			json_set(raw, services[i].name, r->raw[i]);
+		if (!e)
+			e = r->errs[i];
+		else
+			err_free(r->errs[i]);
+	}
+	if (e)
+		json_object_put(raw);
+	else
+		*ret = raw;
+	return e;
+}
+
+/* ---- wanting ---- */
+
+/* What nothing can be set on is an error before anything is changed. */
+static struct err *check_wanted(struct op *op, struct json_object *raw)
+{
+	for (const struct attr *a = attrs; a->name; a++) {
+		if (!a->read || !json_at(op->want, a->name) || json_at(raw, a->read))
+			continue;
+		const size_t len = strcspn(a->read, ".");
+		AUTO_STR service = xstrndup(a->read, len);
+		return err_at(err_new(ERR_USAGE,
+				      json_has(raw, service)
+					      ? "%s: the %s service of this cloud has no such quota"
+					      : "%s: this cloud has no %s service",
+				      a->name, service),
+			      a->name);
+	}
+	return NULL;
+}
+
+/* What state absent comes to: the quotas a project has at first, of the services that can tell. */
+static struct err *want_initial(struct op *op, const char *project, struct json_object *raw,
+				struct json_object **ret)
+{
+	struct reading r = { .op = op, .project = project, .initial = true };
+	AUTO_JSON initial = NULL;
+	struct json_object *want;
+	struct err *e;
+
+	for (size_t i = 0; i < SERVICES; i++)
+		r.wanted[i] = json_has(raw, services[i].name);
+	e = read_all(&r, &initial);
+	if (e)
+		return e;
+	want = json_object_new_object();
+	for (const struct attr *a = attrs; a->name; a++)
+		if (a->read && json_at(initial, a->read))
+			json_set(want, a->name, json_copy(json_at(initial, a->read)));
+	*ret = want;
+	return NULL;
+}
+
+/* ---- changing ---- */
+
+static struct json_object *changed_values(struct op *op, const struct service *s,
+					  struct json_object *want)
+{
+	struct json_object *body = json_object_new_object();
+
+	for (const struct attr *a = attrs; a->name; a++)
+		if (is_of(a, s) && json_has(op->out->plan.changes, a->name))
+			json_set(body, attr_wire(a), json_copy(json_at(want, a->name)));
+	return body;
+}
+
+/* Takes the quotas away, and reads those that hold now. */
+static struct err *reset(struct op *op, const struct service *s, const char *path,
+			 struct json_object **ret)
+{
+	struct err *e = service_call(op, s, "DELETE", path, NULL, NULL);
+
+	return e ? e : service_call(op, s, "GET", path, NULL, ret);
+}
+
+static struct err *change(struct op *op, const char *project, struct json_object *want,
+			  struct json_object *raw)
+{
+	const bool absent = strcmp(op->state, "absent") == 0;
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < SERVICES && !e; i++) {
+		const struct service *s = &services[i];
+		AUTO_STR path = service_path(s->path, project);
+		AUTO_JSON inner = changed_values(op, s, want);
+		AUTO_JSON body = json_wrap(s->key, json_object_get(inner));
+		AUTO_JSON fresh = NULL;
+
+		if (!json_object_object_length(inner))
+			continue;
+		e = absent ? reset(op, s, path, &fresh)
+			   : service_call(op, s, "PUT", path, body, &fresh);
+		if (!json_object_is_type(fresh, json_type_object))
+			continue;
+		json_object_object_foreach(fresh, key, v)
+			json_set(json_at(raw, s->name), key, json_copy(v));
+	}
+	return e;
+}
+
+/* ---- the result ---- */
+
+static bool is_claimed(const struct service *s, const char *key)
+{
+	for (const struct attr *a = attrs; a->name; a++)
+		if (is_of(a, s) && strcmp(attr_wire(a), key) == 0)
+			return true;
+	return false;
+}
+
+/* By service, under our names; quotas of types and extensions under the service's. */
+static struct json_object *grouped(const char *project, struct json_object *raw)
+{
+	struct json_object *quotas = json_object_new_object();
+
+	json_object_object_foreach(raw, name, told) {
+		const struct service *s = services;
+		struct json_object *one = json_object_new_object();
+
+		while (strcmp(s->name, name) != 0)
+			s++;
+		for (const struct attr *a = attrs; a->name; a++)
+			if (is_of(a, s))
+				json_set(one, a->name, json_copy(json_at(raw, a->read)));
+		json_object_object_foreach(told, key, v) {
+			if (!is_claimed(s, key))
+				json_set(one, key, json_copy(v));
+		}
+		json_sets(one, "id", project);
+		json_sets(one, "name", NULL);
+		json_set(quotas, name, one);
+	}
+	return quotas;
+}
+
+static struct err *run(struct op *op)
+{
+	const char *project = json_str(op->want, "name");
+	struct reading r = { .op = op, .project = project, .wanted = { true, true, true, true } };
+	AUTO_JSON raw = NULL;
+	AUTO_JSON have = NULL;
+	AUTO_JSON want = NULL;
+	/* In check mode the project may be one that an earlier task would have made. */
+	const bool assumed = op->check && json_len(op->out->warnings);
+	struct err *e = NULL;
+
+	if (op->gone)
+		return NULL;
+	if (assumed)
+		raw = json_object_new_object();
+	else
+		e = read_all(&r, &raw);
+
+	if (!e && !assumed)
+		e = check_wanted(op, raw);
+	if (!e && strcmp(op->state, "absent") == 0)
+		e = want_initial(op, project, raw, &want);
+	if (e)
+		return e;
+	if (!want)
+		want = json_object_get(op->want);
+	have = attrs_decode(attrs, raw);
+	op->out->id = xstrdup(project);
+	plan_make(op->r, "present", want, have, &op->out->plan);
+	if (op->out->plan.action == UPDATED && op->check)
+		op->out->changed = true;
+	else if (op->out->plan.action == UPDATED)
+		e = change(op, project, want, raw);
+	op->out->extra = json_wrap("quotas", grouped(project, raw));
+	return e;
+}
+
+static const struct attr returned[] = {
+	{ "quotas", MAP, READONLY,
+	  "Quotas by service: compute, network, volume and, where there is one, load_balancer." },
+	{ 0 },
+};
+
+const struct resource os_quota = {
+	.name = "quota",
+	.doc = "Manage how much of everything a project may have.",
+	.service = "compute",
+	.update = "PUT",
+	.attrs = attrs,
+	.run = run,
+	.returned = returned,
+	.example = "- name: Quotas of a project\n"
+		   "  treenail.openstack.quota:\n"
+		   "    cloud: admin\n"
+		   "    name: demo\n"
+		   "    instances: 20\n"
+		   "    ports: 60\n",
+};

@@ -1,0 +1,423 @@
+#include <string.h>
+
+#include "session/shared.h"
+
+extern const struct resource os_network, os_project, os_subnet;
+
+static const struct attr fixed_ip_attrs[] = {
+	{ "subnet_id", STR, REQUIRED, "Subnet of the external network.", .aliases = "subnet",
+	  .ref = &os_subnet },
+	{ "ip_address", STR, 0, "Address there; any free one by default.", .aliases = "ip" },
+	{ 0 },
+};
+
+static const struct attr gateway_attrs[] = {
+	{ "network_id", STR, 0, "External network.", .option = "network", .ref = &os_network },
+	{ "enable_snat", BOOL, 0,
+	  "Whether addresses behind it are translated to the router's own." },
+	{ "external_fixed_ips", SET, 0, "Its addresses on the external network.",
+	  .sub = fixed_ip_attrs },
+	{ 0 },
+};
+
+static const struct attr interface_attrs[] = {
+	{ "subnet_id", STR, 0, "Subnet it is on.", .ref = &os_subnet },
+	{ "network_id", STR, 0, "Network of the subnet.", .ref = &os_network },
+	{ "ip_address", STR, 0, "Address of the router there." },
+	{ 0 },
+};
+
+static struct err *set_interfaces(struct op *op, const struct attr *a, struct json_object *value);
+
+static const struct attr attrs[] = {
+	{ "id", STR, READONLY | FILTER, "ID of the router." },
+	{ "name", STR, REQUIRED | FILTER, "Name of the router." },
+	{ "project_id", STR, IDENTITY | FIXED,
+	  "Project that owns it; by default the one logged in to.", .option = "project",
+	  .ref = &os_project },
+	{ "description", STR, FILTER, "Free text for people." },
+	{ "is_admin_state_up", BOOL, FILTER, "Whether it forwards packets.",
+	  .wire = "admin_state_up", .aliases = "admin_state_up", .value = "true" },
+	{ "external_gateway_info", OBJ, 0, "Gateway to the outside; {} takes it away.",
+	  .sub = gateway_attrs },
+	{ "network", STR, OPTION, "External network that is the gateway." },
+	{ "enable_snat", BOOL, OPTION,
+	  "Whether addresses behind the gateway are translated to the router's own." },
+	{ "external_fixed_ips", LIST, OPTION, "Addresses of the router on the external network.",
+	  .sub = fixed_ip_attrs },
+	{ "interfaces", LIST, OPTION,
+	  "Subnets it connects, and no others: names or IDs, for its gateway address there, or "
+	  "dictionaries of net, subnet and portip, for another address.",
+	  .elem = RAW },
+	{ "interfaces_info", SET, INTERNAL | HIDDEN, "The same, looked up.", .sub = interface_attrs,
+	  .set = set_interfaces },
+	{ "availability_zone_hints", SET, REPLACES, "Zones its agents should be in." },
+	{ "tags", SET, FILTER, "Labels: exactly these.", .set = set_tags },
+	{ "availability_zones", LIST, READONLY, "Zones its agents are in." },
+	{ "flavor_id", STR, READONLY, "Flavor of the router." },
+	{ "is_distributed", BOOL, READONLY, "Whether each compute host has a part of it.",
+	  .wire = "distributed" },
+	{ "is_ha", BOOL, READONLY, "Whether another host takes over when one fails.",
+	  .wire = "ha" },
+	{ "routes", LIST, READONLY, "Further routes.", .elem = MAP },
+	{ "status", STR, READONLY | FILTER, "ACTIVE, DOWN or ERROR." },
+	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
+	{ "tenant_id", STR, READONLY, "The project once more." },
+	{ "created_at", STR, READONLY, "When it was made." },
+	{ "updated_at", STR, READONLY, "When it was last changed." },
+	{ 0 },
+};
+
+static const struct rule rules[] = {
+	{ EXCLUSIVE, "external_gateway_info network" },
+	{ EXCLUSIVE, "external_gateway_info external_fixed_ips" },
+	{ EXCLUSIVE, "external_gateway_info enable_snat" },
+	{ NEEDS_ALL, "network", "external_fixed_ips" },
+	{ NEEDS_ALL, "network", "enable_snat" },
+	{ 0 },
+};
+
+/* ---- options -> attributes ---- */
+
+static void move(struct json_object *from, const char *key, struct json_object *to,
+		 const char *name)
+{
+	if (json_has(from, key))
+		json_set(to, name, json_object_get(json_at(from, key)));
+	json_object_object_del(from, key);
+}
+
+static struct err *prepare_gateway(struct json_object *want)
+{
+	struct json_object *gateway = json_at(want, "external_gateway_info");
+
+	if (json_has(want, "network")) {
+		gateway = json_object_new_object();
+		move(want, "network", gateway, "network_id");
+		move(want, "enable_snat", gateway, "enable_snat");
+		move(want, "external_fixed_ips", gateway, "external_fixed_ips");
+		json_set(want, "external_gateway_info", gateway);
+	}
+	if (!gateway)
+		return NULL;
+	if (!json_object_object_length(gateway)) {
+		json_set(want, "external_gateway_info", NULL);
+		return NULL;
+	}
+	/* Without its network, Neutron would take the gateway away. */
+	if (!json_at(gateway, "network_id"))
+		return err_at(err_new(ERR_USAGE, "external_gateway_info: network is missing"),
+			      "external_gateway_info");
+	for (size_t i = 0; i < json_len(json_at(gateway, "external_fixed_ips")); i++)
+		address_tidy(json_nth(json_at(gateway, "external_fixed_ips"), i), "ip_address");
+	return NULL;
+}
+
+static struct err *prepare_interface(struct json_object *given, struct json_object *ret)
+{
+	static const char *const names[][2] = { { "net", "network_id" },
+						{ "subnet", "subnet_id" },
+						{ "portip", "ip_address" } };
+	size_t known = 0;
+
+	if (json_object_is_type(given, json_type_string)) {
+		json_set(ret, "subnet_id", json_copy(given));
+		return NULL;
+	}
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct json_object *v = json_at(given, names[i][0]);
+
+		if (!json_has(given, names[i][0]))
+			continue;
+		known++;
+		if (json_empty(v) || !json_object_is_type(v, json_type_string))
+			return err_new(ERR_USAGE,
+				       "%s must be a string that is not empty: give one "
+				       "or leave it out",
+				       names[i][0]);
+		json_set(ret, names[i][1], json_copy(v));
+	}
+	if (!json_object_is_type(given, json_type_object) || !json_has(ret, "subnet_id") ||
+	    known != (size_t)json_object_object_length(given))
+		return err_new(ERR_USAGE, "the name or ID of a subnet, or a dictionary of subnet, "
+					  "net and portip, was expected");
+	address_tidy(ret, "ip_address");
+	return NULL;
+}
+
+static struct err *prepare(struct op *op)
+{
+	struct json_object *given = json_at(op->want, "interfaces");
+	struct err *e = prepare_gateway(op->want);
+	AUTO_JSON list = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(given) && !e; i++) {
+		struct json_object *one = json_object_new_object();
+
+		json_object_array_add(list, one);
+		e = err_at(
+			err_wrap(prepare_interface(json_nth(given, i), one), "interfaces[%zu]", i),
+			"interfaces");
+	}
+	if (!e && given)
+		json_set(op->want, "interfaces_info", TAKE(list));
+	return e;
+}
+
+/* ---- interfaces ---- */
+
+/* Ports of routers on subnets, of all the kinds there are. */
+static struct err *list_interfaces(struct op *op, struct json_object **ret)
+{
+	AUTO_STR path = xasprintf("/v2.0/ports?device_id=%s&device_owner=network:router_interface"
+				  "&device_owner=network:router_interface_distributed"
+				  "&device_owner=network:ha_router_replicated_interface",
+				  op->id);
+	struct request req = { .service = "network", .path = path };
+	AUTO_JSON ports = NULL;
+	struct json_object *list;
+	struct err *e = list_pages(op->api, &req, "ports", &ports);
+
+	if (e)
+		return e;
+	list = json_object_new_array();
+	for (size_t i = 0; i < json_len(ports); i++) {
+		struct json_object *port = json_nth(ports, i);
+		struct json_object *ips = json_at(port, "fixed_ips");
+
+		for (size_t k = 0; k < json_len(ips); k++) {
+			struct json_object *one = json_copy(json_nth(ips, k));
+
+			json_set(one, "network_id", json_copy(json_at(port, "network_id")));
+			json_object_array_add(list, one);
+		}
+	}
+	*ret = list;
+	return NULL;
+}
+
+static struct err *expand(struct op *op)
+{
+	const enum action action = op->out->plan.action;
+	struct json_object *list = NULL;
+	struct err *e = NULL;
+
+	if (!json_has(op->want, "interfaces_info") || strcmp(op->state, "absent") == 0)
+		return NULL;
+	if (action == CREATED || action == REPLACED)
+		list = json_object_new_array(); /* a new router has none */
+	else
+		e = list_interfaces(op, &list);
+	if (!e)
+		json_set(op->have, "interfaces_info", list);
+	return err_wrap(e, "reading its interfaces");
+}
+
+static struct err *router_call(struct op *op, const char *call, const char *key, const char *id)
+{
+	AUTO_STR tail = xasprintf("/%s/%s", op->id, call);
+	AUTO_JSON body = json_object_new_object();
+
+	json_sets(body, key, id);
+	return op_call(op, "PUT", tail, body, NULL);
+}
+
+static struct err *network_call(struct op *op, const char *method, const char *path,
+				struct json_object *body, struct json_object **ret)
+{
+	struct request req = { .method = method, .service = "network", .path = path, .body = body };
+	struct err *e = op->api->call(op->api, &req, ret);
+
+	if (!e && strcmp(method, "GET") != 0)
+		op->out->changed = true;
+	return err_wrap(e, "%s network %s", method, path);
+}
+
+/* The port that has an address of a subnet; *ret NULL: there is none. */
+static struct err *find_port(struct op *op, const char *subnet, const char *ip, char **ret)
+{
+	AUTO_BUF path = BUF_INIT;
+	AUTO_JSON ports = NULL;
+	struct request req = { .service = "network" };
+	struct err *e;
+
+	buf_addf(&path, "/v2.0/ports?fixed_ips=subnet_id%%3D%s&fixed_ips=ip_address%%3D", subnet);
+	buf_addurl(&path, ip);
+	req.path = path.s;
+	e = list_pages(op->api, &req, "ports", &ports);
+	for (size_t i = 0; i < json_len(ports) && !e; i++) {
+		struct json_object *ips = json_at(json_nth(ports, i), "fixed_ips");
+
+		for (size_t k = 0; k < json_len(ips); k++)
+			if (!*ret && json_is_str(json_at(json_nth(ips, k), "subnet_id"), subnet) &&
+			    json_is_str(json_at(json_nth(ips, k), "ip_address"), ip))
+				*ret = xstrdup(json_str(json_nth(ports, i), "id"));
+	}
+	return e;
+}
+
+static struct err *create_port(struct op *op, const char *subnet, const char *ip, char **ret)
+{
+	AUTO_STR path = xasprintf("/v2.0/subnets/%s", subnet);
+	AUTO_JSON found = NULL;
+	AUTO_JSON answer = NULL;
+	struct json_object *port = json_object_new_object();
+	struct json_object *address = json_object_new_object();
+	struct json_object *ips = json_object_new_array();
+	AUTO_JSON body = json_wrap("port", port);
+	struct err *e = network_call(op, "GET", path, NULL, &found);
+
+	json_sets(address, "subnet_id", subnet);
+	json_sets(address, "ip_address", ip);
+	json_object_array_add(ips, address);
+	json_set(port, "fixed_ips", ips);
+	json_set(port, "network_id", json_copy(json_at(found, "subnet.network_id")));
+	json_set(port, "project_id", json_copy(json_at(op->have, "project_id")));
+	if (!e)
+		e = network_call(op, "POST", "/v2.0/ports", body, &answer);
+	if (!e)
+		*ret = xstrdup(json_str(answer, "port.id"));
+	return e;
+}
+
+/* An address of the user's choice needs a port that has it; one left by a killed run will do. */
+static struct err *add_interface(struct op *op, struct json_object *want)
+{
+	const char *subnet = json_str(want, "subnet_id");
+	const char *ip = json_str(want, "ip_address");
+	AUTO_STR port = NULL;
+	bool made = false;
+	struct err *e;
+
+	if (!ip)
+		return router_call(op, "add_router_interface", "subnet_id", subnet);
+	e = find_port(op, subnet, ip, &port);
+	if (!e && !port) {
+		e = create_port(op, subnet, ip, &port);
+		made = !e;
+	}
+	if (!e)
+		e = router_call(op, "add_router_interface", "port_id", port);
+	if (e && made) {
+		AUTO_STR path = xasprintf("/v2.0/ports/%s", port);
+
+		err_free(network_call(op, "DELETE", path, NULL, NULL));
+	}
+	return e;
+}
+
+static bool covered(struct json_object *want, struct json_object *have)
+{
+	json_object_object_foreach (want, key, v) {
+		if (!json_object_equal(v, json_at(have, key)))
+			return false;
+	}
+	return true;
+}
+
+/* What is wrong goes first: a router has one address on a subnet. */
+static struct err *set_interfaces(struct op *op, const struct attr *a, struct json_object *value)
+{
+	struct json_object *have = json_at(op->have, a->name);
+	AUTO_JSON left = json_object_new_array();
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < json_len(have) && !e; i++) {
+		struct json_object *one = json_nth(have, i);
+		bool wanted = false;
+
+		for (size_t k = 0; k < json_len(value) && !wanted; k++)
+			wanted = covered(json_nth(value, k), one);
+		if (wanted)
+			json_object_array_add(left, json_copy(one));
+		else
+			e = router_call(op, "remove_router_interface", "subnet_id",
+					json_str(one, "subnet_id"));
+	}
+	for (size_t i = 0; i < json_len(value) && !e; i++) {
+		struct json_object *one = json_nth(value, i);
+		bool there = false;
+
+		for (size_t k = 0; k < json_len(left) && !there; k++)
+			there = covered(one, json_nth(left, k));
+		if (!there)
+			e = err_wrap(add_interface(op, one), "connecting subnet %s",
+				     json_str(one, "subnet_id"));
+	}
+	if (!e)
+		json_set(op->have, a->name, json_copy(value));
+	return e;
+}
+
+static struct err *before_delete(struct op *op)
+{
+	AUTO_JSON list = NULL;
+	struct err *e = list_interfaces(op, &list);
+
+	for (size_t i = 0; i < json_len(list) && !e; i++) {
+		e = router_call(op, "remove_router_interface", "subnet_id",
+				json_str(json_nth(list, i), "subnet_id"));
+		if (e && e->status == 404) { /* somebody else was faster */
+			err_free(e);
+			e = NULL;
+		}
+	}
+	return err_wrap(e, "disconnecting its subnets");
+}
+
+static const struct info info = {
+	.name = "routers_info",
+	.doc = "Tell about routers.",
+	.returns = "routers",
+	.example = "- name: All routers that are up\n"
+		   "  treenail.openstack.routers_info:\n"
+		   "    cloud: demo\n"
+		   "    filters: {is_admin_state_up: true}\n",
+};
+
+const struct resource os_router = {
+	.name = "router",
+	.doc = "Make, change or delete routers, their gateway and their interfaces.",
+	.service = "network",
+	.path = "/v2.0/routers",
+	.key = "router",
+	.keys = "routers",
+	.update = "PUT",
+	.flags = LIST_MANY,
+	.attrs = attrs,
+	.rules = rules,
+	.prepare = prepare,
+	.expand = expand,
+	.before_delete = before_delete,
+	.info = &info,
+	.example = "- name: A network\n"
+		   "  treenail.openstack.network:\n"
+		   "    cloud: demo\n"
+		   "    name: backend\n"
+		   "\n"
+		   "- name: Its addresses\n"
+		   "  treenail.openstack.subnet:\n"
+		   "    cloud: demo\n"
+		   "    name: backend\n"
+		   "    network: backend\n"
+		   "    cidr: 10.1.0.0/24\n"
+		   "\n"
+		   "- name: Its way out\n"
+		   "  treenail.openstack.router:\n"
+		   "    cloud: demo\n"
+		   "    name: backend\n"
+		   "    network: public\n"
+		   "    interfaces: [backend]\n"
+		   "\n"
+		   "- name: Away with the router\n"
+		   "  treenail.openstack.router:\n"
+		   "    cloud: demo\n"
+		   "    name: backend\n"
+		   "    state: absent\n"
+		   "\n"
+		   "- name: Away with the network, which takes its subnets along\n"
+		   "  treenail.openstack.network:\n"
+		   "    cloud: demo\n"
+		   "    name: backend\n"
+		   "    state: absent\n",
+};

@@ -1,0 +1,293 @@
+#include <string.h>
+
+#include "session/rules.h"
+#include "session/shared.h"
+
+extern const struct resource os_project, os_security_group;
+
+static const char *const rule_keys[] = { "direction",       "ethertype",
+					 "protocol",        "port_range_min",
+					 "port_range_max",  "remote_ip_prefix",
+					 "remote_group_id", "remote_address_group_id" };
+
+static const struct attr rule_attrs[] = {
+	{ "description", STR, 0, "Free text for people." },
+	{ "direction", STR, 0, "Which packets it is about.", .value = "\"ingress\"",
+	  .choices = "egress ingress" },
+	{ "ethertype", STR, 0, "Which version of IP it is about.", .option = "ether_type",
+	  .aliases = "ethertype", .value = "\"IPv4\"", .choices = "IPv4 IPv6" },
+	{ "port_range_max", INT, 0, "Last port, or the ICMP code; -1 and nothing mean all." },
+	{ "port_range_min", INT, 0, "First port, or the ICMP type; -1 and nothing mean all." },
+	{ "protocol", STR, 0, "Name or number of the protocol; any by default." },
+	{ "remote_group_id", STR, 0,
+	  "Security group whose members are the other end; may be the group itself.",
+	  .option = "remote_group", .ref = &os_security_group },
+	{ "remote_ip_prefix", STR, 0, "Addresses at the other end, as CIDR; all by default." },
+	{ 0 },
+};
+
+static struct err *set_rules(struct op *op, const struct attr *a, struct json_object *value);
+
+static const struct attr attrs[] = {
+	{ "id", STR, READONLY | FILTER, "ID of the security group." },
+	{ "name", STR, REQUIRED | FILTER, "Name of the security group." },
+	{ "project_id", STR, IDENTITY | FIXED,
+	  "Project that owns it; by default the one logged in to.", .option = "project",
+	  .ref = &os_project },
+	{ "description", STR, FILTER, "Free text for people." },
+	{ "stateful", BOOL, FILTER, "Whether answers to packets let through are let through too." },
+	{ "security_group_rules", SET, 0,
+	  "Rules: exactly these. Not given, rules stay as they are; a new group has the service's own.",
+	  .sub = rule_attrs, .set = set_rules },
+	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
+	{ "tags", SET, READONLY | FILTER, "Labels." },
+	{ "tenant_id", STR, READONLY, "The project once more." },
+	{ "created_at", STR, READONLY, "When it was made." },
+	{ "updated_at", STR, READONLY, "When it was last changed." },
+	{ 0 },
+};
+
+/* All keys are there, so that what was not said is told from what was. */
+static void complete(struct json_object *rule)
+{
+	for (size_t i = 0; i < COUNT(rule_keys); i++)
+		if (!json_has(rule, rule_keys[i]))
+			json_set(rule, rule_keys[i], NULL);
+}
+
+static struct err *prepare(struct op *op)
+{
+	struct json_object *given = json_at(op->want, "security_group_rules");
+	struct json_object *rules;
+	const char *name = json_str(op->want, "name");
+
+	if (!given)
+		return NULL;
+	rules = json_object_new_array();
+	for (size_t i = 0; i < json_len(given); i++) {
+		AUTO_JSON rule = json_copy(json_nth(given, i));
+		bool twin = false;
+
+		if (json_at(rule, "remote_group_id") && json_at(rule, "remote_ip_prefix")) {
+			json_object_put(rules);
+			return err_at(err_new(ERR_USAGE,
+					      "security_group_rules[%zu]: parameters are mutually "
+					      "exclusive: remote_ip_prefix|remote_group",
+					      i),
+				      "security_group_rules");
+		}
+		rule_tidy(rule);
+		complete(rule);
+		for (size_t k = 0; k < json_len(rules) && !twin; k++)
+			twin = rule_same(rule, json_nth(rules, k));
+		/* A group that is yet to be made has no ID to be looked up. */
+		if (json_is_str(json_at(rule, "remote_group_id"), name)) {
+			json_object_object_del(rule, "remote_group_id");
+			json_sets(rule, "remote_group", name);
+		}
+		if (!twin)
+			json_object_array_add(rules, TAKE(rule));
+	}
+	json_set(op->want, "security_group_rules", rules);
+	return NULL;
+}
+
+/* Gives the rules wanted the spelling of those that are there and mean the same. */
+static struct err *expand(struct op *op)
+{
+	struct json_object *want = json_at(op->want, "security_group_rules");
+	struct json_object *have = json_at(op->have, "security_group_rules");
+	AUTO_STR used = xcalloc(json_len(have) + 1, 1);
+
+	for (size_t i = 0; i < json_len(want); i++) {
+		struct json_object *rule = json_nth(want, i);
+		size_t j = 0;
+
+		if (json_has(rule, "remote_group")) {
+			json_object_object_del(rule, "remote_group");
+			json_sets(rule, "remote_group_id", op->id);
+		}
+		while (j < json_len(have) && (used[j] || !rule_same(rule, json_nth(have, j))))
+			j++;
+		if (j == json_len(have))
+			continue;
+		used[j] = 1;
+		for (size_t k = 0; k < COUNT(rule_keys); k++)
+			json_set(rule, rule_keys[k],
+				 json_copy(json_at(json_nth(have, j), rule_keys[k])));
+	}
+	return NULL;
+}
+
+enum kinship { STRANGER, RELATED, EXACT };
+
+/* Related: only one of the two can exist, as they differ in the description only. */
+static enum kinship kinship(struct json_object *want, struct json_object *have)
+{
+	if (!rule_same(want, have))
+		return STRANGER;
+	if (json_has(want, "description") &&
+	    strcmp(json_str(want, "description"),
+		   json_str(have, "description") ? json_str(have, "description") : "") != 0)
+		return RELATED;
+	return EXACT;
+}
+
+static enum kinship nearest_kin(struct json_object *list, struct json_object *rule, bool wanted)
+{
+	enum kinship best = STRANGER;
+
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *other = json_nth(list, i);
+		const enum kinship k = wanted ? kinship(rule, other) : kinship(other, rule);
+
+		best = k > best ? k : best;
+	}
+	return best;
+}
+
+static struct err *rule_request(struct op *op, const char *method, const char *tail,
+				struct json_object *body, struct json_object **ret)
+{
+	AUTO_STR path = xasprintf("/v2.0/security-group-rules%s", tail);
+	struct request req = { .method = method, .service = "network", .path = path, .body = body };
+	struct err *e = op->api->call(op->api, &req, ret);
+
+	if (!e)
+		op->out->changed = true;
+	return err_wrap(e, "%s network %s", method, path);
+}
+
+/* Deletes the rules that have this kinship to the wanted ones; those that stay are in *ret. */
+static struct err *delete_rules(struct op *op, struct json_object *want, enum kinship kin,
+				struct json_object **ret)
+{
+	struct json_object *have = json_at(op->have, "security_group_rules");
+	AUTO_JSON kept = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(have); i++) {
+		struct json_object *rule = json_nth(have, i);
+		AUTO_STR tail = xasprintf("/%s", json_str(rule, "id"));
+		struct err *e;
+
+		if (nearest_kin(want, rule, false) != kin) {
+			json_object_array_add(kept, json_copy(rule));
+			continue;
+		}
+		e = rule_request(op, "DELETE", tail, NULL, NULL);
+		if (e && e->status == 404) {
+			err_free(e);
+			e = NULL;
+		}
+		if (e)
+			return e;
+	}
+	*ret = TAKE(kept);
+	return NULL;
+}
+
+/* All that are missing, in one request: they are made, or none is. */
+static struct err *create_rules(struct op *op, struct json_object *want, struct json_object *have)
+{
+	struct json_object *missing = json_object_new_array();
+	AUTO_JSON body = json_wrap("security_group_rules", missing);
+	AUTO_JSON answer = NULL;
+	struct json_object *made;
+	struct err *e;
+
+	for (size_t i = 0; i < json_len(want); i++) {
+		struct json_object *rule;
+
+		if (nearest_kin(have, json_nth(want, i), true) == EXACT)
+			continue;
+		rule = json_object_new_object();
+		json_object_object_foreach (json_nth(want, i), key, v) {
+			if (v)
+				json_set(rule, key, json_copy(v));
+		}
+		json_sets(rule, "security_group_id", op->id);
+		json_set(rule, "project_id", json_copy(json_at(op->have, "project_id")));
+		json_object_array_add(missing, rule);
+	}
+	if (!json_len(missing))
+		return NULL;
+	e = rule_request(op, "POST", "", body, &answer);
+	made = json_at(answer, "security_group_rules");
+	for (size_t i = 0; i < json_len(made); i++)
+		json_object_array_add(have, json_copy(json_nth(made, i)));
+	return e;
+}
+
+/* New ones come before old ones go, so that a rule Neutron refuses costs nobody the access. */
+static struct err *set_rules(struct op *op, const struct attr *a, struct json_object *value)
+{
+	AUTO_JSON kept = NULL;
+	struct err *e = delete_rules(op, value, RELATED, &kept);
+
+	(void)a;
+	if (!e)
+		e = create_rules(op, value, kept);
+	if (e)
+		return e;
+	json_set(op->have, "security_group_rules", TAKE(kept));
+	e = delete_rules(op, value, STRANGER, &kept);
+	if (!e)
+		json_set(op->have, "security_group_rules", TAKE(kept));
+	return e;
+}
+
+static const struct attr params[] = {
+	{ "any_tags", LIST, FILTER, "Only those that have one of these labels.",
+	  .wire = "tags-any" },
+	{ "description", STR, FILTER, "Only those that have this description." },
+	{ "not_any_tags", LIST, FILTER, "Only those that have none of these labels.",
+	  .wire = "not-tags-any" },
+	{ "not_tags", LIST, FILTER, "Only those that have not all of these labels.",
+	  .wire = "not-tags" },
+	{ "project_id", STR, FILTER, "Only those of this project.", .ref = &os_project },
+	{ "revision_number", INT, FILTER, "Only those of this revision." },
+	{ "tags", LIST, FILTER, "Only those that have all of these labels." },
+	{ 0 },
+};
+
+static const struct info info = {
+	.name = "security_group_info",
+	.doc = "Tell about security groups.",
+	.returns = "security_groups",
+	.params = params,
+	.no_filters = true,
+	.example = "- name: The default group and its rules\n"
+		   "  treenail.openstack.security_group_info:\n"
+		   "    cloud: demo\n"
+		   "    name: default\n",
+};
+
+const struct resource os_security_group = {
+	.name = "security_group",
+	.doc = "Make, change or delete security groups, with all of their rules.",
+	.service = "network",
+	.path = "/v2.0/security-groups",
+	.key = "security_group",
+	.keys = "security_groups",
+	.update = "PUT",
+	.flags = BULK,
+	.attrs = attrs,
+	.prepare = prepare,
+	.expand = expand,
+	.info = &info,
+	.example = "- name: Web servers, which talk to each other\n"
+		   "  treenail.openstack.security_group:\n"
+		   "    cloud: demo\n"
+		   "    name: web\n"
+		   "    description: Web servers\n"
+		   "    security_group_rules:\n"
+		   "      - {protocol: tcp, port_range_min: 443, port_range_max: 443}\n"
+		   "      - {protocol: any, remote_group: web}\n"
+		   "      - {direction: egress, protocol: any}\n"
+		   "\n"
+		   "- name: Away with it\n"
+		   "  treenail.openstack.security_group:\n"
+		   "    cloud: demo\n"
+		   "    name: web\n"
+		   "    state: absent\n",
+};
