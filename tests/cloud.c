@@ -50,19 +50,25 @@ struct err *cloud_fault(int status, const char *fmt, ...)
 }
 
 /* What begins with "_" is the cloud's own business. */
-static struct json_object *shown(struct json_object *object)
+static struct json_object *shown(struct cloud *c, const struct cloud_kind *k,
+				 struct json_object *object)
 {
 	struct json_object *copy = json_object_new_object();
 
 	json_object_object_foreach(object, key, v)
 		if (*key != '_')
 			json_set(copy, key, json_copy(v));
+	if (k->shown)
+		k->shown(c, object, copy);
 	return copy;
 }
 
-struct json_object *cloud_answer(const struct cloud_kind *k, struct json_object *object)
+struct json_object *cloud_answer(struct cloud *c, const struct cloud_kind *k,
+				 struct json_object *object)
 {
-	return k->key ? json_wrap(k->key, shown(object)) : shown(object);
+	struct json_object *copy = shown(c, k, object);
+
+	return k->key ? json_wrap(k->key, copy) : copy;
 }
 
 /* ---- the store ---- */
@@ -128,6 +134,7 @@ static struct err *check_refs(struct cloud *c, const struct cloud_kind *k, struc
 		const char *id;
 
 		*path++ = '\0';
+		path[strcspn(path, "!")] = '\0';
 		id = json_str(body, ref);
 		if (id && *id && !cloud_one(c, path, id))
 			return cloud_fault(404, "%s %s could not be found.", ref, id);
@@ -144,7 +151,7 @@ static struct err *check_held(struct cloud *c, const char *path, const char *id)
 			char *to = strchr(ref, '=');
 
 			*to++ = '\0';
-			if (strcmp(to, path) != 0)
+			if (strncmp(to, path, strlen(path)) != 0 || strcmp(to + strlen(path), "!") != 0)
 				continue;
 			json_object_object_foreach(cloud_at(c, k->path), other, o) {
 				(void)other;
@@ -381,15 +388,15 @@ static void add_link(struct json_object *answer, struct cloud_call *q, const cha
 	}
 }
 
-static struct json_object *listed(struct cloud_call *q, struct json_object *object)
+static struct json_object *listed(struct cloud *c, struct cloud_call *q, struct json_object *object)
 {
 	const struct cloud_kind *k = q->kind;
 	struct json_object *one;
 
 	if (k->flags & KIND_WRAPPED)
-		return cloud_answer(k, object);
+		return cloud_answer(c, k, object);
 	if (!(k->flags & KIND_BRIEF) || strcmp(q->id, "detail") == 0)
-		return shown(object);
+		return shown(c, k, object);
 	one = json_object_new_object();
 	json_object_object_foreach(object, key, v)
 		if (words_have("id name", key) || words_have(k->brief, key))
@@ -430,7 +437,7 @@ static struct err *list(struct cloud *c, struct cloud_call *q)
 			add_link(q->answer, q, last);
 			break;
 		}
-		json_object_array_add(page, listed(q, o));
+		json_object_array_add(page, listed(c, q, o));
 		fade(c, k->path, cloud_one(c, k->path, id));
 		last = id;
 	}
@@ -454,7 +461,7 @@ static struct err *create_many(struct cloud *c, struct cloud_call *q, struct jso
 			c->store = TAKE(before);
 			return e;
 		}
-		json_object_array_add(made, shown(one));
+		json_object_array_add(made, shown(c, q->kind, one));
 	}
 	return NULL;
 }
@@ -471,7 +478,7 @@ static struct err *create(struct cloud *c, struct cloud_call *q)
 		return cloud_fault(400, "The body has no '%s'.", k->key ? k->key : "object");
 	e = cloud_make(c, k->path, json_copy(inner), &one);
 	if (!e)
-		q->answer = cloud_answer(k, one);
+		q->answer = cloud_answer(c, k, one);
 	return e;
 }
 
@@ -517,7 +524,7 @@ static struct err *change(struct cloud *c, struct cloud_call *q)
 	if (k->changed)
 		e = k->changed(c, q->object, inner);
 	if (!e)
-		q->answer = cloud_answer(k, q->object);
+		q->answer = cloud_answer(c, k, q->object);
 	return e;
 }
 
@@ -552,7 +559,7 @@ static struct err *ordinary(struct cloud *c, struct cloud_call *q)
 		return cloud_fault(404, "%s could not be found.", q->id);
 	if (strcmp(q->method, "GET") == 0) {
 		look(c, q->object);
-		q->answer = cloud_answer(q->kind, q->object);
+		q->answer = cloud_answer(c, q->kind, q->object);
 		fade(c, q->kind->path, q->object);
 		return NULL;
 	}

@@ -49,7 +49,7 @@ struct cloud_kind {
 	const char *fields;  /* what a new object has beside what it was given; JSON with ' for " */
 	const char *status;  /* field of its state */
 	const char *states;  /* those it goes through; one further with each GET of it */
-	const char *refs;    /* "field=/collection ...": must exist, and cannot be deleted before */
+	const char *refs; /* "field=/collection ...": must exist; with ! at its end it cannot go before */
 	const char *filters; /* query parameters beside its fields */
 	const char *brief;
 	/* Does all of a request that is out of the ordinary, and says so. */
@@ -61,6 +61,8 @@ struct cloud_kind {
 			       struct json_object *body);
 	/* After the object is gone. */
 	void (*gone)(struct cloud *c, struct json_object *object);
+	/* Completes the copy that is answered with. */
+	void (*shown)(struct cloud *c, struct json_object *object, struct json_object *copy);
 	/* Before a DELETE. */
 	struct err *(*may_go)(struct cloud *c, struct json_object *object);
 };
@@ -105,7 +107,8 @@ void cloud_drop(struct cloud *c, const char *path, const char *id);
 /* Sends an object through states anew: "RESIZE VERIFY_RESIZE". */
 void cloud_go(struct cloud *c, struct json_object *object, const char *states);
 /* The object as it is answered with, in its envelope. */
-struct json_object *cloud_answer(const struct cloud_kind *k, struct json_object *object);
+struct json_object *cloud_answer(struct cloud *c, const struct cloud_kind *k,
+				 struct json_object *object);
 char *cloud_id(struct cloud *c); /* a new UUID */
 
 extern const struct cloud_kind openstack_kinds[]; /* tests/cloud_openstack.c */

@@ -89,12 +89,12 @@ static const struct cloud_kind kinds[] = {
 	{ "test", "/v1/shelves", "shelf", "shelves", .fields = "{'project_id':'11111111111111111111111111111111'}" },
 	{ "test", "/v1/boxes", "box", "boxes", KIND_SLOW_DELETE,
 	  .fields = "{'labels':[],'meta':{},'colour':'red','size':1,'zone':'z','secret':null,'shelf_id':null}",
-	  .status = "status", .states = "BUILD BUILD ACTIVE", .refs = "shelf_id=/v1/shelves",
+	  .status = "status", .states = "BUILD BUILD ACTIVE", .refs = "shelf_id=/v1/shelves!",
 	  .special = labels_of },
 	{ "test", "/v1/coins", "coin", "coins", KIND_BULK, .fields = "{'labels':[],'size':1,'shelf_id':null}",
-	  .refs = "shelf_id=/v1/shelves", .special = labels_of },
+	  .refs = "shelf_id=/v1/shelves!", .special = labels_of },
 	{ "test", "/v1/rules", "rule", "rules", KIND_BULK,
-	  .fields = "{'side':null,'port':null,'shelf_id':null}", .refs = "shelf_id=/v1/shelves" },
+	  .fields = "{'side':null,'port':null,'shelf_id':null}", .refs = "shelf_id=/v1/shelves!" },
 	{ 0 },
 };
 static const char seed[] = "{'/v1/shelves':[{'id':'s1','name':'top'},{'id':'s2','name':'low'}]}";

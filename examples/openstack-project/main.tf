@@ -2,12 +2,6 @@
 #
 #   terraform init && terraform apply -var cloud=NAME
 
-terraform {
-  required_providers {
-    external = { source = "hashicorp/external" }
-  }
-}
-
 variable "cloud" {
   type        = string
   description = "Entry of clouds.yaml."
@@ -18,35 +12,35 @@ variable "prefix" {
   default = "tn-demo"
 }
 
-variable "program" {
-  type        = list(string)
-  default     = ["treenail-external"]
-  description = "Treenail's program for `external`, found on PATH."
+module "network" {
+  source   = "../../modules/openstack-lookup"
+  cloud    = var.cloud
+  resource = "network"
+  query    = { name = var.prefix }
 }
 
-data "external" "network" {
-  program = var.program
-  query   = { cloud = var.cloud, resource = "network", name = var.prefix }
+module "server" {
+  source   = "../../modules/openstack-lookup"
+  cloud    = var.cloud
+  resource = "server"
+  query    = { name = "${var.prefix}-1" }
 }
 
-data "external" "server" {
-  program = var.program
-  query   = { cloud = var.cloud, resource = "server", name = "${var.prefix}-1" }
+module "flavor" {
+  source   = "../../modules/openstack-lookup"
+  cloud    = var.cloud
+  resource = "compute_flavor"
+  query    = { min_ram = "512" }
 }
 
-data "external" "flavor" {
-  program = var.program
-  query   = { cloud = var.cloud, resource = "compute_flavor", min_ram = "512" }
-}
-
-output "network_id" {
-  value = data.external.network.result.id
+output "network_mtu" {
+  value = module.network.object.mtu
 }
 
 output "addresses" {
-  value = jsondecode(data.external.server.result.addresses)
+  value = module.server.object.addresses
 }
 
 output "smallest_flavor" {
-  value = data.external.flavor.result.name
+  value = module.flavor.object.name
 }

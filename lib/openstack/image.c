@@ -48,7 +48,11 @@ static void spread_properties(struct op *op)
 		else if (!json_has(op->want, a->name))
 			json_set(op->want, a->name, attr_typed(a, v));
 	}
-	json_set(op->want, "properties", rest);
+	if (json_empty(rest))
+		json_object_object_del(op->want, "properties");
+	else
+		json_set(op->want, "properties", json_object_get(rest));
+	json_object_put(rest);
 }
 
 static struct err *prepare(struct op *op)
@@ -134,7 +138,8 @@ static bool unfinished(struct json_object *image)
 			  strcmp(status, "uploading") == 0 || strcmp(status, "importing") == 0);
 }
 
-static struct json_object *select(struct json_object *list, const char *name, const char *checksum)
+static struct json_object *candidates(struct json_object *list, const char *name,
+				      const char *checksum)
 {
 	struct json_object *some = json_object_new_array();
 
@@ -166,10 +171,10 @@ static struct err *find_by_checksum(struct op *op, const char *name, const char 
 	e = resource_list(op->api, op->r, NULL, query.s, &list);
 	if (e)
 		return e;
-	some = select(list, name, checksum);
+	some = candidates(list, name, checksum);
 	if (!json_len(some) && image_has_source(op) && is_state(op, "present")) {
 		json_object_put(TAKE(some));
-		some = select(list, name, NULL);
+		some = candidates(list, name, NULL);
 	}
 	return resource_choose(op->api, op->r, some, name, &op->have);
 }
@@ -278,7 +283,7 @@ static struct err *create_from_volume(struct op *op)
 	if (!id)
 		return err_new(ERR_PROTOCOL, "Cinder's answer has no 'image_id'");
 	op_created(op, id);
-	return op_reload(op);
+	return op->wait ? NULL : op_reload(op);
 }
 
 static struct err *create(struct op *op)
@@ -314,9 +319,12 @@ static struct err *unprotect(struct op *op)
 {
 	AUTO_JSON changes = json_wrap("is_protected", NULL);
 
-	if (!json_truth(op->have, "is_protected", false) ||
-	    json_truth(op->want, "is_protected", true))
+	if (!json_truth(op->have, "is_protected", false))
 		return NULL;
+	if (json_truth(op->want, "is_protected", true))
+		return err_at(err_new(ERR_CONFLICT,
+				      "the image is protected: give is_protected: false if it is to go"),
+			      "is_protected");
 	return err_wrap(op_update(op, changes), "taking the protection away");
 }
 

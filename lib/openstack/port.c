@@ -23,6 +23,8 @@ static const struct attr ip_attrs[] = {
 	{ 0 },
 };
 
+static struct err *set_dhcp(struct op *op, const struct attr *a, struct json_object *value);
+
 static const struct attr attrs[] = {
 	{ "id", STR, READONLY | FILTER, "ID of the port." },
 	{ "name", STR, REQUIRED | FILTER, "Name of the port." },
@@ -41,8 +43,8 @@ static const struct attr attrs[] = {
 	  .wire = "port_security_enabled", .aliases = "port_security_enabled" },
 	{ "allowed_address_pairs", SET, 0, "Further addresses it may send from: exactly these.",
 	  .sub = pair_attrs },
-	{ "extra_dhcp_opts", SET, 0, "Further options that DHCP tells: exactly these.",
-	  .sub = dhcp_attrs },
+	{ "extra_dhcp_opts", SET, BORN, "Further options that DHCP tells: exactly these.",
+	  .sub = dhcp_attrs, .set = set_dhcp },
 	{ "mac_address", STR, FILTER, "Its MAC address." },
 	{ "device_id", STR, FILTER, "ID of what uses it." },
 	{ "device_owner", STR, FILTER, "Kind of what uses it, such as compute:nova." },
@@ -106,31 +108,36 @@ static struct err *prepare(struct op *op)
 	return NULL;
 }
 
-/* Neutron keeps the DHCP options that a change does not name: those in excess are named, with null. */
-static struct err *expand(struct op *op)
+/* Neutron keeps the DHCP options that a change does not name: those in excess are sent with null. */
+static struct err *set_dhcp(struct op *op, const struct attr *a, struct json_object *value)
 {
-	struct json_object *want = json_at(op->want, "extra_dhcp_opts");
-	struct json_object *have = json_at(op->have, "extra_dhcp_opts");
+	struct json_object *have = json_at(op->have, a->name);
+	struct json_object *all = json_copy(value);
+	AUTO_JSON body = json_wrap("port", json_wrap(a->name, all));
+	AUTO_STR tail = xasprintf("/%s", op->id);
+	struct err *e;
 
-	for (size_t i = 0; json_has(op->want, "extra_dhcp_opts") && i < json_len(have); i++) {
+	for (size_t i = 0; i < json_len(have); i++) {
 		struct json_object *old = json_nth(have, i);
 		bool wanted = false;
 
-		for (size_t k = 0; k < json_len(want) && !wanted; k++) {
-			struct json_object *new = json_nth(want, k);
+		for (size_t k = 0; k < json_len(value) && !wanted; k++) {
+			struct json_object *new = json_nth(value, k);
 
 			wanted = json_object_equal(json_at(new, "opt_name"),
 						   json_at(old, "opt_name")) &&
-				 (!json_has(new, "ip_version") ||
-				  json_int(new, "ip_version", 4) == json_int(old, "ip_version", 4));
+				 json_int(new, "ip_version", 4) == json_int(old, "ip_version", 4);
 		}
 		if (wanted)
 			continue;
 		struct json_object *away = json_copy(old);
 		json_set(away, "opt_value", NULL);
-		json_object_array_add(want, away);
+		json_object_array_add(all, away);
 	}
-	return NULL;
+	e = op_call(op, "PUT", tail, body, NULL);
+	if (!e)
+		json_set(op->have, a->name, json_copy(value));
+	return e;
 }
 
 static const struct info info = {
@@ -155,7 +162,6 @@ const struct resource os_port = {
 	.flags = BULK,
 	.attrs = attrs,
 	.prepare = prepare,
-	.expand = expand,
 	.info = &info,
 	.example = "- name: A network\n"
 		   "  treenail.openstack.network:\n"

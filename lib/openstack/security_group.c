@@ -26,6 +26,24 @@ static const struct attr rule_attrs[] = {
 	{ 0 },
 };
 
+static int by_id(const void *x, const void *y)
+{
+	const char *a = json_str(*(struct json_object *const *)x, "id");
+	const char *b = json_str(*(struct json_object *const *)y, "id");
+
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+/* Neutron answers in another order each time. */
+static struct json_object *decode_rules(struct json_object *wire)
+{
+	struct json_object *rules = json_copy(json_at(wire, "security_group_rules"));
+
+	if (json_object_is_type(rules, json_type_array))
+		json_object_array_sort(rules, by_id);
+	return rules;
+}
+
 static struct err *set_rules(struct op *op, const struct attr *a, struct json_object *value);
 
 static const struct attr attrs[] = {
@@ -38,7 +56,7 @@ static const struct attr attrs[] = {
 	{ "stateful", BOOL, FILTER, "Whether answers to packets let through are let through too." },
 	{ "security_group_rules", SET, 0,
 	  "Rules: exactly these. Not given, rules stay as they are; a new group has the service's own.",
-	  .sub = rule_attrs, .set = set_rules },
+	  .sub = rule_attrs, .decode = decode_rules, .set = set_rules },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
 	{ "tags", SET, READONLY | FILTER, "Labels." },
 	{ "tenant_id", STR, READONLY, "The project once more." },
@@ -201,7 +219,7 @@ static struct err *create_rules(struct op *op, struct json_object *want, struct 
 		if (nearest_kin(have, json_nth(want, i), true) == EXACT)
 			continue;
 		rule = json_object_new_object();
-		json_object_object_foreach (json_nth(want, i), key, v) {
+		json_object_object_foreach(json_nth(want, i), key, v) {
 			if (v)
 				json_set(rule, key, json_copy(v));
 		}

@@ -49,7 +49,7 @@ static struct json_object *decode_floating(struct json_object *wire)
 
 	if (!json_object_is_type(networks, json_type_object))
 		return list;
-	json_object_object_foreach (networks, network, addresses) {
+	json_object_object_foreach(networks, network, addresses) {
 		(void)network;
 		for (size_t i = 0; i < json_len(addresses); i++) {
 			struct json_object *one = json_nth(addresses, i);
@@ -88,7 +88,11 @@ static struct json_object *decode_image(struct json_object *wire)
 {
 	struct json_object *image = json_at(wire, "image");
 
-	return json_object_is_type(image, json_type_object) ? json_copy(image) : NULL;
+	if (!json_object_is_type(image, json_type_object))
+		return NULL;
+	image = json_copy(image);
+	json_sets(image, "name", NULL);
+	return image;
 }
 
 /* From 2.47 on Nova tells what the flavor was when the server got it, by name and without its ID. */
@@ -178,7 +182,7 @@ static struct err *check_nic(struct json_object *nic)
 
 	if (!json_object_is_type(nic, json_type_object))
 		return bad_nic("no dictionary", json_object_to_json_string(nic));
-	json_object_object_foreach (nic, key, v) {
+	json_object_object_foreach(nic, key, v) {
 		head = head || (v && words_have(nic_heads, key));
 		if (!words_have(nic_heads, key) && !words_have(nic_others, key))
 			return bad_nic("unknown key", key);
@@ -501,20 +505,25 @@ static struct err *match_groups(struct op *op)
 		return NULL;
 	for (size_t i = 0; i < json_len(given) && !e; i++) {
 		const char *name = json_object_get_string(json_nth(given, i));
-		struct json_object *there = NULL;
+		struct json_object *there = group_called(have, name);
 		AUTO_JSON want = NULL;
+		AUTO_STR id = NULL;
 
-		if (op->have && !groups && !group_called(have, name))
+		if (op->have && !groups && !there)
 			e = read_groups(op, json_str(op->have, "id"), &groups);
-		if (!e)
+		if (!there && !e)
 			there = group_called(groups, name);
+		if (op->have && !there && !e)
+			e = op_ref(op, &os_security_group, "security_groups", name, &id);
 		want = named(there ? json_str(there, "name") : name);
 		if (!json_list_has(list, want))
 			json_object_array_add(list, TAKE(want));
 	}
-	if (!e)
-		json_set(op->want, "security_groups", TAKE(list));
-	return e;
+	if (e)
+		return e;
+	json_set(op->want, "security_groups", TAKE(list));
+	json_set(op->want, "_groups", TAKE(groups));
+	return NULL;
 }
 
 static struct err *wanted_ids(struct op *op, struct json_object *value, struct json_object *groups,
@@ -537,9 +546,9 @@ static struct err *wanted_ids(struct op *op, struct json_object *value, struct j
 
 static struct err *set_groups(struct op *op, const struct attr *a, struct json_object *value)
 {
-	AUTO_JSON groups = NULL;
+	AUTO_JSON groups = json_copy(json_at(op->want, "_groups"));
 	AUTO_JSON wanted = json_object_new_object();
-	struct err *e = read_groups(op, op->id, &groups);
+	struct err *e = groups ? NULL : read_groups(op, op->id, &groups);
 
 	(void)a;
 	if (!e)
@@ -547,7 +556,7 @@ static struct err *set_groups(struct op *op, const struct attr *a, struct json_o
 	if (e)
 		return e;
 	op->stale = true;
-	json_object_object_foreach (wanted, id, v) {
+	json_object_object_foreach(wanted, id, v) {
 		(void)v;
 		if (!e && !group_called(groups, id))
 			e = op_action(op, "addSecurityGroup", named(id));
@@ -598,6 +607,8 @@ static struct err *plan_new(struct op *op)
 		e = resolve_disks(op);
 	if (!e)
 		e = match_groups(op);
+	if (!e)
+		e = server_ips_plan(op);
 	return e;
 }
 
@@ -693,7 +704,7 @@ static struct err *complete_body(struct op *op, struct json_object *body)
 	struct json_object *server = json_at(body, "server");
 	struct json_object *networks = json_at(op->want, "_networks");
 	struct json_object *disks = json_at(op->want, "_disks");
-	struct json_object *hints = json_at(server, "scheduler_hints");
+	struct json_object *hints = json_at(server, "hints");
 
 	json_sets(server, "flavorRef", json_str(op->want, "_flavor_id"));
 	if (json_len(networks))
@@ -709,7 +720,7 @@ static struct err *complete_body(struct op *op, struct json_object *body)
 	}
 	if (hints)
 		json_set(body, "os:scheduler_hints", json_object_get(hints));
-	json_object_object_del(server, "scheduler_hints");
+	json_object_object_del(server, "hints");
 	return NULL;
 }
 
@@ -799,11 +810,13 @@ static struct err *finish_resize(struct op *op, const struct attr *a, struct jso
  */
 static struct err *resize(struct op *op, const struct attr *a, struct json_object *value)
 {
-	struct json_object *flavor = json_copy(json_at(op->want, "_flavor_id"));
-	struct err *e = op_action(op, "resize", json_wrap("flavorRef", flavor));
+	struct json_object *flavor;
+	struct err *e;
 
-	(void)a;
-	(void)value;
+	if (attr_equal(a, value, json_at(op->have, a->name)))
+		return NULL; /* the interrupted one was to this flavor */
+	flavor = json_copy(json_at(op->want, "_flavor_id"));
+	e = op_action(op, "resize", json_wrap("flavorRef", flavor));
 	op->stale = true;
 	if (e)
 		return e;
@@ -824,7 +837,7 @@ static struct err *before_delete(struct op *op)
 		/* Nothing is deleted for what could not be made anew. */
 		struct json_object *given = json_at(op->want, "_given");
 
-		json_object_object_foreach (given, key, v)
+		json_object_object_foreach(given, key, v)
 			if (strcmp(key, "_given") != 0)
 				json_set(op->want, key, json_copy(v));
 		json_object_object_del(op->want, "resize_confirmed");
@@ -855,12 +868,13 @@ static const struct attr attrs[] = {
 	{ "key_name", STR, REPLACES, "Key pair for logging in." },
 	{ "availability_zone", STR, REPLACES, "Where to start it; zone:host for administrators.",
 	  .read = "OS-EXT-AZ:availability_zone" },
-	{ "config_drive", BOOL, CREATE | ASSUMED, "Whether to give it metadata on a drive.",
-	  .value = "false" },
+	{ "wants_config_drive", BOOL, CREATE | HIDDEN | ASSUMED,
+	  "Whether to give it metadata on a drive.", .option = "config_drive",
+	  .wire = "config_drive", .value = "false" },
 	{ "user_data", STR, CREATE | SECRET, "Text for cloud-init; encoded for you.",
 	  .option = "userdata", .read = "OS-EXT-SRV-ATTR:user_data", .encode = encode_base64 },
-	{ "scheduler_hints", MAP, CREATE,
-	  "Words for the scheduler, as group: ID of a server group." },
+	{ "hints", MAP, CREATE | HIDDEN, "Words for the scheduler, as group: ID of a server group.",
+	  .option = "scheduler_hints" },
 	{ "metadata", RAW, BORN,
 	  "Key and value pairs: a dictionary, or text as k=v,k=v; others are removed.",
 	  .aliases = "meta", .set = set_metadata },
@@ -916,6 +930,7 @@ static const struct attr attrs[] = {
 	{ "block_device_mapping", STR, READONLY, "Never told.", .read = "block_device_mapping_v2" },
 	{ "compute_host", STR, READONLY, "Host it runs on; for administrators.",
 	  .read = "OS-EXT-SRV-ATTR:host" },
+	{ "config_drive", STR, READONLY, "Whether it has its metadata on a drive." },
 	{ "created_at", STR, READONLY, "When it was created.", .read = "created" },
 	{ "disk_config", STR, READONLY, "AUTO or MANUAL.", .read = "OS-DCF:diskConfig" },
 	{ "fault", MAP, READONLY, "Why it is in ERROR." },
@@ -959,6 +974,7 @@ static const struct attr attrs[] = {
 	  .read = "OS-EXT-SRV-ATTR:reservation_id" },
 	{ "root_device_name", STR, READONLY, "Its first disk.",
 	  .read = "OS-EXT-SRV-ATTR:root_device_name" },
+	{ "scheduler_hints", MAP, READONLY, "What the scheduler was told." },
 	{ "server_groups", LIST, READONLY, "IDs of its server groups." },
 	{ "task_state", STR, READONLY | FILTER, "What Nova is doing with it.", .wire = "task_state",
 	  .read = "OS-EXT-STS:task_state" },
@@ -996,15 +1012,41 @@ static struct err *query(struct op *op, struct buf *query)
 	return NULL;
 }
 
-/* What openstack.cloud adds with detailed: true: the whole volumes, and names beside IDs. */
+/* Each image's name is asked for once. */
+static struct err *name_image(struct op *op, struct json_object *object)
+{
+	struct json_object *names = json_at(op->want, "_images");
+	const char *id = json_str(object, "image_id");
+	AUTO_JSON image = NULL;
+	struct err *e;
+
+	if (!id)
+		return NULL;
+	if (!names) {
+		names = json_object_new_object();
+		json_set(op->want, "_images", names);
+	}
+	if (!json_has(names, id)) {
+		e = resource_get(op->api, &os_image, id, &image);
+		if (e && e->kind != ERR_NOT_FOUND)
+			return e;
+		err_free(e);
+		json_set(names, id, json_copy(json_at(image, "name")));
+	}
+	json_set(json_at(object, "image"), "name", json_copy(json_at(names, id)));
+	return NULL;
+}
+
+/* What openstack.cloud adds with detailed: true: the whole volumes, and the image's name. */
 static struct err *complete(struct op *op, struct json_object *object)
 {
 	struct json_object *attached = json_at(object, "attached_volumes");
 	struct json_object *list;
-	struct err *e = NULL;
+	struct err *e;
 
 	if (!json_truth(op->want, "detailed", false))
 		return NULL;
+	e = name_image(op, object);
 	list = json_object_new_array();
 	for (size_t i = 0; i < json_len(attached) && !e; i++) {
 		const char *id = json_str(json_nth(attached, i), "id");
@@ -1029,7 +1071,7 @@ static const struct attr params[] = {
 	{ "all_projects", BOOL, OPTION, "Whether to tell about all projects' servers.",
 	  .value = "false" },
 	{ "detailed", BOOL, OPTION,
-	  "Whether `volumes` holds all about the volumes, at a request for each.",
+	  "Whether to tell all about its volumes and the name of its image, at a request for each.",
 	  .value = "false" },
 	{ 0 },
 };

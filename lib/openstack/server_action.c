@@ -46,20 +46,21 @@ static bool needed(struct op *op, const struct action_row *row)
 	return !row->done || !status || !words_have(row->done, status);
 }
 
-/* What --diff shows. */
+/* What --diff shows: the state where there is but one it can end in, else the action. */
 static void tell(struct op *op, const struct action_row *row)
 {
 	struct plan *p = &op->out->plan;
 	struct json_object *change = json_object_new_object();
-	const char *attr = row->ready ? "status" : "is_locked";
-	const char *end = row->done ? row->done : row->name;
+	const bool certain =
+		row->done && strcmp(row->done, row->ready) == 0 && !strchr(row->ready, ' ');
+	const char *attr = !row->ready ? "is_locked" : certain ? "status" : "action";
 
-	p->changes = json_object_new_object();
+	p->changes = json_wrap(attr, change);
 	json_set(change, "before", json_copy(json_at(op->have, attr)));
-	json_set(change, "after",
-		 row->ready ? json_object_new_string_len(end, (int)words_len(end))
-			    : json_object_new_boolean(*row->name == 'l'));
-	json_set(p->changes, attr, change);
+	if (row->ready)
+		json_sets(change, "after", certain ? row->ready : row->name);
+	else
+		json_set(change, "after", json_object_new_boolean(*row->name == 'l'));
 }
 
 static struct err *argument(struct op *op, const struct action_row *row, struct json_object **ret)

@@ -6,7 +6,7 @@
 #include "json.h"
 #include "text.h"
 
-enum { TEXT_MAX = 4096, SECRET_MIN = 4 };
+enum { TEXT_MAX = 4096, SECRET_MIN = 4, DEPTH = 8 };
 
 static const struct {
 	int status;
@@ -160,13 +160,13 @@ static void say_value(struct buf *b, struct json_object *v, int depth)
 	const char *s = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
 
 	/* Ironic's error_message is JSON in a string. */
-	if (s && *s == '{' && depth < 4)
+	if (s && *s == '{' && depth < DEPTH)
 		err_free(json_parse(s, strlen(s), &inner));
 	if (inner)
 		v = inner;
-	if (json_object_is_type(v, json_type_object) && depth < 4) {
+	if (json_object_is_type(v, json_type_object) && depth < DEPTH) {
 		say_object(b, v, depth);
-	} else if (json_object_is_type(v, json_type_array) && depth < 4) {
+	} else if (json_object_is_type(v, json_type_array) && depth < DEPTH) {
 		for (size_t i = 0; i < json_len(v); i++)
 			say_value(b, json_nth(v, i), depth + 1);
 	} else if (v) {

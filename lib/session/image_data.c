@@ -93,6 +93,7 @@ static struct err *reject(struct op *op, struct err *why)
 	e = op_call(op, "DELETE", tail, NULL, NULL);
 	if (e)
 		return err_wrap(why, "delete image %s (doing that failed: %s)", op->id, e->text);
+	json_object_put(TAKE(op->have));
 	return err_wrap(why, "the image was deleted again");
 }
 
@@ -230,7 +231,9 @@ static struct err *import_uri(struct op *op)
 		json_sets(method, "uri", uri);
 	}
 	e = import_by(op, method);
-	return e || !op->wait ? e : verify_import(op);
+	if (!e && op->wait)
+		e = verify_import(op);
+	return err_wrap(e, "importing %s", uri);
 }
 
 /* ---- uploads ---- */

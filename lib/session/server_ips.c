@@ -34,7 +34,12 @@ static bool starts(struct json_object *v, const char *prefix)
 	       strncmp(json_object_get_string(v), prefix, strlen(prefix)) == 0;
 }
 
-/* A list of Neutron's, wrapped as it answers. */
+static const char *server_id(struct op *op)
+{
+	return op->id ? op->id : json_str(op->have, "id");
+}
+
+/* A list of Neutron's. */
 static struct err *network_list(struct op *op, const char *path, const char *keys,
 				struct json_object **ret)
 {
@@ -105,7 +110,7 @@ static struct err *read_ports(struct op *op, const char *more, struct json_objec
 	AUTO_STR path = xasprintf("/v2.0/ports?fields=id&fields=network_id&fields=device_id"
 				  "&fields=device_owner&fields=fixed_ips&fields=created_at"
 				  "&device_id=%s%s",
-				  op->id ? op->id : json_str(op->have, "id"), more);
+				  server_id(op), more);
 
 	return network_list(op, path, "ports", ret);
 }
@@ -113,7 +118,7 @@ static struct err *read_ports(struct op *op, const char *more, struct json_objec
 /* What Neutron knows to lead to these ports: Nova's own list may be some seconds old. */
 static struct err *read_floating(struct op *op, struct json_object *ports, struct json_object **ret)
 {
-	const char *server = op->id ? op->id : json_str(op->have, "id");
+	const char *server = server_id(op);
 	AUTO_BUF path = BUF_INIT;
 	bool some = false;
 
@@ -180,7 +185,7 @@ static bool is_gateway(struct json_object *routers, const char *network)
 static void place_auto(struct op *op, struct json_object *ports, struct json_object *routers,
 		       struct place *ret)
 {
-	const char *server = op->id ? op->id : json_str(op->have, "id");
+	const char *server = server_id(op);
 	struct json_object *best = NULL;
 
 	for (size_t i = 0; i < json_len(ports); i++) {
@@ -259,7 +264,7 @@ static struct err *no_port(struct op *op)
 	return err_new(ERR_CONFLICT,
 		       "server %s has no port with an IPv4 address that is free for one more "
 		       "floating IP",
-		       op->id);
+		       server_id(op));
 }
 
 static struct err *find_pooled(struct op *op, struct json_object *pools, struct place *ret)
@@ -276,7 +281,7 @@ static struct err *find_pooled(struct op *op, struct json_object *pools, struct 
 		e = read_floating(op, ports, &floating);
 	if (e || json_len(floating))
 		return e;
-	port = newest_free(ports, floating, op->id);
+	port = newest_free(ports, floating, server_id(op));
 	if (!port)
 		return no_port(op);
 	place_set(ret, network, port, first_ipv4(port, NULL));
@@ -400,20 +405,17 @@ static struct err *detach_others(struct op *op, struct json_object *wanted,
 static struct err *attach_given(struct op *op, struct json_object *wanted,
 				struct json_object *ports, struct json_object *floating)
 {
-	AUTO_JSON given = NULL;
-	struct err *e = read_given(op, wanted, &given);
+	struct json_object *given = json_at(op->want, "_given_ips");
+	struct err *e = NULL;
 
 	for (size_t i = 0; i < json_len(wanted) && !e; i++) {
 		struct json_object *address = json_nth(wanted, i);
 		struct json_object *one = by_address(given, address);
 		struct json_object *port;
 
-		if (!one)
-			return err_new(ERR_NOT_FOUND, "there is no floating IP %s",
-				       json_object_get_string(address));
-		if (by_address(floating, address))
-			continue;
-		port = newest_free(ports, floating, op->id);
+		if (!one || by_address(floating, address))
+			continue; /* server_ips_plan() has seen that each is there */
+		port = newest_free(ports, floating, server_id(op));
 		if (!port)
 			return no_port(op);
 		e = attach(op, json_str(one, "id"), json_str(port, "id"), first_ipv4(port, NULL));
@@ -445,50 +447,83 @@ static bool is_auto(struct op *op)
 	return json_truth(op->want, "auto_ip", true);
 }
 
-/* Marks the place if no floating IP leads to the server. */
-static struct err *pool_wanted(struct op *op, struct place *ret)
+/* Before anything is changed, all addresses must be there. */
+static struct err *check_given(struct op *op, struct json_object *wanted)
 {
-	AUTO_JSON ports = NULL;
-	AUTO_JSON floating = NULL;
-	struct err *e = read_ports(op, "", &ports);
+	AUTO_JSON given = NULL;
+	struct err *e = read_given(op, wanted, &given);
 
-	if (!e)
-		e = read_floating(op, ports, &floating);
-	if (!e && !json_len(floating))
-		ret->network = xstrdup("");
-	return e;
+	for (size_t i = 0; i < json_len(wanted) && !e; i++) {
+		const char *address = json_object_get_string(json_nth(wanted, i));
+
+		if (by_address(given, json_nth(wanted, i)))
+			continue;
+		if (op->check)
+			op_warn(op, "there is no floating IP %s, assumed to exist by then",
+				address);
+		else
+			e = err_new(ERR_NOT_FOUND, "there is no floating IP %s", address);
+	}
+	json_set(op->want, "_given_ips", TAKE(given));
+	return err_at(err_wrap(e, "floating_ips"), "floating_ips");
+}
+
+static struct json_object *place_json(const struct place *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_sets(o, "network", p->network);
+	json_sets(o, "port", p->port);
+	json_sets(o, "fixed", p->fixed);
+	return o;
 }
 
 struct err *server_ips_plan(struct op *op)
 {
 	struct json_object *pools = json_at(op->want, "floating_ip_pools");
-	const bool has = json_len(json_at(op->have, "floating_ips"));
+	struct json_object *have = json_at(op->have, "floating_ips");
+	struct json_object *wanted = json_at(op->want, "floating_ips");
 	AUTO_PLACE place = { 0 };
 	struct err *e = NULL;
 
 	/* An empty list is no wish: openstack.cloud takes it so. */
-	if (json_empty(json_at(op->want, "floating_ips")))
+	if (json_empty(wanted)) {
 		json_object_object_del(op->want, "floating_ips");
-	if (json_at(op->want, "floating_ips") || !op->have || has)
+		wanted = NULL;
+	}
+	if (wanted)
+		return attr_equal(attr_named(op->r->attrs, "floating_ips"), wanted, have)
+			       ? NULL
+			       : check_given(op, wanted);
+	if (!op->have || json_len(have))
 		return NULL;
 	if (json_len(pools))
-		e = pool_wanted(op, &place);
+		e = find_pooled(op, pools, &place);
 	else if (is_auto(op))
 		e = find_auto(op, &place);
 	if (e || !place.network)
-		return err_wrap(e, "auto_ip");
+		return err_wrap(e, json_len(pools) ? "floating_ip_pools" : "auto_ip");
 	AUTO_JSON any = json_object_new_array();
 	json_object_array_add(any, json_object_new_string(ANY));
 	json_set(op->want, "floating_ips", TAKE(any));
+	json_set(op->want, "_place", place_json(&place));
 	return NULL;
 }
 
+/* In the place that the plan found, or else in one that is looked for now. */
 static struct err *take_any(struct op *op)
 {
 	struct json_object *pools = json_at(op->want, "floating_ip_pools");
+	struct json_object *planned = json_at(op->want, "_place");
 	AUTO_PLACE place = { 0 };
-	struct err *e = json_len(pools) ? find_pooled(op, pools, &place) : find_auto(op, &place);
+	struct err *e = NULL;
 
+	if (planned)
+		place = (struct place){ .network = xstrdup(json_str(planned, "network")),
+					.port = xstrdup(json_str(planned, "port")),
+					.fixed = xstrdup(json_str(planned, "fixed")) };
+	else
+		e = json_len(pools) ? find_pooled(op, pools, &place) : find_auto(op, &place);
 	if (!e && place.network)
 		e = take(op, &place);
 	if (!e && place.network)

@@ -124,7 +124,7 @@ def count(service, path, user='demo'):
 class Project:
     """A project of its own, with a user of the same name; gone at the end, with flavors and images."""
 
-    def __init__(self, name, password='lab'):
+    def __init__(self, name, password='lab', roles=('member',)):
         self.name, self.password, self.gone = '%s-%d' % (name, os.getpid()), password, []
         body = {'project': {'name': self.name, 'domain_id': 'default'}}
         self.id = rest('POST', 'identity', '/projects', body, user='admin')[1]['project']['id']
@@ -133,7 +133,7 @@ class Project:
         self.user = rest('POST', 'identity', '/users', body, user='admin')[1]['user']['id']
         self.gone.append(('identity', '/users/' + self.user))
         for role in rest('GET', 'identity', '/roles', user='admin')[1]['roles']:
-            if role['name'] == 'member':
+            if role['name'] in roles:
                 rest('PUT', 'identity', '/projects/%s/users/%s/roles/%s' % (self.id, self.user, role['id']),
                      user='admin')
         tokens[self.name] = login(self.name, password)

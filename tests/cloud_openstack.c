@@ -1,0 +1,865 @@
+/* What the cloud of the tests knows of OpenStack's kinds of objects. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cloud.h"
+#include "text.h"
+
+#define P       "11111111111111111111111111111111"
+#define OWNER   "'project_id':'" P "','tenant_id':'" P "',"
+#define DATES   "'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z','revision_number':0,"
+#define TAGS    "tags tags-any not-tags not-tags-any fields"
+#define NETWORK "/v2.0/networks"
+#define SUBNETS "/v2.0/subnets"
+#define PORTS   "/v2.0/ports"
+#define GROUPS  "/v2.0/security-groups"
+#define RULES   "/v2.0/security-group-rules"
+#define SERVERS "/servers"
+#define FLAVORS "/flavors"
+#define IMAGES  "/v2/images"
+#define VOLUMES "/volumes"
+
+const char openstack_seed[] =
+	"{'" NETWORK "':[{'id':'ee000000-0000-4000-8000-000000000001','name':'public','router:external':true}],"
+	"'" SUBNETS "':[{'id':'ee000000-0000-4000-8000-000000000002','name':'public4',"
+	"'network_id':'ee000000-0000-4000-8000-000000000001','cidr':'172.24.0.0/24','ip_version':4,"
+	"'gateway_ip':'172.24.0.1'}],"
+	"'" GROUPS "':[{'id':'ee000000-0000-4000-8000-000000000003','name':'default'}],"
+	"'/v3/projects':[{'id':'" P "','name':'demo'}],"
+	"'/v3/domains':[{'id':'default','name':'Default'}],"
+	"'" FLAVORS "':[{'id':'1','name':'m1.tiny','ram':512,'vcpus':1,'disk':1},"
+	"{'id':'2','name':'m1.small','ram':2048,'vcpus':1,'disk':20}],"
+	"'" IMAGES "':[{'id':'ee000000-0000-4000-8000-000000000004','name':'cirros','status':'active',"
+	"'checksum':'00000000000000000000000000000000','size':1}]}";
+
+/* A field that is not there, or null, gets a value; takes v. */
+static void fill(struct json_object *o, const char *key, struct json_object *v)
+{
+	if (json_at(o, key))
+		json_object_put(v);
+	else
+		json_set(o, key, v);
+}
+
+static struct json_object *text(const char *fmt, ...) PRINTF(1, 2);
+static struct json_object *text(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	AUTO_STR s = xvasprintf(fmt, ap);
+	va_end(ap);
+	return json_object_new_string(s);
+}
+
+/* ---- Neutron ---- */
+
+static struct err *tags_of(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	(void)c;
+	if (strcmp(q->sub, "tags") != 0 || strcmp(q->method, "PUT") != 0 || !q->object)
+		return NULL;
+	*done = true;
+	if (!json_object_is_type(json_at(q->body, "tags"), json_type_array))
+		return cloud_fault(400, "Invalid input for tags.");
+	json_set(q->object, "tags", json_copy(json_at(q->body, "tags")));
+	q->answer = json_copy(q->body);
+	return NULL;
+}
+
+static struct err *subnet_born(struct cloud *c, struct json_object *o)
+{
+	const char *cidr = json_str(o, "cidr");
+	struct json_object *network = cloud_one(c, NETWORK, json_str(o, "network_id"));
+	struct json_object *pools = json_object_new_array(), *pool = json_object_new_object();
+	const char *dot = cidr ? strrchr(cidr, '.') : NULL;
+
+	if (!network || (!cidr && !json_str(o, "subnetpool_id"))) {
+		json_object_put(pools);
+		json_object_put(pool);
+		return cloud_fault(400, "A subnet needs a network and a cidr.");
+	}
+	if (!cidr)
+		json_sets(o, "cidr", "10.99.0.0/24");
+	cidr = json_str(o, "cidr");
+	dot = strrchr(cidr, '.');
+	const int len = dot ? (int)(dot - cidr) : (int)strcspn(cidr, "/");
+	if (!json_has(o, "gateway_ip"))
+		json_set(o, "gateway_ip", text("%.*s%s1", len, cidr, dot ? "." : ""));
+	json_set(pool, "start", text("%.*s%s2", len, cidr, dot ? "." : ""));
+	json_set(pool, "end", text("%.*s%s254", len, cidr, dot ? "." : ""));
+	json_object_array_add(pools, pool);
+	fill(o, "allocation_pools", pools);
+	json_object_array_add(json_at(network, "subnets"), json_copy(json_at(o, "id")));
+	return NULL;
+}
+
+static void drop_all(struct cloud *c, const char *path, const char *field, const char *id)
+{
+	AUTO_JSON all = json_copy(cloud_at(c, path));
+
+	json_object_object_foreach(all, other, o)
+		if (json_is_str(json_at(o, field), id))
+			cloud_drop(c, path, other);
+}
+
+static void network_gone(struct cloud *c, struct json_object *o)
+{
+	drop_all(c, SUBNETS, "network_id", json_str(o, "id"));
+}
+
+static struct json_object *subnet_of(struct cloud *c, const char *network)
+{
+	json_object_object_foreach(cloud_at(c, SUBNETS), id, o) {
+		(void)id;
+		if (json_is_str(json_at(o, "network_id"), network))
+			return o;
+	}
+	return NULL;
+}
+
+static void give_address(struct cloud *c, struct json_object *ip, const char *network)
+{
+	struct json_object *subnet = json_str(ip, "subnet_id") ? cloud_one(c, SUBNETS, json_str(ip, "subnet_id"))
+							       : subnet_of(c, network);
+	const char *cidr = json_str(subnet, "cidr");
+	const char *dot = cidr ? strrchr(cidr, '.') : NULL;
+
+	json_set(ip, "subnet_id", json_copy(json_at(subnet, "id")));
+	if (dot)
+		fill(ip, "ip_address", text("%.*s.%d", (int)(dot - cidr), cidr,
+					    10 + json_object_object_length(cloud_at(c, PORTS))));
+}
+
+static struct err *port_born(struct cloud *c, struct json_object *o)
+{
+	const char *network = json_str(o, "network_id");
+	struct json_object *ips = json_at(o, "fixed_ips"), *groups = json_object_new_array();
+
+	if (!network)
+		return cloud_fault(400, "A port needs a network.");
+	fill(o, "mac_address", text("fa:16:3e:00:00:%02x", json_object_object_length(cloud_at(c, PORTS))));
+	json_object_array_add(groups, json_object_new_string("ee000000-0000-4000-8000-000000000003"));
+	fill(o, "security_groups", groups);
+	if (!ips) {
+		ips = json_object_new_array();
+		json_set(o, "fixed_ips", ips);
+		if (subnet_of(c, network))
+			json_object_array_add(ips, json_object_new_object());
+	}
+	for (size_t i = 0; i < json_len(ips); i++)
+		give_address(c, json_nth(ips, i), network);
+	return NULL;
+}
+
+static struct err *router_port(struct cloud *c, struct cloud_call *q, const char *port, const char *subnet)
+{
+	struct json_object *s = cloud_one(c, SUBNETS, subnet ? subnet : "");
+	struct json_object *o = cloud_one(c, PORTS, port ? port : ""), *ips, *ip;
+	struct err *e = NULL;
+
+	if (!o && !s)
+		return cloud_fault(404, "Subnet or port could not be found.");
+	if (!o) {
+		o = json_object_new_object();
+		ip = json_object_new_object();
+		ips = json_object_new_array();
+		json_set(ip, "subnet_id", json_copy(json_at(s, "id")));
+		json_set(ip, "ip_address", json_copy(json_at(s, "gateway_ip")));
+		json_object_array_add(ips, ip);
+		json_set(o, "fixed_ips", ips);
+		json_set(o, "network_id", json_copy(json_at(s, "network_id")));
+		json_set(o, "device_id", json_copy(json_at(q->object, "id")));
+		e = cloud_make(c, PORTS, o, &o);
+		if (e)
+			return e;
+	}
+	json_set(o, "device_id", json_copy(json_at(q->object, "id")));
+	json_sets(o, "device_owner", "network:router_interface");
+	return NULL;
+}
+
+static bool is_interface(struct json_object *port, const char *router, const char *id, const char *subnet)
+{
+	struct json_object *ip = json_nth(json_at(port, "fixed_ips"), 0);
+
+	return json_is_str(json_at(port, "device_id"), router) &&
+	       (id ? json_is_str(json_at(port, "id"), id) : json_is_str(json_at(ip, "subnet_id"), subnet));
+}
+
+static struct err *router_call(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	const char *port = json_str(q->body, "port_id"), *subnet = json_str(q->body, "subnet_id");
+	AUTO_JSON ports = json_copy(cloud_at(c, PORTS));
+	const bool add = strcmp(q->sub, "add_router_interface") == 0;
+
+	if (!q->object || (!add && strcmp(q->sub, "remove_router_interface") != 0))
+		return tags_of(c, q, done);
+	*done = true;
+	json_object_object_foreach(ports, id, o) {
+		if (!is_interface(o, q->id, port, subnet ? subnet : ""))
+			continue;
+		if (add)
+			return cloud_fault(400, "Router already has a port on subnet %s.", subnet ? subnet : id);
+		cloud_drop(c, PORTS, id);
+		return NULL;
+	}
+	return add ? router_port(c, q, port, subnet) : cloud_fault(404, "Router has no interface there.");
+}
+
+static struct err *router_may_go(struct cloud *c, struct json_object *o)
+{
+	json_object_object_foreach(cloud_at(c, PORTS), id, port)
+		if (json_is_str(json_at(port, "device_id"), json_str(o, "id")))
+			return cloud_fault(409, "Router still has port %s.", id);
+	return NULL;
+}
+
+/* A gateway gets an address of the external network. */
+static struct err *router_gateway(struct cloud *c, struct json_object *o)
+{
+	struct json_object *info = json_at(o, "external_gateway_info"), *ips;
+	struct json_object *network;
+
+	if (!info)
+		return NULL;
+	if (!json_str(info, "network_id")) {
+		json_set(o, "external_gateway_info", NULL);
+		return NULL;
+	}
+	network = cloud_one(c, NETWORK, json_str(info, "network_id"));
+	if (!network || !json_truth(network, "router:external", false))
+		return cloud_fault(400, "Network is not external.");
+	fill(info, "enable_snat", json_object_new_boolean(true));
+	ips = json_at(info, "external_fixed_ips");
+	if (!ips) {
+		ips = json_object_new_array();
+		json_set(info, "external_fixed_ips", ips);
+		json_object_array_add(ips, json_object_new_object());
+	}
+	for (size_t i = 0; i < json_len(ips); i++)
+		give_address(c, json_nth(ips, i), json_str(info, "network_id"));
+	return NULL;
+}
+
+static struct err *router_changed(struct cloud *c, struct json_object *o, struct json_object *body)
+{
+	return json_has(body, "external_gateway_info") ? router_gateway(c, o) : NULL;
+}
+
+static struct err *floating_attach(struct cloud *c, struct json_object *o)
+{
+	struct json_object *port = json_str(o, "port_id") ? cloud_one(c, PORTS, json_str(o, "port_id")) : NULL;
+
+	if (json_str(o, "port_id") && !port)
+		return cloud_fault(404, "Port could not be found.");
+	if (port)
+		fill(o, "fixed_ip_address", json_copy(json_at(json_nth(json_at(port, "fixed_ips"), 0), "ip_address")));
+	else
+		json_set(o, "fixed_ip_address", NULL);
+	json_sets(o, "status", port ? "ACTIVE" : "DOWN");
+	return NULL;
+}
+
+static struct err *floating_born(struct cloud *c, struct json_object *o)
+{
+	fill(o, "floating_ip_address",
+	     text("172.24.0.%d", 100 + json_object_object_length(cloud_at(c, "/v2.0/floatingips"))));
+	return floating_attach(c, o);
+}
+
+static struct err *floating_changed(struct cloud *c, struct json_object *o, struct json_object *body)
+{
+	if (json_has(body, "port_id") && !json_has(body, "fixed_ip_address"))
+		json_set(o, "fixed_ip_address", NULL);
+	return floating_attach(c, o);
+}
+
+static struct err *group_born(struct cloud *c, struct json_object *o)
+{
+	static const char *const types[] = { "IPv4", "IPv6" };
+
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct json_object *rule = json_object_new_object();
+		struct err *e;
+
+		json_sets(rule, "security_group_id", json_str(o, "id"));
+		json_sets(rule, "direction", "egress");
+		json_sets(rule, "ethertype", types[i]);
+		json_sets(rule, "_young", "");
+		e = cloud_make(c, RULES, rule, NULL);
+		if (e)
+			return e;
+	}
+	return NULL;
+}
+
+static void group_shown(struct cloud *c, struct json_object *o, struct json_object *copy)
+{
+	struct json_object *rules = json_object_new_array();
+
+	json_object_object_foreach(cloud_at(c, RULES), id, rule) {
+		(void)id;
+		if (json_is_str(json_at(rule, "security_group_id"), json_str(o, "id")))
+			json_object_array_add(rules, json_copy(rule));
+	}
+	json_set(copy, "security_group_rules", rules);
+}
+
+static void group_gone(struct cloud *c, struct json_object *o)
+{
+	drop_all(c, RULES, "security_group_id", json_str(o, "id"));
+}
+
+static struct err *rule_born(struct cloud *c, struct json_object *o)
+{
+	static const char *const keys[] = { "security_group_id", "direction", "ethertype", "protocol", "port_range_min",
+					    "port_range_max", "remote_ip_prefix", "remote_group_id" };
+
+	if (!json_has(o, "_young") && !cloud_one(c, GROUPS, json_str(o, "security_group_id")))
+		return cloud_fault(404, "Security group does not exist.");
+	json_object_object_foreach(cloud_at(c, RULES), id, rule) {
+		size_t same = 0;
+
+		for (size_t i = 0; i < COUNT(keys); i++)
+			same += json_object_equal(json_at(o, keys[i]), json_at(rule, keys[i])) != 0;
+		if (same == COUNT(keys))
+			return cloud_fault(409, "Security group rule already exists. Rule id is %s.", id);
+	}
+	return NULL;
+}
+
+/* ---- Nova ---- */
+
+static struct err *server_born(struct cloud *c, struct json_object *o)
+{
+	struct json_object *flavor = cloud_one(c, FLAVORS, json_str(o, "flavorRef") ? json_str(o, "flavorRef") : "");
+	struct json_object *nets = json_at(o, "networks"), *told = json_object_new_object();
+	struct json_object *groups = json_object_new_array();
+
+	json_set(o, "flavor", told);
+	json_object_array_add(groups, json_wrap("name", json_object_new_string("default")));
+	fill(o, "security_groups", groups);
+	if (!flavor)
+		return cloud_fault(400, "Can not find requested flavor.");
+	json_set(told, "original_name", json_copy(json_at(flavor, "name")));
+	json_set(told, "ram", json_copy(json_at(flavor, "ram")));
+	json_set(o, "image", json_str(o, "imageRef") && *json_str(o, "imageRef") ?
+				     json_wrap("id", json_copy(json_at(o, "imageRef"))) :
+				     json_object_new_string(""));
+	for (size_t i = 0; i < json_len(nets); i++) {
+		struct json_object *port, *net = json_nth(nets, i);
+		struct err *e;
+
+		if (json_str(net, "port")) {
+			port = cloud_one(c, PORTS, json_str(net, "port"));
+			if (!port)
+				return cloud_fault(400, "Port %s could not be found.", json_str(net, "port"));
+			json_sets(port, "device_id", json_str(o, "id"));
+			continue;
+		}
+		port = json_wrap("network_id", json_copy(json_at(net, "uuid")));
+		json_sets(port, "device_id", json_str(o, "id"));
+		json_sets(port, "device_owner", "compute:nova");
+		json_sets(port, "_owned", "");
+		e = cloud_make(c, PORTS, port, NULL);
+		if (e)
+			return e;
+	}
+	json_object_object_del(o, "networks");
+	return NULL;
+}
+
+static void server_shown(struct cloud *c, struct json_object *o, struct json_object *copy)
+{
+	struct json_object *all = json_object_new_object();
+
+	json_object_object_foreach(cloud_at(c, PORTS), id, port) {
+		struct json_object *network, *list, *a = json_object_new_object();
+		const char *name;
+
+		(void)id;
+		network = cloud_one(c, NETWORK, json_str(port, "network_id"));
+		name = json_str(network, "name");
+		if (!json_is_str(json_at(port, "device_id"), json_str(o, "id")) || !name) {
+			json_object_put(a);
+			continue;
+		}
+		json_set(a, "addr", json_copy(json_at(json_nth(json_at(port, "fixed_ips"), 0), "ip_address")));
+		json_sets(a, "OS-EXT-IPS:type", "fixed");
+		json_set(a, "version", json_object_new_int(4));
+		if (!json_object_object_get_ex(all, name, &list)) {
+			list = json_object_new_array();
+			json_set(all, name, list);
+		}
+		json_object_array_add(list, a);
+	}
+	json_set(copy, "addresses", all);
+}
+
+static void server_gone(struct cloud *c, struct json_object *o)
+{
+	drop_all(c, PORTS, "device_id", json_str(o, "id"));
+	json_object_object_foreach(cloud_at(c, VOLUMES), id, volume) {
+		struct json_object *list = json_at(volume, "attachments");
+
+		(void)id;
+		if (!json_is_str(json_at(json_nth(list, 0), "server_id"), json_str(o, "id")))
+			continue;
+		json_set(volume, "attachments", json_object_new_array());
+		json_sets(volume, "status", "available");
+	}
+}
+
+static struct err *need(struct json_object *o, const char *states, const char *action)
+{
+	if (words_have(states, json_str(o, "status")))
+		return NULL;
+	return cloud_fault(409, "Cannot '%s' instance while it is in vm_state %s", action, json_str(o, "status"));
+}
+
+static struct err *resize(struct cloud *c, struct json_object *o, struct json_object *arg)
+{
+	struct json_object *flavor = cloud_one(c, FLAVORS, json_str(arg, "flavorRef"));
+	struct err *e = need(o, "ACTIVE SHUTOFF", "resize");
+
+	if (e)
+		return e;
+	if (!flavor)
+		return cloud_fault(400, "Flavor could not be found.");
+	json_set(json_at(o, "flavor"), "original_name", json_copy(json_at(flavor, "name")));
+	json_set(json_at(o, "flavor"), "ram", json_copy(json_at(flavor, "ram")));
+	cloud_go(c, o, "RESIZE VERIFY_RESIZE");
+	json_sets(o, "_left", "VERIFY_RESIZE");
+	return NULL;
+}
+
+static struct err *set_group(struct cloud *c, struct json_object *o, const char *id, bool add)
+{
+	struct json_object *group = cloud_one(c, GROUPS, id);
+	struct json_object *list = json_at(o, "security_groups");
+
+	if (!group)
+		return cloud_fault(404, "Security group %s not found.", id);
+	for (size_t i = 0; i < json_len(list); i++) {
+		if (!json_is_str(json_at(json_nth(list, i), "name"), json_str(group, "name")))
+			continue;
+		if (!add)
+			(void)json_object_array_del_idx(list, i, 1);
+		return NULL;
+	}
+	if (!add)
+		return cloud_fault(404, "Security group is not associated.");
+	json_object_array_add(list, json_wrap("name", json_copy(json_at(group, "name"))));
+	return NULL;
+}
+
+static const struct {
+	const char *name, *from, *to;
+} actions[] = {
+	{ "confirmResize", "VERIFY_RESIZE", "ACTIVE" },
+	{ "os-start", "SHUTOFF", "SHUTOFF ACTIVE" },
+	{ "os-stop", "ACTIVE", "ACTIVE SHUTOFF" },
+	{ "pause", "ACTIVE", "ACTIVE PAUSED" },
+	{ "unpause", "PAUSED", "PAUSED ACTIVE" },
+	{ "suspend", "ACTIVE", "ACTIVE SUSPENDED" },
+	{ "resume", "SUSPENDED", "SUSPENDED ACTIVE" },
+	{ "reboot", "ACTIVE SHUTOFF", "REBOOT ACTIVE" },
+	{ "shelve", "ACTIVE SHUTOFF", "ACTIVE SHELVED_OFFLOADED" },
+	{ "unshelve", "SHELVED SHELVED_OFFLOADED", "SHELVED_OFFLOADED ACTIVE" },
+	{ "rebuild", "ACTIVE SHUTOFF ERROR", "REBUILD ACTIVE" },
+};
+
+static struct err *server_action(struct cloud *c, struct cloud_call *q)
+{
+	struct json_object *o = q->object;
+
+	if (json_has(q->body, "resize"))
+		return resize(c, o, json_at(q->body, "resize"));
+	if (json_has(q->body, "lock") || json_has(q->body, "unlock")) {
+		json_set(o, "locked", json_object_new_boolean(json_has(q->body, "lock")));
+		return NULL;
+	}
+	if (json_has(q->body, "addSecurityGroup"))
+		return set_group(c, o, json_str(q->body, "addSecurityGroup.name"), true);
+	if (json_has(q->body, "removeSecurityGroup"))
+		return set_group(c, o, json_str(q->body, "removeSecurityGroup.name"), false);
+	for (size_t i = 0; i < COUNT(actions); i++) {
+		struct err *e;
+
+		if (!json_has(q->body, actions[i].name))
+			continue;
+		e = need(o, actions[i].from, actions[i].name);
+		if (!e)
+			cloud_go(c, o, actions[i].to);
+		return e;
+	}
+	return cloud_fault(400, "There is no such action: %s", json_object_to_json_string(q->body));
+}
+
+static struct err *attach(struct cloud *c, struct cloud_call *q)
+{
+	struct json_object *inner = json_at(q->body, "volumeAttachment");
+	struct json_object *volume = cloud_one(c, VOLUMES, json_str(inner, "volumeId") ? json_str(inner, "volumeId") : "");
+	struct json_object *one = json_object_new_object(), *list;
+
+	if (!volume || !json_is_str(json_at(volume, "status"), "available")) {
+		json_object_put(one);
+		return volume ? cloud_fault(400, "Volume must be available.") : cloud_fault(404, "No such volume.");
+	}
+	list = json_object_new_array();
+	json_sets(one, "server_id", q->id);
+	json_sets(one, "volume_id", json_str(volume, "id"));
+	json_sets(one, "device", "/dev/vdb");
+	json_object_array_add(list, one);
+	json_set(volume, "attachments", list);
+	cloud_go(c, volume, "attaching in-use");
+	q->answer = json_wrap("volumeAttachment", json_copy(one));
+	json_set(json_at(q->answer, "volumeAttachment"), "id", json_copy(json_at(volume, "id")));
+	json_set(json_at(q->answer, "volumeAttachment"), "volumeId", json_copy(json_at(volume, "id")));
+	return NULL;
+}
+
+static struct err *attachments(struct cloud *c, struct cloud_call *q)
+{
+	const char *id = strchr(q->sub, '/');
+	struct json_object *volume = id ? cloud_one(c, VOLUMES, id + 1) : NULL;
+	struct json_object *one = json_nth(json_at(volume, "attachments"), 0);
+
+	if (!id && strcmp(q->method, "POST") == 0)
+		return attach(c, q);
+	if (!id || !json_is_str(json_at(one, "server_id"), q->id))
+		return cloud_fault(404, "The volume is not attached.");
+	if (strcmp(q->method, "GET") == 0) {
+		q->answer = json_wrap("volumeAttachment", json_copy(one));
+		json_set(json_at(q->answer, "volumeAttachment"), "volumeId", json_copy(json_at(volume, "id")));
+		return NULL;
+	}
+	json_set(volume, "attachments", json_object_new_array());
+	cloud_go(c, volume, "detaching available");
+	return NULL;
+}
+
+static struct err *server_groups(struct cloud *c, struct cloud_call *q)
+{
+	struct json_object *list = json_object_new_array();
+	struct json_object *names = json_at(q->object, "security_groups");
+
+	q->answer = json_wrap("security_groups", list);
+	json_object_object_foreach(cloud_at(c, GROUPS), id, group) {
+		AUTO_JSON named = json_wrap("name", json_copy(json_at(group, "name")));
+
+		(void)id;
+		if (json_list_has(names, named))
+			json_object_array_add(list, json_copy(group));
+	}
+	return NULL;
+}
+
+static struct err *server_call(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	/* Its own envelope and the hints' stand side by side. */
+	if (!*q->sub || !q->object)
+		return NULL;
+	*done = true;
+	if (strcmp(q->sub, "action") == 0)
+		return server_action(c, q);
+	if (strncmp(q->sub, "os-volume_attachments", 21) == 0)
+		return attachments(c, q);
+	if (strcmp(q->sub, "os-security-groups") == 0)
+		return server_groups(c, q);
+	if (strcmp(q->sub, "os-instance-actions") == 0) {
+		q->answer = json_wrap("instanceActions", json_object_new_array());
+		return NULL;
+	}
+	if (strcmp(q->sub, "metadata") == 0 && strcmp(q->method, "PUT") == 0) {
+		json_set(q->object, "metadata", json_copy(json_at(q->body, "metadata")));
+		q->answer = json_copy(q->body);
+		return NULL;
+	}
+	if (strcmp(q->sub, "tags") == 0 && strcmp(q->method, "PUT") == 0) {
+		json_set(q->object, "tags", json_copy(json_at(q->body, "tags")));
+		q->answer = json_copy(q->body);
+		return NULL;
+	}
+	return cloud_fault(404, "There is no /servers/ID/%s.", q->sub);
+}
+
+static struct err *specs(struct cloud_call *q)
+{
+	struct json_object *specs = json_at(q->object, "extra_specs");
+	const char *key = strchr(q->sub, '/');
+
+	if (strcmp(q->method, "POST") == 0) {
+		json_object_object_foreach(json_at(q->body, "extra_specs"), k, v)
+			json_set(specs, k, json_copy(v));
+	} else if (strcmp(q->method, "DELETE") == 0) {
+		if (!key || !json_has(specs, key + 1))
+			return cloud_fault(404, "There is no such extra spec.");
+		json_object_object_del(specs, key + 1);
+		return NULL;
+	}
+	q->answer = json_wrap("extra_specs", json_copy(specs));
+	return NULL;
+}
+
+static struct err *flavor_call(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	(void)c;
+	if (!q->object || !*q->sub)
+		return NULL;
+	*done = true;
+	if (strncmp(q->sub, "os-extra_specs", 14) == 0)
+		return specs(q);
+	if (strcmp(q->sub, "os-flavor-access") == 0) {
+		q->answer = json_wrap("flavor_access", json_object_new_array());
+		return NULL;
+	}
+	if (strcmp(q->sub, "action") == 0)
+		return NULL;
+	return cloud_fault(404, "There is no /flavors/ID/%s.", q->sub);
+}
+
+static struct err *keypair_born(struct cloud *c, struct json_object *o)
+{
+	(void)c;
+	if (!json_str(o, "public_key")) {
+		json_sets(o, "public_key", "ssh-rsa AAAA made-by-nova");
+		json_sets(o, "_private", "key");
+	}
+	return NULL;
+}
+
+/* The private key is told once. */
+static void keypair_shown(struct cloud *c, struct json_object *o, struct json_object *copy)
+{
+	(void)c;
+	if (json_has(o, "_private"))
+		json_sets(copy, "private_key", "-----BEGIN");
+	json_object_object_del(o, "_private");
+}
+
+/* ---- Glance, Cinder, Keystone ---- */
+
+static struct err *image_call(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	if (!q->object || !*q->sub)
+		return NULL;
+	*done = true;
+	if (strcmp(q->sub, "file") == 0 && strcmp(q->method, "PUT") == 0) {
+		if (!json_is_str(json_at(q->object, "status"), "queued"))
+			return cloud_fault(409, "Image status transition from %s to saving is not allowed",
+					   json_str(q->object, "status"));
+		json_sets(q->object, "checksum", "d41d8cd98f00b204e9800998ecf8427e");
+		json_set(q->object, "size", json_object_new_int64(q->upload_size));
+		cloud_go(c, q->object, "active");
+		return NULL;
+	}
+	if (strcmp(q->sub, "import") == 0) {
+		cloud_go(c, q->object, "importing active");
+		return NULL;
+	}
+	if (strcmp(q->sub, "actions/deactivate") == 0 || strcmp(q->sub, "actions/reactivate") == 0) {
+		cloud_go(c, q->object, q->sub[8] == 'd' ? "deactivated" : "active");
+		return NULL;
+	}
+	return cloud_fault(404, "There is no " IMAGES "/ID/%s.", q->sub);
+}
+
+static struct err *image_may_go(struct cloud *c, struct json_object *o)
+{
+	(void)c;
+	if (json_truth(o, "protected", false))
+		return cloud_fault(403, "Image %s is protected and cannot be deleted.", json_str(o, "id"));
+	return NULL;
+}
+
+static struct err *volume_born(struct cloud *c, struct json_object *o)
+{
+	(void)c;
+	if (!json_int(o, "size", 0))
+		return cloud_fault(400, "A volume needs a size.");
+	fill(o, "volume_type", json_object_new_string("lvm"));
+	return NULL;
+}
+
+static struct err *volume_may_go(struct cloud *c, struct json_object *o)
+{
+	(void)c;
+	if (words_have("available error error_extending", json_str(o, "status")))
+		return NULL;
+	return cloud_fault(400, "Volume status must be available or error, but current status is: %s.",
+			   json_str(o, "status"));
+}
+
+static struct err *volume_action(struct cloud *c, struct cloud_call *q)
+{
+	struct json_object *o = q->object;
+
+	if (json_has(q->body, "os-extend")) {
+		if (!words_have("available in-use", json_str(o, "status")))
+			return cloud_fault(400, "Volume must be available.");
+		json_set(o, "size", json_copy(json_at(q->body, "os-extend.new_size")));
+		cloud_go(c, o, "extending available");
+	} else if (json_has(q->body, "os-retype")) {
+		json_set(o, "volume_type", json_copy(json_at(q->body, "os-retype.new_type")));
+		cloud_go(c, o, "retyping available");
+	} else if (json_has(q->body, "os-set_bootable")) {
+		json_sets(o, "bootable", json_truth(q->body, "os-set_bootable.bootable", false) ? "true" : "false");
+	} else {
+		return cloud_fault(400, "There is no such action: %s", json_object_to_json_string(q->body));
+	}
+	return NULL;
+}
+
+static struct err *volume_call(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	if (!q->object || !*q->sub)
+		return NULL;
+	*done = true;
+	if (strcmp(q->sub, "action") == 0)
+		return volume_action(c, q);
+	if (strcmp(q->sub, "metadata") == 0) {
+		json_object_object_foreach(json_at(q->body, "metadata"), key, v)
+			json_set(json_at(q->object, "metadata"), key, json_copy(v));
+		q->answer = json_copy(q->body);
+		return NULL;
+	}
+	return cloud_fault(404, "There is no " VOLUMES "/ID/%s.", q->sub);
+}
+
+static struct err *domain_may_go(struct cloud *c, struct json_object *o)
+{
+	(void)c;
+	if (json_truth(o, "enabled", true))
+		return cloud_fault(403, "Cannot delete a domain that is enabled, please disable it first.");
+	return NULL;
+}
+
+/* A set of quotas there is of every project, with what holds at first. */
+static struct json_object *first_quotas(const struct cloud_kind *k)
+{
+	AUTO_STR json = xstrdup(k->brief);
+
+	for (char *p = json; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	return json_tokener_parse(json);
+}
+
+static struct err *quota_call(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	struct json_object *at = cloud_at(c, q->kind->path);
+	struct json_object *now = NULL;
+
+	*done = true;
+	if (*q->sub && strncmp(q->sub, "default", 7) == 0) {
+		q->answer = json_wrap(q->kind->key, first_quotas(q->kind));
+		return NULL;
+	}
+	if (strcmp(q->method, "DELETE") == 0) {
+		json_object_object_del(at, q->id);
+		return NULL;
+	}
+	if (strcmp(q->method, "PUT") == 0) {
+		if (!json_object_object_get_ex(at, q->id, &now)) {
+			now = first_quotas(q->kind);
+			json_set(at, q->id, now);
+		}
+		json_object_object_foreach(json_at(q->body, q->kind->key), key, v) {
+			if (!json_has(now, key))
+				return cloud_fault(400, "There is no quota %s.", key);
+			json_set(now, key, json_copy(v));
+		}
+	}
+	if (json_object_object_get_ex(at, q->id, &now))
+		q->answer = json_wrap(q->kind->key, json_copy(now));
+	else
+		q->answer = json_wrap(q->kind->key, first_quotas(q->kind));
+	return NULL;
+}
+
+/* ---- the kinds ---- */
+
+const struct cloud_kind openstack_kinds[] = {
+	{ "network", NETWORK, "network", "networks", KIND_BULK,
+	  "{" OWNER DATES "'admin_state_up':true,'status':'ACTIVE','subnets':[],'shared':false,'router:external':false,"
+	  "'mtu':1500,'port_security_enabled':true,'description':'','tags':[],'availability_zone_hints':[],"
+	  "'availability_zones':[],'qos_policy_id':null,'dns_domain':'','provider:network_type':'vxlan',"
+	  "'provider:physical_network':null,'provider:segmentation_id':1,'is_default':false}",
+	  .filters = TAGS, .special = tags_of, .gone = network_gone },
+	{ "network", SUBNETS, "subnet", "subnets", KIND_BULK,
+	  "{" OWNER DATES "'name':'','network_id':null,'cidr':null,'enable_dhcp':true,'ip_version':4,'dns_nameservers':[],"
+	  "'host_routes':[],'service_types':[],'subnetpool_id':null,'segment_id':null,'ipv6_ra_mode':null,"
+	  "'ipv6_address_mode':null,'description':'','tags':[],'dns_publish_fixed_ip':false}",
+	  .refs = "network_id=" NETWORK, .filters = TAGS, .special = tags_of, .born = subnet_born },
+	{ "network", PORTS, "port", "ports", KIND_BULK,
+	  "{" OWNER DATES "'name':'','network_id':null,'admin_state_up':true,'status':'DOWN','device_id':'','device_owner':'',"
+	  "'description':'','tags':[],'allowed_address_pairs':[],'extra_dhcp_opts':[],'port_security_enabled':true,"
+	  "'binding:vnic_type':'normal','binding:host_id':'','binding:profile':{},'binding:vif_type':'unbound',"
+	  "'binding:vif_details':{},'dns_name':'','dns_domain':'','dns_assignment':[],'qos_policy_id':null,"
+	  "'propagate_uplink_status':null,'numa_affinity_policy':null}",
+	  .refs = "network_id=" NETWORK "!", .filters = TAGS " fixed_ips", .special = tags_of, .born = port_born },
+	{ "network", "/v2.0/routers", "router", "routers", 0,
+	  "{" OWNER DATES "'name':'','admin_state_up':true,'status':'ACTIVE','description':'','tags':[],"
+	  "'external_gateway_info':null,'routes':[],'distributed':false,'ha':false,'flavor_id':null,"
+	  "'availability_zone_hints':[],'availability_zones':[]}",
+	  .filters = TAGS, .special = router_call, .born = router_gateway, .changed = router_changed,
+	  .may_go = router_may_go },
+	{ "network", "/v2.0/floatingips", "floatingip", "floatingips", 0,
+	  "{" OWNER DATES "'floating_network_id':null,'floating_ip_address':null,'fixed_ip_address':null,'port_id':null,"
+	  "'router_id':null,'status':'DOWN','description':'','tags':[],'dns_name':'','dns_domain':'','port_details':null,"
+	  "'qos_policy_id':null}",
+	  .refs = "floating_network_id=" NETWORK "!", .filters = TAGS, .special = tags_of, .born = floating_born,
+	  .changed = floating_changed },
+	{ "network", GROUPS, "security_group", "security_groups", KIND_BULK,
+	  "{" OWNER DATES "'name':'','description':'','stateful':true,'tags':[],'shared':false}", .filters = TAGS,
+	  .special = tags_of, .born = group_born, .gone = group_gone, .shown = group_shown },
+	{ "network", RULES, "security_group_rule", "security_group_rules", KIND_BULK,
+	  "{" OWNER DATES "'security_group_id':null,'direction':'ingress','ethertype':'IPv4','protocol':null,"
+	  "'port_range_min':null,'port_range_max':null,'remote_ip_prefix':null,'remote_group_id':null,"
+	  "'remote_address_group_id':null,'description':'','normalized_cidr':null,'belongs_to_default_sg':false}",
+	  .filters = TAGS, .born = rule_born },
+	{ "network", "/v2.0/quotas", "quota", NULL, .special = quota_call,
+	  .brief = "{'network':100,'subnet':100,'port':500,'router':10,'floatingip':50,'security_group':10,"
+		   "'security_group_rule':100,'rbac_policy':10,'subnetpool':-1}" },
+	{ "compute", SERVERS, "server", "servers", KIND_REGEX | KIND_SLOW_DELETE | KIND_BRIEF | KIND_LAX,
+	  "{'tenant_id':'" P "','metadata':{},'tags':[],'key_name':null,'description':null,'OS-EXT-AZ:availability_zone':'nova',"
+	  "'OS-EXT-STS:power_state':1,'OS-EXT-STS:task_state':null,'OS-EXT-STS:vm_state':'active','config_drive':'',"
+	  "'os-extended-volumes:volumes_attached':[],'locked':false,'created':'2026-01-01T00:00:00Z','hostId':''}",
+	  "status", "BUILD BUILD ACTIVE", .born = server_born, .special = server_call, .gone = server_gone,
+	  .shown = server_shown, .filters = "all_tenants" },
+	{ "compute", FLAVORS, "flavor", "flavors", KIND_UNIQUE | KIND_EXACT_ID | KIND_LAX | KIND_BRIEF,
+	  "{'ram':1,'vcpus':1,'disk':0,'swap':'','OS-FLV-EXT-DATA:ephemeral':0,'rxtx_factor':1.0,"
+	  "'os-flavor-access:is_public':true,'OS-FLV-DISABLED:disabled':false,'description':null,'extra_specs':{}}",
+	  .special = flavor_call },
+	{ "compute", "/os-keypairs", "keypair", "keypairs", KIND_UNIQUE | KIND_ID_IS_NAME | KIND_WRAPPED,
+	  "{'fingerprint':'00:11','type':'ssh','user_id':'u'}", .born = keypair_born, .shown = keypair_shown,
+	  .filters = "user_id" },
+	{ "compute", "/os-quota-sets", "quota_set", NULL, .special = quota_call,
+	  .brief = "{'instances':10,'cores':20,'ram':51200,'key_pairs':100,'metadata_items':128,'server_groups':10,"
+		   "'server_group_members':10}" },
+	{ "image", IMAGES, NULL, "images", KIND_OPS | KIND_EXACT_ID,
+	  "{'owner':'" P "','visibility':'shared','protected':false,'min_disk':0,'min_ram':0,'tags':[],'checksum':null,"
+	  "'size':null,'virtual_size':null,'disk_format':null,'container_format':null,'os_hidden':false,'os_hash_algo':null,"
+	  "'os_hash_value':null,'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z'}",
+	  "status", "queued", .filters = "status visibility member_status", .special = image_call, .may_go = image_may_go },
+	{ "block-storage", VOLUMES, "volume", "volumes", KIND_SLOW_DELETE | KIND_BRIEF,
+	  "{'size':0,'description':null,'availability_zone':'nova','metadata':{},'attachments':[],'bootable':'false',"
+	  "'multiattach':false,'encrypted':false,'snapshot_id':null,'source_volid':null,'replication_status':null,"
+	  "'user_id':'u','os-vol-tenant-attr:tenant_id':'" P "','created_at':'2026-01-01T00:00:00Z'}",
+	  "status", "creating creating available", .filters = "all_tenants status", .born = volume_born,
+	  .special = volume_call, .may_go = volume_may_go },
+	{ "block-storage", "/snapshots", "snapshot", "snapshots", KIND_BRIEF, "{'volume_id':null}", "status",
+	  "creating available", .filters = "all_tenants" },
+	{ "block-storage", "/os-quota-sets", "quota_set", NULL, .special = quota_call,
+	  .brief = "{'volumes':10,'snapshots':10,'gigabytes':1000,'backups':10,'backup_gigabytes':1000,'groups':10,"
+		   "'per_volume_gigabytes':-1}" },
+	{ "identity", "/v3/projects", "project", "projects", KIND_UNIQUE | KIND_LAX,
+	  "{'domain_id':'default','parent_id':'default','enabled':true,'is_domain':false,'description':'','tags':[],"
+	  "'options':{},'links':{}}" },
+	{ "identity", "/v3/domains", "domain", "domains", KIND_UNIQUE | KIND_LAX,
+	  "{'enabled':true,'description':'','tags':[],'options':{},'links':{}}", .may_go = domain_may_go },
+	{ 0 },
+};
