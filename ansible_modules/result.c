@@ -96,7 +96,8 @@ static void add_outcome(struct json_object *result, const struct op *op, const s
 	if (key && op->out->after)
 		json_set(result, key, attrs_public(op->r->attrs, op->out->after));
 	if (op->out->extra) {
-		json_object_object_foreach(op->out->extra, k, v) json_set(result, k, json_copy(v));
+		json_object_object_foreach(op->out->extra, k, v)
+			json_set(result, k, json_copy(v));
 	}
 	if (!e)
 		return;
@@ -156,35 +157,48 @@ void result_many(struct json_object *result, const struct op *ops, struct err *c
 
 /* ---- secrets ---- */
 
+static bool option_secret(const struct attr *const *tables, const char *key)
+{
+	for (const struct attr *const *t = tables; *t; t++)
+		for (const struct attr *a = *t; a->name; a++)
+			if (a->flags & SECRET &&
+			    (strcmp(attr_option(a), key) == 0 || words_have(a->aliases, key)))
+				return true;
+	return false;
+}
+
+static struct json_object *mask_secrets(const struct attr *const *tables,
+					struct json_object *given);
+
+/* An item may be text of the form k=v: who knows what is in there. */
+static struct json_object *mask_items(const struct attr *const *tables, struct json_object *items)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(items); i++)
+		json_object_array_add(list,
+				      json_object_is_type(json_nth(items, i), json_type_object)
+					      ? mask_secrets(tables, json_nth(items, i))
+					      : json_object_new_string(MASK));
+	return list;
+}
+
 static struct json_object *mask_secrets(const struct attr *const *tables, struct json_object *given)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_foreach(given, key, v)
-	{
-		bool secret = false;
+	json_object_object_foreach(given, key, v) {
+		const bool items = strcmp(key, "items") == 0;
 
 		if (strncmp(key, "_ansible_", 9) == 0)
 			continue;
-		for (const struct attr *const *t = tables; *t; t++)
-			for (const struct attr *a = *t; a->name; a++)
-				secret = secret ||
-					 (a->flags & SECRET && (strcmp(attr_option(a), key) == 0 ||
-								words_have(a->aliases, key)));
-		if (strcmp(key, "items") == 0 && json_object_is_type(v, json_type_array)) {
-			struct json_object *list = json_object_new_array();
-
-			for (size_t i = 0; i < json_len(v); i++)
-				json_object_array_add(
-					list, json_object_is_type(json_nth(v, i), json_type_object)
-						      ? mask_secrets(tables, json_nth(v, i))
-						      : json_copy(json_nth(v, i)));
-			json_set(o, key, list);
-		} else if (secret && v) {
+		if (items && json_object_is_type(v, json_type_array))
+			json_set(o, key, mask_items(tables, v));
+		else if (v && (option_secret(tables, key) ||
+			       (items && json_object_is_type(v, json_type_string))))
 			json_sets(o, key, MASK);
-		} else {
+		else
 			json_set(o, key, json_copy(v));
-		}
 	}
 	return o;
 }
@@ -223,8 +237,7 @@ static char *mask_text(const char *text, const char *secret)
 static void scrub(struct json_object *v, const char *const *secrets)
 {
 	if (json_object_is_type(v, json_type_object)) {
-		json_object_object_foreach(v, key, inner)
-		{
+		json_object_object_foreach(v, key, inner) {
 			(void)key;
 			scrub(inner, secrets);
 		}
@@ -241,22 +254,45 @@ static void scrub(struct json_object *v, const char *const *secrets)
 	}
 }
 
-void result_scrub(struct json_object *result, struct json_object *given, const char *const *secrets)
+/* What options say that are secret, wherever it is repeated: a service may quote what it was sent. */
+static void scrub_options(struct json_object *result, const struct attr *const *tables,
+			  struct json_object *given)
+{
+	if (!json_object_is_type(given, json_type_object))
+		return;
+	json_object_object_foreach(given, key, v) {
+		const char *s =
+			json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+
+		if (strcmp(key, "items") == 0)
+			for (size_t i = 0; i < json_len(v); i++)
+				scrub_options(result, tables, json_nth(v, i));
+		else if (s && *s && option_secret(tables, key))
+			scrub(result, (const char *const[]){ s, NULL });
+	}
+}
+
+void result_scrub(struct json_object *result, const struct module *m, struct json_object *given,
+		  const char *const *secrets)
 {
 	struct json_object *auth = json_at(given, "auth");
 	/* What the module `auth` returns is the secret it was asked for. */
 	AUTO_JSON token = json_object_get(json_at(result, "auth_token"));
+	struct module_tables tables;
 
 	if (token)
 		json_object_object_del(result, "auth_token");
 	if (secrets)
 		scrub(result, secrets);
-	WORDS_EACH(w, secrets ? "" : "password token passcode application_credential_secret")
-	{
+	WORDS_EACH(w, secrets ? "" : "password token passcode application_credential_secret") {
 		AUTO_STR key = xstrndup(w, words_len(w));
 
 		if (json_str(auth, key))
 			scrub(result, (const char *const[]){ json_str(auth, key), NULL });
+	}
+	if (m->r) {
+		module_tables(m, &tables);
+		scrub_options(result, tables.attrs, given);
 	}
 	if (token)
 		json_set(result, "auth_token", TAKE(token));

@@ -19,10 +19,10 @@ void result_many(struct json_object *result, const struct op *ops, struct err *c
 void result_invocation(struct json_object *result, const struct module *m,
 		       struct json_object *given);
 /*
- * Masks what slipped into a text: the values in `secrets` (NULL: no session came about, then what the
- * option auth says is secret).
+ * Masks what slipped into a text: the values of secret options, and those in `secrets` (NULL: no
+ * session came about, then what the option auth says is secret). m->r may be NULL.
  */
-void result_scrub(struct json_object *result, struct json_object *given,
+void result_scrub(struct json_object *result, const struct module *m, struct json_object *given,
 		  const char *const *secrets);
 
 #endif

@@ -4,10 +4,19 @@
 #include "args.h"
 #include "result.h"
 #include "task.h"
+#include "text.h"
 
-enum { WIDTH = 8 };
+enum { WIDTH = 8, TIMEOUT_MOST_S = 366 * 24 * 3600 };
 
-/* "treenail.openstack.network", "AnsiballZ_network.bin" -> "network" */
+static const char *without(const char *prefix, const char *s)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0 ? s + strlen(prefix) : s;
+}
+
+/*
+ * "treenail.openstack.network", "AnsiballZ_network.bin" -> "network"; so does "treenail_network", as
+ * Ansible leads the bare name of a module in library/ elsewhere.
+ */
 static char *asked_for(struct json_object *given, const char *argv0)
 {
 	const char *full = json_str(given, "_ansible_module_name");
@@ -15,12 +24,11 @@ static char *asked_for(struct json_object *given, const char *argv0)
 	if (full) {
 		const char *dot = strrchr(full, '.');
 
-		return xstrdup(dot ? dot + 1 : full);
+		return xstrdup(without("treenail_", dot ? dot + 1 : full));
 	}
 	AUTO_STR path = xstrdup(argv0);
-	const char *base = basename(path);
-	if (strncmp(base, "AnsiballZ_", 10) == 0)
-		base += 10;
+	const char *base = without("treenail_", without("AnsiballZ_", basename(path)));
+
 	return xstrndup(base, strcspn(base, "."));
 }
 
@@ -35,6 +43,25 @@ struct task {
 	struct connection c;
 };
 
+/* An item's option takes the place of a default, whichever of its names either goes by. */
+static void override(const struct args_spec *spec, struct json_object *merged, const char *key,
+		     struct json_object *value)
+{
+	for (const struct attr *const *t = spec->tables; *t; t++)
+		for (const struct attr *a = *t; a->name; a++) {
+			if (!attr_is_option(a) || (strcmp(attr_option(a), key) != 0 &&
+						   !words_have(a->aliases, key)))
+				continue;
+			json_object_object_del(merged, attr_option(a));
+			WORDS_EACH(w, a->aliases) {
+				AUTO_STR alias = xstrndup(w, words_len(w));
+
+				json_object_object_del(merged, alias);
+			}
+		}
+	json_set(merged, key, json_object_get(value));
+}
+
 static struct err *check_items(struct task *t, const struct args_spec *spec,
 			       struct json_object *items)
 {
@@ -46,10 +73,11 @@ static struct err *check_items(struct task *t, const struct args_spec *spec,
 		AUTO_JSON merged = json_object_new_object();
 		struct json_object *item = json_nth(items, i);
 
-		json_object_object_foreach(t->given, k, v) if (strcmp(k, "items") != 0)
-			json_set(merged, k, json_object_get(v));
+		json_object_object_foreach(t->given, k, v)
+			if (strcmp(k, "items") != 0)
+				json_set(merged, k, json_object_get(v));
 		json_object_object_foreach(item, key, value)
-			json_set(merged, key, json_object_get(value));
+			override(spec, merged, key, value);
 		e = json_has(item, "items") ? err_new(ERR_USAGE, "items do not nest")
 					    : args_check(spec, merged, &t->wants[i]);
 		e = err_wrap(e, "items[%zu]", i);
@@ -84,7 +112,7 @@ static struct err *check_args(struct task *t, const char *name)
 
 static void init_op(struct task *t, struct op *op, struct outcome *out, struct json_object *want)
 {
-	const int64_t timeout_s = json_int(want, "timeout", 0);
+	const int64_t timeout_s = json_int(want, "timeout", -1);
 	const char *state = json_str(want, "state");
 
 	*op = (struct op){
@@ -97,8 +125,9 @@ static void init_op(struct task *t, struct op *op, struct outcome *out, struct j
 		.allow_replace = json_truth(want, "allow_replace", false),
 		.out = out,
 	};
-	if (timeout_s)
-		op->deadline = op->api->now_ms(op->api) + timeout_s * 1000;
+	if (timeout_s >= 0)
+		op->deadline = op->api->now_ms(op->api) +
+			       1000 * (timeout_s < TIMEOUT_MOST_S ? timeout_s : TIMEOUT_MOST_S);
 }
 
 static void run_info(struct task *t, struct json_object *result)
@@ -183,7 +212,7 @@ struct json_object *task_run(struct json_object *given, const char *argv0, conne
 	result_error(result, run(&t, argv0, connect, result));
 	if (t.m.r)
 		result_invocation(result, &t.m, given);
-	result_scrub(result, given, t.c.secrets ? t.c.secrets(&t.c) : NULL);
+	result_scrub(result, &t.m, given, t.c.secrets ? t.c.secrets(&t.c) : NULL);
 	task_release(&t);
 	return result;
 }

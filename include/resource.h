@@ -128,6 +128,7 @@ struct op {
 	bool wait;                /* false: the user does not want to wait */
 	bool allow_replace;
 	bool stale;       /* set by hooks: have no longer shows what the cloud has, read it again */
+	bool sought;      /* have is what one list for all ops told: a find hook need not look again */
 	bool gone;        /* to be absent, and what it belongs to is not there any more */
 	int64_t deadline; /* of all waits, on api->now_ms */
 	struct refs *refs; /* names looked up so far, shared by all ops of a run */
@@ -150,6 +151,9 @@ struct info {
 	MUST_USE struct err *(*query)(struct op *op, struct buf *query);
 	MUST_USE struct err *(*complete)(struct op *op, struct json_object *object);
 	MUST_USE struct err *(*select)(struct op *op, struct json_object **list);
+	/* All that it tells about, decoded, instead of a LIST. */
+	MUST_USE struct err *(*list)(struct op *op, struct json_object **ret);
+	const char *smallest; /* numbers by which objects are ranked where only the smallest is asked for */
 	const char *example;
 };
 
@@ -198,6 +202,7 @@ struct resource {
 
 	const struct attr *returned; /* what `run` puts into out->extra, for the documentation */
 	const struct info *info;
+	const struct info *lookup; /* in its place for look-ups, where info is no module or NULL */
 	const char *example; /* YAML of tasks; the tests run it */
 };
 

@@ -608,7 +608,7 @@ static struct err *find_one(struct op *op)
 }
 
 /* One LIST for all that have come this far; where that fails, each by itself. */
-static void find_all(struct batch *b, size_t n, int width)
+static bool find_all(struct batch *b, size_t n, int width)
 {
 	struct op *some = xcalloc(n, sizeof(*some));
 	size_t *index = xcalloc(n, sizeof(*index));
@@ -627,12 +627,15 @@ static void find_all(struct batch *b, size_t n, int width)
 			json_object_put(some[i].have);
 		else
 			b->ops[index[i]].have = some[i].have;
+		b->ops[index[i]].sought = !e;
 	}
+	const bool ok = !e;
 	if (e)
 		all(b, n, width, find_one);
 	err_free(e);
 	free(some);
 	free(index);
+	return ok;
 }
 
 /* What says which object an item means; NULL: nothing does, each makes one of its own. Owned. */
@@ -713,6 +716,11 @@ static bool bulk_post(struct op *ops, const size_t *index, size_t n)
 	return ok;
 }
 
+static struct err *finish_bulk(struct op *op)
+{
+	return err_wrap(finish_creation(op), "creating");
+}
+
 /* After a bulk POST of unknown fate each op looks again for what may be there now. */
 static struct err *create_unless_there(struct op *op)
 {
@@ -724,22 +732,22 @@ static struct err *create_unless_there(struct op *op)
 		return create(op);
 	AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
 	op_created(op, id);
-	return finish_creation(op);
+	return finish_bulk(op);
 }
 
 static void bulk_some(struct batch *b, const size_t *index, size_t n, int width)
 {
 	const bool ok = bulk_post(b->ops, index, n);
 	struct op *ops = xcalloc(n, sizeof(*ops));
-	struct err **errs = xcalloc(n, sizeof(*errs));
+	struct err **errs = xcalloc(n, sizeof(void *));
 	struct batch sub = { .ops = ops, .errs = errs };
 
 	for (size_t i = 0; i < n; i++)
 		ops[i] = b->ops[index[i]];
-	all(&sub, n, width, ok ? finish_creation : create_unless_there);
+	all(&sub, n, width, ok ? finish_bulk : create_unless_there);
 	for (size_t i = 0; i < n; i++) {
 		b->ops[index[i]] = ops[i];
-		b->errs[index[i]] = err_wrap(errs[i], "creating");
+		b->errs[index[i]] = errs[i];
 	}
 	free(ops);
 	free(errs);
@@ -801,7 +809,8 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 	struct batch b = { .ops = ops, .errs = errs };
 	const struct resource *r = ops->r;
 	struct refs *refs = refs_new();
-	const bool many = r->flags & (BULK | LIST_MANY) && n > 1 && !r->find;
+	const bool many = n > 1 && (r->flags & NAME_REGEX ||
+				    (r->flags & (BULK | LIST_MANY) && !r->find));
 
 	for (size_t i = 0; i < n; i++)
 		ops[i].refs = refs;
@@ -812,9 +821,7 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 		refs_prefetch(ops, errs, n);
 		all(&b, n, width, op_resolve);
 		refuse_twins(&b, n);
-		if (many)
-			find_all(&b, n, width);
-		else
+		if (!many || (find_all(&b, n, width) && r->find))
 			all(&b, n, width, find_one);
 		refuse_found_twins(&b, n);
 		all(&b, n, width, make_plan);

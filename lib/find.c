@@ -169,6 +169,13 @@ static void add_pattern(struct buf *query, const char *name)
 	buf_adds(query, "%24");
 }
 
+/* A name as a regular expression: "." for what is special, as Nova has its own ideas of escaping. */
+static void add_literal(struct buf *re, const char *name)
+{
+	for (const char *s = name; *s; s++)
+		buf_addf(re, "%c", strchr("\\^$.|?*+()[]{}", *s) ? '.' : *s);
+}
+
 static void add_name(struct buf *query, const struct resource *r, const char *name)
 {
 	if (!(r->flags & NAME_REGEX)) {
@@ -177,8 +184,7 @@ static void add_name(struct buf *query, const struct resource *r, const char *na
 		return;
 	}
 	AUTO_BUF re = BUF_INIT;
-	for (const char *s = name; *s; s++)
-		buf_addf(&re, strchr("\\^$.|?*+()[]{}", *s) ? "\\%c" : "%c", *s);
+	add_literal(&re, name);
 	buf_adds(query, "name=%5E");
 	buf_addurl(query, re.s);
 	buf_adds(query, "%24");
@@ -388,7 +394,9 @@ static void ref_done(struct refs *refs, const char *key, bool ok, const char *id
 	(void)pthread_mutex_lock(&refs->lock);
 	slot = ref_slot(refs, key);
 	x = *slot;
-	if (ok) {
+	if (!x) {
+		/* never: ref_known() put it there */
+	} else if (ok) {
 		x->id = xstrdup(id);
 		x->busy = false;
 	} else {
@@ -424,6 +432,12 @@ static char *ref_key(const struct resource *r, const char *project, const char *
 	return xasprintf("%s %s %s", r->name, project ? project : "", name);
 }
 
+/* That nothing has a name is no answer of 404: such a one is about the list (no such extension). */
+static bool name_missing(const struct err *e)
+{
+	return e && e->kind == ERR_NOT_FOUND && !e->status;
+}
+
 struct err *refs_id(struct op *op, const struct resource *r, const char *name_or_id, char **ret)
 {
 	const char *project = ref_project(op);
@@ -455,7 +469,7 @@ struct err *op_ref(struct op *op, const struct resource *r, const char *option,
 {
 	struct err *e = refs_id(op, r, name_or_id, ret);
 
-	if (e && e->kind == ERR_NOT_FOUND && op->check) {
+	if (name_missing(e) && op->check) {
 		/* In check mode an earlier task would have made it. */
 		op_warn(op, "%s, assumed to exist by then", e->text);
 		err_free(e);
@@ -538,7 +552,7 @@ static struct err *resolve_absent(struct op *op, const struct attr *a, struct js
 	if (!json_object_is_type(v, json_type_string))
 		return NULL;
 	e = refs_id(op, a->ref, json_object_get_string(v), &id);
-	if (e && e->kind == ERR_NOT_FOUND) {
+	if (name_missing(e)) {
 		err_free(e);
 		op->gone = true;
 		return NULL;
@@ -782,6 +796,81 @@ static struct err *find_op(struct op *op)
 	return e ? e : pick(op, list);
 }
 
+/* A character of more bytes must not be cut in two. */
+static bool is_ascii(int c)
+{
+	return c > 0 && c < 128;
+}
+
+static size_t shared_prefix(const char *x, const char *y, size_t most)
+{
+	size_t n = 0;
+
+	while (n < most && is_ascii(x[n]) && x[n] == y[n])
+		n++;
+	return n;
+}
+
+static size_t shared_suffix(const char *x, const char *y, size_t most)
+{
+	const size_t nx = strlen(x), ny = strlen(y);
+	size_t n = 0;
+
+	while (n < most && n < nx && n < ny && is_ascii(x[nx - 1 - n]) &&
+	       x[nx - 1 - n] == y[ny - 1 - n])
+		n++;
+	return n;
+}
+
+/*
+ * One regular expression for all names, and few more: what they have in common, with at most as
+ * many characters between as they have there. (Nova takes no "|": it escapes it.)
+ */
+static void names_regex(struct op *ops, size_t n, struct buf *query)
+{
+	const char *first = json_str(ops->want, "name");
+	size_t shortest = strlen(first), longest = shortest, head = shortest, tail = shortest;
+	AUTO_BUF re = BUF_INIT;
+
+	for (size_t i = 1; i < n; i++) {
+		const char *name = json_str(ops[i].want, "name");
+		const size_t len = strlen(name);
+
+		shortest = len < shortest ? len : shortest;
+		longest = len > longest ? len : longest;
+		head = shared_prefix(first, name, head);
+		tail = shared_suffix(first, name, tail);
+	}
+	if (tail > shortest - head)
+		tail = shortest - head;
+	AUTO_STR begins = xstrndup(first, head);
+	add_literal(&re, begins);
+	buf_addf(&re, ".{0,%zu}", longest - head - tail);
+	add_literal(&re, first + strlen(first) - tail);
+	buf_addf(query, "%sname=%%5E", query->len ? "&" : "");
+	buf_addurl(query, re.s);
+	buf_adds(query, "%24");
+}
+
+/* The names of as many ops as one URL holds; returns how many that was. */
+static size_t many_names(struct op *ops, size_t n, struct buf *query, bool *any)
+{
+	size_t some;
+
+	if (ops->r->flags & NAME_REGEX) {
+		names_regex(ops, n, query);
+		*any = true;
+		return n;
+	}
+	for (some = 0; some < n && query->len < MAX_QUERY; some++) {
+		if (means_none(&ops[some]))
+			continue;
+		add_param(query, "name", json_at(ops[some].want, "name"));
+		*any = true;
+	}
+	return some;
+}
+
 /* One LIST for as many ops as one URL holds; returns how many that was. */
 static struct err *find_some(struct op *ops, size_t n, size_t *ret)
 {
@@ -793,12 +882,7 @@ static struct err *find_some(struct op *ops, size_t n, size_t *ret)
 
 	common_params(ops, n, &query);
 	if (!any)
-		for (some = 0; some < n && query.len < MAX_QUERY; some++) {
-			if (means_none(&ops[some]))
-				continue;
-			add_param(&query, "name", json_at(ops[some].want, "name"));
-			any = true;
-		}
+		some = many_names(ops, n, &query, &any);
 	*ret = some;
 	e = any ? resource_list(ops->api, ops->r, NULL, query.s, &list) : NULL;
 	for (size_t i = 0; i < some && !e; i++) {
@@ -857,11 +941,10 @@ static struct err *info_param(struct op *op, const struct attr *a, struct buf *q
 /* The attribute a key of `filters` means: by its own name, as option, or on the wire. */
 static const struct attr *filter_attr(const struct resource *r, const char *key)
 {
-	for (const struct attr *a = r->attrs; a->name; a++)
-		if (strcmp(a->name, key) == 0 || strcmp(attr_option(a), key) == 0 ||
-		    strcmp(attr_wire(a), key) == 0)
+	for (const struct attr *a = r->attrs; a->name && !attr_named(r->attrs, key); a++)
+		if (strcmp(attr_option(a), key) == 0 || strcmp(attr_wire(a), key) == 0)
 			return a;
-	return NULL;
+	return attr_named(r->attrs, key);
 }
 
 /* Whether a filter goes to the service, which knows its lists and sets better ("tags": "a,b"). */
@@ -878,8 +961,7 @@ static void filter_params(struct op *op, struct buf *query)
 
 	if (!filters)
 		return;
-	json_object_object_foreach(filters, key, v)
-	{
+	json_object_object_foreach(filters, key, v) {
 		const struct attr *a = filter_attr(op->r, key);
 
 		if (filter_sent(a, v))
@@ -891,8 +973,9 @@ static void filter_params(struct op *op, struct buf *query)
 static bool filter_match(struct json_object *want, struct json_object *have)
 {
 	if (json_object_is_type(want, json_type_object)) {
-		json_object_object_foreach(
-			want, key, v) if (!filter_match(v, json_at(have, key))) return false;
+		json_object_object_foreach(want, key, v)
+			if (!filter_match(v, json_at(have, key)))
+				return false;
 		return true;
 	}
 	if (json_object_is_type(want, json_type_array)) {
@@ -929,8 +1012,7 @@ static bool info_match(struct op *op, const struct info *info, struct json_objec
 	}
 	if (!filters)
 		return true;
-	json_object_object_foreach(filters, key, v)
-	{
+	json_object_object_foreach(filters, key, v) {
 		const struct attr *a = filter_attr(op->r, key);
 
 		if (filter_sent(a, v) && (a->type == LIST || a->type == SET))
@@ -973,25 +1055,30 @@ static bool info_named(struct op *op, const struct info *info, const char *name,
 	return false;
 }
 
+static struct err *info_query(struct op *op, const struct info *info, struct buf *query)
+{
+	struct err *e = NULL;
+
+	for (const struct attr *a = info->params; a && a->name && !e; a++)
+		e = info_param(op, a, query);
+	if (e)
+		return e;
+	filter_params(op, query);
+	return info->query ? info->query(op, query) : NULL;
+}
+
 static struct err *info_all(struct op *op, const struct info *info, struct json_object **ret)
 {
 	AUTO_BUF query = BUF_INIT;
 	const char *name = info->no_name ? NULL : json_str(op->want, "name");
 	AUTO_JSON one = NULL;
-	struct err *e = NULL;
+	struct err *e = info_query(op, info, &query);
 
-	for (const struct attr *a = info->params; a && a->name && !e; a++)
-		e = info_param(op, a, &query);
-	if (e && e->kind == ERR_NOT_FOUND && info->missing_is_empty) {
+	if (name_missing(e) && info->missing_is_empty) {
 		err_free(e);
 		*ret = json_object_new_array();
 		return NULL;
 	}
-	if (e)
-		return e;
-	filter_params(op, &query);
-	if (info->query)
-		e = info->query(op, &query);
 	if (e)
 		return e;
 	const bool pattern = name && is_pattern(info, name);
@@ -1024,7 +1111,7 @@ struct err *info_run(struct op *op, const struct info *info, struct json_object 
 	AUTO_JSON meant = json_object_new_array();
 	AUTO_JSON list = json_object_new_array();
 	const char *name = info->no_name ? NULL : json_str(op->want, "name");
-	struct err *e = info_all(op, info, &all);
+	struct err *e = info->list ? info->list(op, &all) : info_all(op, info, &all);
 
 	for (size_t i = 0; i < json_len(all); i++) {
 		struct json_object *one = json_nth(all, i);

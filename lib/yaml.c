@@ -307,7 +307,8 @@ static size_t value_cost(struct json_object *v)
 	for (size_t i = 0; i < json_len(v); i++)
 		cost += value_cost(json_nth(v, i));
 	if (json_object_is_type(v, json_type_object)) {
-		json_object_object_foreach(v, key, inner) cost += strlen(key) + value_cost(inner);
+		json_object_object_foreach(v, key, inner)
+			cost += strlen(key) + value_cost(inner);
 	}
 	return cost;
 }
@@ -374,8 +375,7 @@ static struct err *list_read(struct loader *l, int depth, struct json_object **r
 /* The keys of `from` that are not there yet. */
 static void merge_map(struct json_object *into, struct json_object *from)
 {
-	json_object_object_foreach(from, key, v)
-	{
+	json_object_object_foreach(from, key, v) {
 		if (!json_has(into, key))
 			json_set(into, key, json_copy(v));
 	}

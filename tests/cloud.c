@@ -117,7 +117,7 @@ void cloud_go(struct cloud *c, struct json_object *object, const char *states)
 }
 
 /* Looking at an object lets its time pass. */
-static void look(struct cloud *c, struct json_object *object)
+void cloud_look(struct cloud *c, struct json_object *object)
 {
 	const struct cloud_kind *k = kind_at(c, json_str(object, "_kind"));
 	AUTO_STR left = xstrdup(json_str(object, "_left"));
@@ -291,12 +291,31 @@ static bool name_regex(struct json_object *name, const char *pattern)
 	return hit;
 }
 
+/* Neutron's "fixed_ips=subnet_id=X&fixed_ips=ip_address=Y": one element that has both. */
+static bool has_element(struct json_object *list, struct json_object *values)
+{
+	for (size_t i = 0; i < json_len(list); i++) {
+		bool fit = true;
+
+		for (size_t k = 0; k < json_len(values) && fit; k++) {
+			const char *pair = json_object_get_string(json_nth(values, k));
+			AUTO_STR key = xstrndup(pair, strcspn(pair, "="));
+
+			fit = json_is_str(json_at(json_nth(list, i), key),
+					  pair + strlen(key) + (pair[strlen(key)] == '='));
+		}
+		if (fit)
+			return true;
+	}
+	return false;
+}
+
 static struct err *matches(const struct cloud_kind *k, struct json_object *object, const char *key,
 			   struct json_object *values, bool *ret)
 {
 	struct json_object *have = json_at(object, key);
 
-	*ret = false;
+	*ret = strcmp(key, "fixed_ips") == 0 && has_element(have, values);
 	for (size_t i = 0; i < json_len(values) && !*ret; i++) {
 		AUTO_JSON v = json_object_get(json_nth(values, i));
 
@@ -558,7 +577,7 @@ static struct err *ordinary(struct cloud *c, struct cloud_call *q)
 	if (!q->object)
 		return cloud_fault(404, "%s could not be found.", q->id);
 	if (strcmp(q->method, "GET") == 0) {
-		look(c, q->object);
+		cloud_look(c, q->object);
 		q->answer = cloud_answer(c, q->kind, q->object);
 		fade(c, q->kind->path, q->object);
 		return NULL;
@@ -627,18 +646,29 @@ static const struct cloud_kind *kind_for(struct cloud *c, const char *service, c
 	return best;
 }
 
+static bool has_service(struct cloud *c, const char *service)
+{
+	for (const struct cloud_kind *k = c->kinds; k->path; k++)
+		if (strcmp(k->service, service) == 0)
+			return true;
+	return false;
+}
+
 static struct err *serve(struct cloud *c, const struct request *req, const char *service,
 			 const char *path, struct json_object **ret)
 {
 	const size_t len = strcspn(path, "?");
 	struct cloud_call q = { .method = req->method,
 				.upload_size = req->upload_size,
+				.upload_fd = req->upload_fd,
 				.content_type = req->content_type };
 	const char *rest;
 	bool done = false;
 	struct err *e = NULL;
 
 	q.kind = kind_for(c, service, path, len);
+	if (!q.kind && !has_service(c, service)) /* what a session says of its catalogue */
+		return err_new(ERR_REMOTE, "the cloud offers no '%s' service", service);
 	if (!q.kind)
 		return cloud_fault(404, "The resource could not be found.");
 	rest = path + strlen(q.kind->path);
@@ -667,7 +697,7 @@ static struct err *serve(struct cloud *c, const struct request *req, const char 
 	return e;
 }
 
-static struct err *injected(struct cloud *c, enum cloud_failure how)
+static struct err *injected(enum cloud_failure how)
 {
 	struct err *e;
 
@@ -676,9 +706,8 @@ static struct err *injected(struct cloud *c, enum cloud_failure how)
 				   "The server has either erred or is incapable of performing the "
 				   "requested operation.");
 	e = err_new(ERR_NETWORK,
-		    how == CLOUD_LOST ? "the connection was lost" : "connection refused");
-	e->ambiguous = how == CLOUD_LOST;
-	(void)c;
+		    how >= CLOUD_LOST ? "the connection was lost" : "connection refused");
+	e->ambiguous = how >= CLOUD_LOST;
 	return e;
 }
 
@@ -686,6 +715,7 @@ static struct err *serve_or_fail(struct cloud *c, const struct request *req,
 				 struct json_object **ret)
 {
 	const bool fails = ++c->calls == c->fail_at;
+	const bool dead = c->how == CLOUD_DEAD && c->fail_at && c->calls > c->fail_at;
 	const char *service = req->service, *path = req->path;
 	AUTO_STR other = NULL;
 	struct err *e = NULL;
@@ -705,7 +735,9 @@ static struct err *serve_or_fail(struct cloud *c, const struct request *req,
 	if (fails)
 		c->failed = xasprintf("%s %s %.*s", req->method, service, (int)strcspn(path, "?"),
 				      path);
-	if (!fails || c->how == CLOUD_LOST) {
+	if (dead)
+		return injected(CLOUD_UNREACHABLE);
+	if (!fails || c->how >= CLOUD_LOST) {
 		struct json_object *answer = NULL;
 
 		e = serve(c, req, service, path, ret ? &answer : NULL);
@@ -716,7 +748,7 @@ static struct err *serve_or_fail(struct cloud *c, const struct request *req,
 			*ret = answer;
 		}
 	}
-	return fails ? injected(c, c->how) : e;
+	return fails ? injected(c->how) : e;
 }
 
 static struct err *api_call(struct api *api, const struct request *req, struct json_object **ret)
@@ -840,6 +872,11 @@ void cloud_fail_at(struct cloud *c, int call, enum cloud_failure how)
 	c->how = how;
 	free(c->failed);
 	c->failed = NULL;
+}
+
+void cloud_revive(struct cloud *c)
+{
+	c->fail_at = 0;
 }
 
 const char *cloud_failed(struct cloud *c)

@@ -25,6 +25,7 @@ struct cloud_call {
 	struct json_object *body;   /* a copy; may be taken apart */
 	struct json_object *object; /* the one with that ID, borrowed; NULL: none */
 	struct json_object *answer; /* to be filled in; NULL: no body */
+	int upload_fd;
 	int64_t upload_size;
 	const char *content_type;
 };
@@ -76,9 +77,12 @@ enum cloud_failure {
 	CLOUD_REFUSED,     /* 500, and nothing was done */
 	CLOUD_UNREACHABLE, /* no connection: nothing was done */
 	CLOUD_LOST,        /* all was done, but nobody heard of it */
+	CLOUD_DEAD,        /* the same, and from then on nothing gets through: as if the run was killed */
 };
 /* Makes the call of this number (the first is 1) fail; 0: none. */
 void cloud_fail_at(struct cloud *c, int call, enum cloud_failure how);
+/* Lets calls through again; what cloud_failed() says stays. */
+void cloud_revive(struct cloud *c);
 /* "POST network /v2.0/networks" of the call that was made to fail; NULL: none was. */
 const char *cloud_failed(struct cloud *c);
 
@@ -104,6 +108,8 @@ struct json_object *cloud_one(struct cloud *c, const char *path, const char *id)
 struct err *cloud_make(struct cloud *c, const char *path, struct json_object *body,
 		       struct json_object **ret);
 void cloud_drop(struct cloud *c, const char *path, const char *id);
+/* Looking at an object lets its time pass. */
+void cloud_look(struct cloud *c, struct json_object *object);
 /* Sends an object through states anew: "RESIZE VERIFY_RESIZE". */
 void cloud_go(struct cloud *c, struct json_object *object, const char *states);
 /* The object as it is answered with, in its envelope. */

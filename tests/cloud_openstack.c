@@ -1,7 +1,9 @@
 /* What the cloud of the tests knows of OpenStack's kinds of objects. */
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cloud.h"
 #include "text.h"
@@ -13,6 +15,7 @@
 #define NETWORK "/v2.0/networks"
 #define SUBNETS "/v2.0/subnets"
 #define PORTS   "/v2.0/ports"
+#define FLOATING "/v2.0/floatingips"
 #define GROUPS  "/v2.0/security-groups"
 #define RULES   "/v2.0/security-group-rules"
 #define SERVERS "/servers"
@@ -265,7 +268,7 @@ static struct err *floating_attach(struct cloud *c, struct json_object *o)
 static struct err *floating_born(struct cloud *c, struct json_object *o)
 {
 	fill(o, "floating_ip_address",
-	     text("172.24.0.%d", 100 + json_object_object_length(cloud_at(c, "/v2.0/floatingips"))));
+	     text("172.24.0.%d", 100 + json_object_object_length(cloud_at(c, FLOATING))));
 	return floating_attach(c, o);
 }
 
@@ -371,29 +374,36 @@ static struct err *server_born(struct cloud *c, struct json_object *o)
 	return NULL;
 }
 
+static void add_address(struct json_object *list, struct json_object *ip, const char *type)
+{
+	struct json_object *a = json_object_new_object();
+
+	json_set(a, "addr", json_copy(ip));
+	json_sets(a, "OS-EXT-IPS:type", type);
+	json_set(a, "version", json_object_new_int(4));
+	json_object_array_add(list, a);
+}
+
 static void server_shown(struct cloud *c, struct json_object *o, struct json_object *copy)
 {
 	struct json_object *all = json_object_new_object();
 
 	json_object_object_foreach(cloud_at(c, PORTS), id, port) {
-		struct json_object *network, *list, *a = json_object_new_object();
-		const char *name;
+		struct json_object *network = cloud_one(c, NETWORK, json_str(port, "network_id")), *list;
+		const char *name = json_str(network, "name");
 
-		(void)id;
-		network = cloud_one(c, NETWORK, json_str(port, "network_id"));
-		name = json_str(network, "name");
-		if (!json_is_str(json_at(port, "device_id"), json_str(o, "id")) || !name) {
-			json_object_put(a);
+		if (!json_is_str(json_at(port, "device_id"), json_str(o, "id")) || !name)
 			continue;
-		}
-		json_set(a, "addr", json_copy(json_at(json_nth(json_at(port, "fixed_ips"), 0), "ip_address")));
-		json_sets(a, "OS-EXT-IPS:type", "fixed");
-		json_set(a, "version", json_object_new_int(4));
 		if (!json_object_object_get_ex(all, name, &list)) {
 			list = json_object_new_array();
 			json_set(all, name, list);
 		}
-		json_object_array_add(list, a);
+		add_address(list, json_at(json_nth(json_at(port, "fixed_ips"), 0), "ip_address"), "fixed");
+		json_object_object_foreach(cloud_at(c, FLOATING), other, floating) {
+			(void)other;
+			if (json_is_str(json_at(floating, "port_id"), id))
+				add_address(list, json_at(floating, "floating_ip_address"), "floating");
+		}
 	}
 	json_set(copy, "addresses", all);
 }
@@ -531,13 +541,15 @@ static struct err *attachments(struct cloud *c, struct cloud_call *q)
 		return attach(c, q);
 	if (!id || !json_is_str(json_at(one, "server_id"), q->id))
 		return cloud_fault(404, "The volume is not attached.");
-	if (strcmp(q->method, "GET") == 0) {
-		q->answer = json_wrap("volumeAttachment", json_copy(one));
-		json_set(json_at(q->answer, "volumeAttachment"), "volumeId", json_copy(json_at(volume, "id")));
+	if (strcmp(q->method, "DELETE") == 0) {
+		cloud_go(c, volume, "detaching detaching available");
 		return NULL;
 	}
-	json_set(volume, "attachments", json_object_new_array());
-	cloud_go(c, volume, "detaching available");
+	cloud_look(c, volume);
+	if (json_is_str(json_at(volume, "status"), "available"))
+		return cloud_fault(404, "The volume is not attached.");
+	q->answer = json_wrap("volumeAttachment", json_copy(one));
+	json_set(json_at(q->answer, "volumeAttachment"), "volumeId", json_copy(json_at(volume, "id")));
 	return NULL;
 }
 
@@ -642,6 +654,33 @@ static void keypair_shown(struct cloud *c, struct json_object *o, struct json_ob
 
 /* ---- Glance, Cinder, Keystone ---- */
 
+static struct err *image_data(struct cloud *c, struct cloud_call *q)
+{
+	unsigned char part[4096], sum[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *md5 = EVP_MD_CTX_new();
+	unsigned int len = 0;
+	AUTO_BUF hex = BUF_INIT;
+	int64_t size = 0;
+	ssize_t n;
+
+	if (!md5 || !EVP_DigestInit_ex(md5, EVP_md5(), NULL))
+		abort();
+	while ((n = read(q->upload_fd, part, sizeof(part))) > 0) {
+		(void)EVP_DigestUpdate(md5, part, (size_t)n);
+		size += n;
+	}
+	(void)EVP_DigestFinal_ex(md5, sum, &len);
+	EVP_MD_CTX_free(md5);
+	if (size != q->upload_size)
+		return cloud_fault(400, "%d bytes were announced, but %d came.", (int)q->upload_size, (int)size);
+	for (unsigned int i = 0; i < len; i++)
+		buf_addf(&hex, "%02x", sum[i]);
+	json_sets(q->object, "checksum", hex.s);
+	json_set(q->object, "size", json_object_new_int64(size));
+	cloud_go(c, q->object, "active");
+	return NULL;
+}
+
 static struct err *image_call(struct cloud *c, struct cloud_call *q, bool *done)
 {
 	if (!q->object || !*q->sub)
@@ -651,10 +690,7 @@ static struct err *image_call(struct cloud *c, struct cloud_call *q, bool *done)
 		if (!json_is_str(json_at(q->object, "status"), "queued"))
 			return cloud_fault(409, "Image status transition from %s to saving is not allowed",
 					   json_str(q->object, "status"));
-		json_sets(q->object, "checksum", "d41d8cd98f00b204e9800998ecf8427e");
-		json_set(q->object, "size", json_object_new_int64(q->upload_size));
-		cloud_go(c, q->object, "active");
-		return NULL;
+		return image_data(c, q);
 	}
 	if (strcmp(q->sub, "import") == 0) {
 		cloud_go(c, q->object, "importing active");
@@ -682,6 +718,13 @@ static struct err *volume_born(struct cloud *c, struct json_object *o)
 		return cloud_fault(400, "A volume needs a size.");
 	fill(o, "volume_type", json_object_new_string("lvm"));
 	return NULL;
+}
+
+static void volume_shown(struct cloud *c, struct json_object *o, struct json_object *copy)
+{
+	(void)c;
+	if (json_is_str(json_at(o, "status"), "available"))
+		json_set(copy, "attachments", json_object_new_array());
 }
 
 static struct err *volume_may_go(struct cloud *c, struct json_object *o)
@@ -750,7 +793,8 @@ static struct json_object *first_quotas(const struct cloud_kind *k)
 
 static struct err *quota_call(struct cloud *c, struct cloud_call *q, bool *done)
 {
-	struct json_object *at = cloud_at(c, q->kind->path);
+	AUTO_STR name = xasprintf("%s%s", q->kind->service, q->kind->path); /* two services have such a path */
+	struct json_object *at = cloud_at(c, name);
 	struct json_object *now = NULL;
 
 	*done = true;
@@ -807,7 +851,7 @@ const struct cloud_kind openstack_kinds[] = {
 	  "'availability_zone_hints':[],'availability_zones':[]}",
 	  .filters = TAGS, .special = router_call, .born = router_gateway, .changed = router_changed,
 	  .may_go = router_may_go },
-	{ "network", "/v2.0/floatingips", "floatingip", "floatingips", 0,
+	{ "network", FLOATING, "floatingip", "floatingips", 0,
 	  "{" OWNER DATES "'floating_network_id':null,'floating_ip_address':null,'fixed_ip_address':null,'port_id':null,"
 	  "'router_id':null,'status':'DOWN','description':'','tags':[],'dns_name':'','dns_domain':'','port_details':null,"
 	  "'qos_policy_id':null}",
@@ -840,7 +884,7 @@ const struct cloud_kind openstack_kinds[] = {
 	{ "compute", "/os-quota-sets", "quota_set", NULL, .special = quota_call,
 	  .brief = "{'instances':10,'cores':20,'ram':51200,'key_pairs':100,'metadata_items':128,'server_groups':10,"
 		   "'server_group_members':10}" },
-	{ "image", IMAGES, NULL, "images", KIND_OPS | KIND_EXACT_ID,
+	{ "image", IMAGES, NULL, "images", KIND_OPS | KIND_EXACT_ID | KIND_LAX,
 	  "{'owner':'" P "','visibility':'shared','protected':false,'min_disk':0,'min_ram':0,'tags':[],'checksum':null,"
 	  "'size':null,'virtual_size':null,'disk_format':null,'container_format':null,'os_hidden':false,'os_hash_algo':null,"
 	  "'os_hash_value':null,'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z'}",
@@ -850,7 +894,7 @@ const struct cloud_kind openstack_kinds[] = {
 	  "'multiattach':false,'encrypted':false,'snapshot_id':null,'source_volid':null,'replication_status':null,"
 	  "'user_id':'u','os-vol-tenant-attr:tenant_id':'" P "','created_at':'2026-01-01T00:00:00Z'}",
 	  "status", "creating creating available", .filters = "all_tenants status", .born = volume_born,
-	  .special = volume_call, .may_go = volume_may_go },
+	  .special = volume_call, .may_go = volume_may_go, .shown = volume_shown },
 	{ "block-storage", "/snapshots", "snapshot", "snapshots", KIND_BRIEF, "{'volume_id':null}", "status",
 	  "creating available", .filters = "all_tenants" },
 	{ "block-storage", "/os-quota-sets", "quota_set", NULL, .special = quota_call,

@@ -49,25 +49,25 @@ static const struct config_case configs[] = {
 	  "'ub'" },
 	{ "a named cloud leaves OS_ variables alone",
 	  { CLOUDS, TWO },
-	  { "OS_USERNAME=ue", "OS_AUTH_URL=http://e", "OS_REGION_NAME=re" },
+	  { "OS_USERNAME=uenv", "OS_AUTH_URL=http://e", "OS_REGION_NAME=re" },
 	  "{'cloud': 'b'}",
 	  "auth",
 	  "{'auth_url': 'http://b', 'username': 'ub'}" },
 	{ "OS_ variables where none is named",
 	  { CLOUDS, TWO },
-	  { "OS_USERNAME=ue", "OS_AUTH_URL=http://e", "OS_PASSWORD=" },
+	  { "OS_USERNAME=uenv", "OS_AUTH_URL=http://e", "OS_PASSWORD=" },
 	  "{}",
 	  "auth",
-	  "{'auth_url': 'http://e', 'username': 'ue'}" },
+	  "{'auth_url': 'http://e', 'username': 'uenv'}" },
 	{ "their cloud has a name",
 	  { CLOUDS, TWO },
-	  { "OS_USERNAME=ue", "OS_CLOUD_NAME=mine" },
+	  { "OS_USERNAME=uenv", "OS_CLOUD_NAME=mine" },
 	  "{'cloud': 'mine'}",
 	  "auth.username",
-	  "'ue'" },
+	  "'uenv'" },
 	{ "which must be free",
 	  { CLOUDS, TWO },
-	  { "OS_USERNAME=ue", "OS_CLOUD_NAME=a" },
+	  { "OS_USERNAME=uenv", "OS_CLOUD_NAME=a" },
 	  "{}",
 	  "",
 	  "!has a cloud named 'a'" },
@@ -104,7 +104,7 @@ static const struct config_case configs[] = {
 	  " 'user_domain_name': 'D', 'project_domain_name': 'D'}" },
 	{ "options over variables, project included",
 	  { 0 },
-	  { "OS_AUTH_URL=http://e", "OS_PROJECT_NAME=pe", "OS_USERNAME=ue" },
+	  { "OS_AUTH_URL=http://e", "OS_PROJECT_NAME=pe", "OS_USERNAME=uenv" },
 	  "{'auth': {'project_name': 'po'}}",
 	  "auth.project_name",
 	  "'po'" },
@@ -328,7 +328,7 @@ static const struct config_case configs[] = {
 	  " 'interface': 'adminURL', 'region_name': null, 'auth_type': 'v3token'}" },
 	{ "a dictionary",
 	  { CLOUDS, TWO },
-	  { "OS_USERNAME=ue" },
+	  { "OS_USERNAME=uenv" },
 	  "{'cloud': {'os-auth': {}, 'cloud': 'b', 'auth': {'password': 'x'}}, 'interface': 'public'}",
 	  "auth",
 	  "{'auth_url': 'http://b', 'username': 'ub', 'password': 'x'}" },
@@ -436,35 +436,35 @@ START_TEST(configuration)
 {
 	const struct config_case *t = &configs[_i];
 	AUTO_JSON options = unit_json(t->options);
-	struct cloud *c = NULL;
+	struct config *c = NULL;
 
 	for (size_t i = 0; i < COUNT(t->files) && t->files[i]; i += 2)
 		sandbox_write(t->files[i], t->files[i + 1]);
 	for (size_t i = 0; i < COUNT(t->env) && t->env[i]; i++)
 		sandbox_env(t->env[i]);
 	if (*t->want == '!') {
-		unit_fails(cloud_load(options, &c), ERR_USAGE, t->want + 1);
+		unit_fails(config_load(options, &c), ERR_USAGE, t->want + 1);
 		ck_assert_ptr_null(c);
 		return;
 	}
-	unit_ok(cloud_load(options, &c));
+	unit_ok(config_load(options, &c));
 	unit_same(*t->path ? json_at(c->config, t->path) : c->config, t->want);
-	cloud_free(c);
+	config_free(c);
 }
 END_TEST
 
-static struct cloud *load(const char *options)
+static struct config *load(const char *options)
 {
 	AUTO_JSON o = unit_json(options);
-	struct cloud *c = NULL;
+	struct config *c = NULL;
 
-	unit_ok(cloud_load(o, &c));
+	unit_ok(config_load(o, &c));
 	return c;
 }
 
 START_TEST(settings)
 {
-	struct cloud *c =
+	struct config *c =
 		load("{'cloud': {'region_name': 'r', 'cacert': '~/ca', 'cert': '/c', 'key': '/k',"
 		     " 'insecure': true, 'api_timeout': '1.5', 'auth_type': 'None',"
 		     " 'block_storage_endpoint_override': 'b', 'volume_interface': 'i'}}");
@@ -480,11 +480,11 @@ START_TEST(settings)
 	ck_assert(c->insecure);
 	ck_assert_int_eq(c->api_timeout_ms, 1500);
 	ck_assert_str_eq(c->cache_dir, cache);
-	ck_assert_str_eq(cloud_service(c, types, "endpoint_override"), "b");
-	ck_assert_str_eq(cloud_service(c, types, "interface"), "i");
-	ck_assert_ptr_null(cloud_service(c, types, "region_name"));
-	ck_assert_ptr_null(cloud_auth(c, "password"));
-	cloud_free(c);
+	ck_assert_str_eq(config_service(c, types, "endpoint_override"), "b");
+	ck_assert_str_eq(config_service(c, types, "interface"), "i");
+	ck_assert_ptr_null(config_service(c, types, "region_name"));
+	ck_assert_ptr_null(config_auth(c, "password"));
+	config_free(c);
 }
 END_TEST
 
@@ -594,7 +594,7 @@ static const struct {
 START_TEST(request)
 {
 	AUTO_STR options = xasprintf("{'cloud': %s}", requests[_i].config);
-	struct cloud *c = load(options);
+	struct config *c = load(options);
 	const char *want = requests[_i].want;
 	AUTO_JSON body = NULL;
 
@@ -608,7 +608,7 @@ START_TEST(request)
 		unit_ok(auth_request(c, &body));
 		unit_same(body, want);
 	}
-	cloud_free(c);
+	config_free(c);
 }
 END_TEST
 
@@ -627,11 +627,11 @@ static const struct {
 START_TEST(auth_urls)
 {
 	AUTO_STR options = xasprintf("{'auth': {'auth_url': '%s'}}", bases[_i].url);
-	struct cloud *c = load(options);
+	struct config *c = load(options);
 	AUTO_STR base = auth_base(c);
 
 	ck_assert_str_eq(base, bases[_i].base);
-	cloud_free(c);
+	config_free(c);
 }
 END_TEST
 
@@ -652,14 +652,14 @@ START_TEST(identities)
 		"{'auth': {'auth_url': 'http://l', " USER ", 'project_id': 'x'}}",
 	};
 	char *ids[COUNT(others)];
-	struct cloud *c;
+	struct config *c;
 
 	for (size_t i = 0; i < COUNT(others); i++) {
 		AUTO_STR options = xasprintf("{'cloud': %s}", others[i]);
 
 		c = load(options);
 		ids[i] = auth_identity(c);
-		cloud_free(c);
+		config_free(c);
 		ck_assert_ptr_null(strstr(ids[i], "sesame"));
 		for (size_t j = 0; j < i; j++)
 			ck_assert_str_ne(ids[i], ids[j]);
@@ -668,7 +668,7 @@ START_TEST(identities)
 		 " 'user_domain_name': 'D', 'project_id': 'x'}}}");
 	AUTO_STR same = auth_identity(c);
 	ck_assert_str_eq(same, ids[0]);
-	cloud_free(c);
+	config_free(c);
 	for (size_t i = 0; i < COUNT(others); i++)
 		free(ids[i]);
 }
@@ -835,7 +835,7 @@ static const struct {
 START_TEST(find)
 {
 	AUTO_STR options = xasprintf("{'cloud': %s}", finds[_i].config);
-	struct cloud *c = load(options);
+	struct config *c = load(options);
 	AUTO_JSON token = unit_json(TOKEN);
 	AUTO_STR body = json_text(token);
 	char *headers[] = { (char[]){ "x-subject-token: sesame" }, NULL };
@@ -857,7 +857,7 @@ START_TEST(find)
 		ck_assert_str_eq(url, want);
 	}
 	login_free(l);
-	cloud_free(c);
+	config_free(c);
 }
 END_TEST
 

@@ -534,7 +534,10 @@ static const struct wire_route routes[] = {
 	  " {\"id\": \"v3.0\", \"links\": [{\"rel\": \"self\", \"href\": \"%s/root/v3/\"}]}]}" },
 	{ "GET /root/v2.1/servers", 200, NULL, "{\"servers\": [1]}" },
 	{ "GET /root/v3/p1/volumes", 200, NULL, "{\"volumes\": [1]}" },
-	{ "GET /old/", 404, NULL, "{}" },
+	{ "GET /odd", 300, NULL,
+	  "{\"versions\": {\"values\": [{\"id\": \"v3.14\", \"links\": [{\"rel\": \"self\","
+	  " \"href\": \"%s/identity/v3/\"}]}]}}",
+	  true },
 	{ 0 },
 };
 
@@ -878,6 +881,22 @@ START_TEST(login_again)
 }
 END_TEST
 
+/* A Keystone whose versions are elsewhere is asked where. */
+START_TEST(login_elsewhere)
+{
+	AUTO_STR text = xasprintf("{'cloud': {'auth': {'auth_url': '%s/odd', 'token': 't0',"
+				  " 'project_id': 'p1'}}}",
+				  wire_url(wire));
+	AUTO_JSON options = unit_json(text);
+	struct session *s = NULL;
+
+	unit_ok(session_new(options, &s));
+	networks(s);
+	ck_assert_int_eq(wire_logins(wire), 1);
+	session_free(s);
+}
+END_TEST
+
 START_TEST(refused_token)
 {
 	struct session *s = session_made("");
@@ -1200,6 +1219,7 @@ int main(void)
 	tcase_add_test(t2, refused_login);
 	tcase_add_test(t2, login_errors);
 	tcase_add_test(t2, login_again);
+	tcase_add_test(t2, login_elsewhere);
 	tcase_add_test(t2, refused_token);
 	tcase_add_test(t2, renewal);
 	tcase_add_test(t2, short_lives);

@@ -25,7 +25,7 @@ const struct service *service_find(const char *type, struct service *room);
  * The endpoint's URL, without a slash at its end: configured (an override, the one endpoint of
  * auth_type none), else from the catalogue. Its errors name what the catalogue has.
  */
-MUST_USE struct err *catalog_url(const struct cloud *c, const struct login *l,
+MUST_USE struct err *catalog_url(const struct config *c, const struct login *l,
 				 const struct service *service, const char *type, char **ret);
 
 /* ---- URLs ---- */

@@ -10,9 +10,9 @@
 
 /*
  * What is known of a cloud before anything is sent: options, OS_* variables, clouds.yaml and its
- * companions in one flat set of strings. Never changes after cloud_load(): read it from any thread.
+ * companions in one flat set of strings. Never changes after config_load(): read it from any thread.
  */
-struct cloud {
+struct config {
 	char *title;                /* "cloud 'demo' in /etc/openstack/clouds.yaml", for messages */
 	struct json_object *config; /* by names of clouds.yaml; scalars are strings or booleans */
 	char *auth_type;            /* "password", ...; "none" */
@@ -23,15 +23,15 @@ struct cloud {
 	char *cache_dir;        /* NULL: no cache */
 };
 
-MUST_USE struct err *cloud_load(struct json_object *options, struct cloud **ret);
-void cloud_free(struct cloud *c);
+MUST_USE struct err *config_load(struct json_object *options, struct config **ret);
+void config_free(struct config *c);
 /* A string of the auth dict; NULL if it is not there or empty. Borrowed. */
-const char *cloud_auth(const struct cloud *c, const char *key);
+const char *config_auth(const struct config *c, const char *key);
 /*
  * "endpoint_override" of a service under any of its names ("volumev3_endpoint_override"); NULL if
  * none is there. `types` as in text.h. Borrowed.
  */
-const char *cloud_service(const struct cloud *c, const char *types, const char *key);
+const char *config_service(const struct config *c, const char *types, const char *key);
 
 /* ---- files.c ---- */
 

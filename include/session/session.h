@@ -9,36 +9,49 @@
 
 /*
  * A session with one cloud: configuration, login, catalogue, versions, and the caches that processes
- * share. Nothing is read or sent before the first call needs it, but for the configuration.
+ * share. Nothing is sent before the first call needs it; only the configuration is read at once.
  *
  * `options` are the connection options of a module, by the names openstack.cloud gives them: cloud
- * (a name, or a dict with a whole configuration), auth (dict), auth_type, region_name, interface,
- * validate_certs, ca_cert, client_cert, client_key, api_timeout, timeout. Absent ones are absent.
+ * (a name, or a dictionary with a whole configuration, any key of clouds.yaml included), auth,
+ * auth_type, region_name, interface, validate_certs, ca_cert, client_cert, client_key, api_timeout.
+ * Null and "" count as absent, others are passed over.
  *
- * Precedence as in openstacksdk: options over OS_* variables where no cloud is named (a named
- * cloud's file wins over them), over secure.yaml, over clouds.yaml, over the vendor profile in
- * clouds-public.yaml. Errors name file and key.
+ * Precedence as in openstacksdk, outermost first: options; the values of the region; the cloud; its
+ * vendor profile (clouds-public.yaml). The cloud is the one that is named by option or OS_CLOUD, in
+ * clouds.yaml with secure.yaml over it; where none is named it is made of the OS_* variables, and
+ * where there are none it is the only one in the file. A named cloud's OS_* variables are not looked
+ * at. Unlike there, an outer layer has the last word even where it says a thing in another way
+ * (project_id over project_name, system_scope over a project, validate_certs over insecure), broken
+ * files and unknown profiles are errors, and auth_type is seen from the credentials where it is not
+ * given. Errors name file and key.
  *
- * Token and catalogue are cached in ${TREENAIL_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/treenail}, mode
- * 0700, one file of mode 0600 for each login, named by a digest of everything that identifies it
- * (never by a secret); encrypted with a key derived from the credentials, so that nothing is in
- * there in clear; locked while one process logs in and the others wait; thrown away when under
- * a minute of life is left. TREENAIL_CACHE=off turns it off. A cache that cannot be read or written
- * costs a login, never a failure.
+ * Token, catalogue and versions are cached in
+ * ${TREENAIL_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/treenail}, mode 0700, one file of mode 0600 for
+ * each login, named by a digest of everything that identifies it but its secret; encrypted with a key
+ * derived from the credentials, so that nothing is in there in clear; locked while one process logs
+ * in and the others wait; not used when under a minute of life is left (a fifth, of short lives).
+ * TREENAIL_CACHE=off turns it off. A cache that cannot be read or written costs a login, never a
+ * failure.
  */
+struct session; /* its first member is the struct api */
+
 /* The connection options, as every module has them. */
 extern const struct attr session_options[];
-
-struct session; /* its first member is the struct api */
 
 MUST_USE struct err *session_new(struct json_object *options, struct session **ret);
 void session_free(struct session *s);
 struct api *session_api(struct session *s);
 
-/* Token, user, project and roles as Keystone answered; logs in when needed. Borrowed. */
+/*
+ * The token, and user, project, roles and so on as Keystone answered, without the catalogue. They log
+ * in when needed. Borrowed, valid as long as the session; only to be read.
+ */
 MUST_USE struct err *session_token(struct session *s, const char **ret);
 MUST_USE struct err *session_access(struct session *s, struct json_object **ret);
-/* Values no output may hold: passwords, secrets, the token. NULL-terminated, borrowed, may change. */
+/*
+ * Values no output may hold: passwords, secrets, all tokens so far. NULL-terminated, borrowed, valid as
+ * long as the session; a later login makes a longer list.
+ */
 const char *const *session_secrets(struct session *s);
 
 #endif

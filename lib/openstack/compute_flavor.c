@@ -25,27 +25,36 @@ static struct json_object *decode_id(struct json_object *wire)
 
 static struct err *prepare(struct op *op)
 {
-	static const char *const sizes[] = { "ram", "vcpus", "disk" };
+	static const struct {
+		const char *name;
+		int least;
+	} sizes[] = {
+		{ "ram", 1 }, { "vcpus", 1 }, { "disk", 0 }, { "ephemeral", 0 }, { "swap", 0 }
+	};
 
 	/* Earlier releases of openstack.cloud meant "make one up" by it. */
 	if (json_is_str(json_at(op->want, "id"), "auto"))
 		json_object_object_del(op->want, "id");
 	if (json_at(op->want, "extra_specs"))
 		json_set(op->want, "extra_specs", texts(json_at(op->want, "extra_specs")));
+	/* Nothing is deleted to be made anew with a size that Nova refuses. */
 	for (size_t i = 0; i < COUNT(sizes); i++)
-		if (json_int(op->want, sizes[i], 0) < 0)
-			return err_at(err_new(ERR_USAGE, "%s must not be negative", sizes[i]),
-				      sizes[i]);
+		if (json_int(op->want, sizes[i].name, sizes[i].least) < sizes[i].least)
+			return err_at(err_new(ERR_USAGE, "%s must be at least %d", sizes[i].name,
+					      sizes[i].least),
+				      sizes[i].name);
 	return NULL;
 }
 
 static struct err *find(struct op *op)
 {
 	const char *id = json_str(op->want, "id");
-	struct err *e;
+	struct err *e = NULL;
 
-	if (!id)
-		return resource_find_ops(op, 1);
+	if (json_at(op->want, "description"))
+		e = needs_microversion(op, "2.55", "description");
+	if (e || !id)
+		return e ? e : resource_find_ops(op, 1);
 	e = resource_get(op->api, op->r, id, &op->have);
 	if (e && e->kind == ERR_NOT_FOUND) {
 		err_free(e);
@@ -89,8 +98,7 @@ static struct err *set_extra_specs(struct op *op, const struct attr *a, struct j
 	buf_adds(&tail, "/");
 	buf_addurl(&tail, op->id);
 	buf_adds(&tail, "/os-extra_specs");
-	json_object_object_foreach(value, key, v)
-	{
+	json_object_object_foreach(value, key, v) {
 		if (!json_object_equal(v, json_at(have, key)))
 			json_set(added, key, json_object_get(v));
 	}
@@ -101,8 +109,7 @@ static struct err *set_extra_specs(struct op *op, const struct attr *a, struct j
 	}
 	if (!have || e)
 		goto out;
-	json_object_object_foreach(have, old, gone)
-	{
+	json_object_object_foreach(have, old, gone) {
 		AUTO_BUF one = BUF_INIT;
 
 		(void)gone;
@@ -284,6 +291,7 @@ static const struct info info = {
 	.params = params,
 	.no_filters = true,
 	.select = choose,
+	.smallest = "ram vcpus disk ephemeral",
 	.example = "- name: The smallest flavor with two processors\n"
 		   "  treenail.openstack.compute_flavor_info:\n"
 		   "    cloud: demo\n"

@@ -38,6 +38,7 @@ static const struct attr attrs[] = {
 	{ "subnet_id", STR, READONLY, "Subnet it is from." },
 	{ "tags", SET, READONLY, "Labels." },
 	{ "revision_number", INT, READONLY, "Counts its changes." },
+	{ "port_forwardings", LIST, READONLY, "Ports of it that lead elsewhere.", .elem = MAP },
 	{ "tenant_id", STR, READONLY, "The project once more." },
 	{ "created_at", STR, READONLY, "When it was made." },
 	{ "updated_at", STR, READONLY, "When it was last changed." },
@@ -337,7 +338,8 @@ static struct err *find_server(struct op *op, char **ret)
 	const char *server = json_str(op->want, "server");
 	struct err *e = server ? refs_id(op, &os_server, server, ret) : NULL;
 
-	if (e && e->kind == ERR_NOT_FOUND && (op->check || strcmp(op->state, "absent") == 0)) {
+	if (e && e->kind == ERR_NOT_FOUND && !e->status &&
+	    (op->check || strcmp(op->state, "absent") == 0)) {
 		if (strcmp(op->state, "absent") != 0)
 			op_warn(op, "%s, assumed to exist by then", e->text);
 		err_free(e);
@@ -504,7 +506,7 @@ static bool shows(struct json_object *server, const char *ip)
 
 	if (!json_object_is_type(networks, json_type_object))
 		return false;
-	json_object_object_foreach (networks, name, list) {
+	json_object_object_foreach(networks, name, list) {
 		(void)name;
 		for (size_t i = 0; i < json_len(list); i++)
 			if (json_is_str(json_at(json_nth(list, i), "addr"), ip))

@@ -74,6 +74,24 @@ static struct err *prepare(struct op *op)
 	return NULL;
 }
 
+/* Only administrators may look for projects by name; all may look at their own. */
+static struct err *own_project(struct op *op, const char *name, struct err *refused, char **ret)
+{
+	AUTO_JSON own = NULL;
+	const char *id;
+	struct err *e = op->api->project(op->api, &id);
+
+	if (!e)
+		e = resource_get(op->api, &os_project, id, &own);
+	if (e || !json_is_str(json_at(own, "name"), name)) {
+		err_free(e);
+		return refused;
+	}
+	err_free(refused);
+	*ret = xstrdup(id);
+	return NULL;
+}
+
 static struct err *resolve_owner(struct op *op)
 {
 	const char *owner = json_str(op->want, "owner");
@@ -88,6 +106,8 @@ static struct err *resolve_owner(struct op *op)
 		return NULL;
 	if (!domain) {
 		e = op_ref(op, &os_project, "owner", owner, &id);
+		if (e && e->status == 403)
+			e = own_project(op, owner, e, &id);
 		if (!e)
 			json_sets(op->want, "owner", id);
 		return e;
@@ -322,9 +342,10 @@ static struct err *unprotect(struct op *op)
 	if (!json_truth(op->have, "is_protected", false))
 		return NULL;
 	if (json_truth(op->want, "is_protected", true))
-		return err_at(err_new(ERR_CONFLICT,
-				      "the image is protected: give is_protected: false if it is to go"),
-			      "is_protected");
+		return err_at(
+			err_new(ERR_CONFLICT,
+				"the image is protected: give is_protected: false if it is to go"),
+			"is_protected");
 	return err_wrap(op_update(op, changes), "taking the protection away");
 }
 

@@ -42,6 +42,7 @@ static const struct attr attrs[] = {
 	  .wire = "ipv6_address_scope" },
 	{ "qos_policy_id", STR, READONLY, "QoS policy of its ports." },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
+	{ "tenant_id", STR, READONLY, "The project once more." },
 	{ "created_at", STR, READONLY, "When it was made." },
 	{ "updated_at", STR, READONLY, "When it was last changed." },
 	{ 0 },

@@ -112,8 +112,8 @@ static struct err *prepare(struct op *op)
 static struct err *set_dhcp(struct op *op, const struct attr *a, struct json_object *value)
 {
 	struct json_object *have = json_at(op->have, a->name);
-	struct json_object *all = json_copy(value);
-	AUTO_JSON body = json_wrap("port", json_wrap(a->name, all));
+	struct json_object *opts = json_copy(value);
+	AUTO_JSON body = json_wrap("port", json_wrap(a->name, opts));
 	AUTO_STR tail = xasprintf("/%s", op->id);
 	struct err *e;
 
@@ -130,9 +130,9 @@ static struct err *set_dhcp(struct op *op, const struct attr *a, struct json_obj
 		}
 		if (wanted)
 			continue;
-		struct json_object *away = json_copy(old);
-		json_set(away, "opt_value", NULL);
-		json_object_array_add(all, away);
+		struct json_object *old_one = json_copy(old);
+		json_set(old_one, "opt_value", NULL);
+		json_object_array_add(opts, old_one);
 	}
 	e = op_call(op, "PUT", tail, body, NULL);
 	if (!e)

@@ -19,7 +19,8 @@ static const struct attr attrs[] = {
 	{ "options", MAP, READONLY, "Resource options, such as immutable." },
 	{ "tags", SET, READONLY | FILTER, "Labels." },
 	{ "links", MAP, READONLY, "Link to the project itself." },
-	{ "extra", MAP, READONLY | HIDDEN, "What Keystone repeats of extra_specs after an update." },
+	{ "extra", MAP, READONLY | HIDDEN,
+	  "What Keystone repeats of extra_specs after an update." },
 	{ 0 },
 };
 

@@ -12,16 +12,18 @@ enum { SERVICES = 4 };
 static const struct service {
 	const char *name, *type;
 	const char *path, *initial; /* the project's quotas, and those it has at first */
+	const char *usage;          /* with what is used of them; NULL: not told */
 	const char *key, *microversion;
 } services[SERVICES] = {
 	/* 2.57 took the quotas of injected files away. */
-	{ "compute", "compute", "/os-quota-sets/%s", "/os-quota-sets/%s/defaults", "quota_set",
-	  "2.56" },
-	{ "network", "network", "/v2.0/quotas/%s", "/v2.0/quotas/%s/default", "quota" },
+	{ "compute", "compute", "/os-quota-sets/%s", "/os-quota-sets/%s/defaults",
+	  "/os-quota-sets/%s/detail", "quota_set", "2.56" },
+	{ "network", "network", "/v2.0/quotas/%s", "/v2.0/quotas/%s/default",
+	  "/v2.0/quotas/%s/details.json", "quota" },
 	{ "volume", "block-storage", "/os-quota-sets/%s", "/os-quota-sets/%s/defaults",
-	  "quota_set" },
+	  "/os-quota-sets/%s?usage=true", "quota_set" },
 	{ "load_balancer", "load-balancer", "/v2/lbaas/quotas/%s", "/v2/lbaas/quotas/defaults",
-	  "quota" },
+	  NULL, "quota" },
 };
 
 static const struct attr attrs[] = {
@@ -108,7 +110,7 @@ static bool is_of(const struct attr *a, const struct service *s)
 struct reading {
 	struct op *op;
 	const char *project;
-	bool initial, wanted[SERVICES];
+	bool initial, usage, wanted[SERVICES];
 	struct json_object *raw[SERVICES];
 	struct err *errs[SERVICES];
 };
@@ -129,7 +131,7 @@ static struct err *service_call(struct op *op, const struct service *s, const ch
 		op->out->changed = true;
 	if (!e && ret)
 		*ret = json_copy(json_at(answer, s->key));
-	return e;
+	return err_wrap(e, "%s %s %s", method, s->type, path);
 }
 
 static char *service_path(const char *pattern, const char *project)
@@ -149,7 +151,10 @@ static void read_one(void *arg, size_t i)
 {
 	struct reading *r = arg;
 	const struct service *s = &services[i];
-	AUTO_STR path = service_path(r->initial ? s->initial : s->path, r->project);
+	AUTO_STR path = service_path(r->initial             ? s->initial
+				     : r->usage && s->usage ? s->usage
+							    : s->path,
+				     r->project);
 
 	if (r->wanted[i])
 		r->errs[i] = service_call(r->op, s, "GET", path, NULL, &r->raw[i]);
@@ -345,6 +350,72 @@ static const struct attr returned[] = {
 	{ 0 },
 };
 
+/* ---- what is left ---- */
+
+/* Nova and Cinder say in_use, Neutron says used; what is reserved is as good as used. */
+static void add_usage(struct json_object *o, const char *name, struct json_object *told)
+{
+	const int64_t used =
+		json_int(told, "in_use", json_int(told, "used", 0)) + json_int(told, "reserved", 0);
+	const int64_t limit = json_int(told, "limit", -1);
+	AUTO_STR key_used = xasprintf("%s_used", name);
+	AUTO_STR key_left = xasprintf("%s_left", name);
+
+	if (!json_object_is_type(told, json_type_object)) {
+		json_set(o, name, json_copy(told));
+		return;
+	}
+	json_set(o, name, json_object_new_int64(limit));
+	json_set(o, key_used, json_object_new_int64(used));
+	json_set(o, key_left,
+		 json_object_new_int64(limit < 0      ? -1
+				       : limit > used ? limit - used
+						      : 0));
+}
+
+static struct err *list_usage(struct op *op, struct json_object **ret)
+{
+	const char *name = json_str(op->want, "name");
+	AUTO_STR project = NULL;
+	AUTO_JSON raw = NULL;
+	const char *own = "";
+	struct json_object *o;
+	struct err *e = name ? op_ref(op, &os_project, "name", name, &project)
+			     : op->api->project(op->api, &own);
+	struct reading r = { .op = op,
+			     .project = name ? project : own,
+			     .usage = true,
+			     .wanted = { true, true, true, true } };
+
+	if (!e && !name && !*own)
+		e = err_new(ERR_NOT_FOUND, "the login is not for a project: give one by 'name'");
+	if (!e)
+		e = read_all(&r, &raw);
+	if (e)
+		return e;
+	o = json_object_new_object();
+	for (const struct attr *a = attrs; a->name; a++)
+		if (a->read && json_at(raw, a->read))
+			add_usage(o, a->name, json_at(raw, a->read));
+	json_sets(o, "id", r.project);
+	*ret = json_object_new_array();
+	json_object_array_add(*ret, o);
+	return NULL;
+}
+
+static const struct attr lookup_params[] = {
+	{ "name", STR, OPTION, "Project, by name or ID; the login's own if not given." },
+	{ 0 },
+};
+
+static const struct info lookup = {
+	.doc = "The quotas of a project, as X, with X_used and X_left; -1: no limit.",
+	.params = lookup_params,
+	.no_name = true,
+	.no_filters = true,
+	.list = list_usage,
+};
+
 const struct resource os_quota = {
 	.name = "quota",
 	.doc = "Manage how much of everything a project may have.",
@@ -353,6 +424,7 @@ const struct resource os_quota = {
 	.attrs = attrs,
 	.run = run,
 	.returned = returned,
+	.lookup = &lookup,
 	.example = "- name: Quotas of a project\n"
 		   "  treenail.openstack.quota:\n"
 		   "    cloud: admin\n"

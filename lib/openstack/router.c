@@ -62,6 +62,8 @@ static const struct attr attrs[] = {
 	{ "routes", LIST, READONLY, "Further routes.", .elem = MAP },
 	{ "status", STR, READONLY | FILTER, "ACTIVE, DOWN or ERROR." },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
+	{ "enable_ndp_proxy", BOOL, READONLY,
+	  "Whether it may answer for IPv6 addresses of others." },
 	{ "tenant_id", STR, READONLY, "The project once more." },
 	{ "created_at", STR, READONLY, "When it was made." },
 	{ "updated_at", STR, READONLY, "When it was last changed." },
@@ -308,7 +310,7 @@ static struct err *add_interface(struct op *op, struct json_object *want)
 
 static bool covered(struct json_object *want, struct json_object *have)
 {
-	json_object_object_foreach (want, key, v) {
+	json_object_object_foreach(want, key, v) {
 		if (!json_object_equal(v, json_at(have, key)))
 			return false;
 	}

@@ -59,6 +59,8 @@ static const struct attr attrs[] = {
 	  .sub = rule_attrs, .decode = decode_rules, .set = set_rules },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
 	{ "tags", SET, READONLY | FILTER, "Labels." },
+	{ "is_shared", BOOL, READONLY | FILTER, "Whether other projects may use it.",
+	  .wire = "shared" },
 	{ "tenant_id", STR, READONLY, "The project once more." },
 	{ "created_at", STR, READONLY, "When it was made." },
 	{ "updated_at", STR, READONLY, "When it was last changed." },

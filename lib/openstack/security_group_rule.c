@@ -5,6 +5,14 @@
 
 extern const struct resource os_project, os_security_group;
 
+/* Rules have none, but a list is what people expect there. */
+static struct json_object *decode_tags(struct json_object *wire)
+{
+	struct json_object *tags = json_at(wire, "tags");
+
+	return tags ? json_copy(tags) : json_object_new_array();
+}
+
 static const struct attr attrs[] = {
 	{ "id", STR, READONLY | FILTER, "ID of the rule." },
 	{ "project_id", STR, IDENTITY | FILTER | FIXED, "Project that owns the rule.",
@@ -31,7 +39,8 @@ static const struct attr attrs[] = {
 	{ "remote_address_group_id", STR, READONLY, "Address group at the other end." },
 	{ "normalized_cidr", STR, READONLY, "The prefix with its host bits cleared." },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
-	{ "tags", SET, READONLY, "Labels." },
+	{ "tags", SET, READONLY, "Labels.", .decode = decode_tags },
+	{ "belongs_to_default_sg", BOOL, READONLY, "Whether its group is a default one." },
 	{ "tenant_id", STR, READONLY, "The project once more." },
 	{ "created_at", STR, READONLY, "When it was made." },
 	{ "updated_at", STR, READONLY, "When it was last changed." },

@@ -328,9 +328,14 @@ static struct err *resolve_image(struct op *op)
 	e = excluded(op, given);
 	if (!e)
 		e = op_ref(op, &os_image, "image", given, &id);
-	if (!e)
+	if (e)
+		return e;
+	json_sets(op->want, "_image", id);
+	if (json_truth(op->want, "boot_from_volume", false))
+		json_object_object_del(op->want, "image_id"); /* the volume's, not the server's */
+	else
 		json_sets(op->want, "image_id", id);
-	return e;
+	return NULL;
 }
 
 /* A server outlives its image: one that is gone cannot be compared, and need not be. */
@@ -430,7 +435,7 @@ static void add_disk(struct json_object *list, const char *source, const char *i
 static struct err *resolve_disks(struct op *op)
 {
 	const char *boot = json_str(op->want, "boot_volume");
-	const char *image = json_str(op->want, "image_id");
+	const char *image = json_str(op->want, "_image");
 	struct json_object *volumes = json_at(op->want, "attach_volumes");
 	const bool terminate = json_truth(op->want, "terminate_volume", false);
 	AUTO_JSON list = json_object_new_array();
@@ -547,16 +552,16 @@ static struct err *wanted_ids(struct op *op, struct json_object *value, struct j
 static struct err *set_groups(struct op *op, const struct attr *a, struct json_object *value)
 {
 	AUTO_JSON groups = json_copy(json_at(op->want, "_groups"));
-	AUTO_JSON wanted = json_object_new_object();
+	AUTO_JSON done = json_object_new_object();
 	struct err *e = groups ? NULL : read_groups(op, op->id, &groups);
 
 	(void)a;
 	if (!e)
-		e = wanted_ids(op, value, groups, wanted);
+		e = wanted_ids(op, value, groups, done);
 	if (e)
 		return e;
 	op->stale = true;
-	json_object_object_foreach(wanted, id, v) {
+	json_object_object_foreach(done, id, v) {
 		(void)v;
 		if (!e && !group_called(groups, id))
 			e = op_action(op, "addSecurityGroup", named(id));
@@ -564,8 +569,10 @@ static struct err *set_groups(struct op *op, const struct attr *a, struct json_o
 	for (size_t i = 0; i < json_len(groups) && !e; i++) {
 		const char *old = json_str(json_nth(groups, i), "id");
 
-		if (!json_has(wanted, old))
-			e = op_action(op, "removeSecurityGroup", named(old));
+		if (json_has(done, old))
+			continue;
+		e = op_action(op, "removeSecurityGroup", named(old));
+		json_set(done, old, NULL); /* it is told once for each port */
 	}
 	return e;
 }
@@ -624,26 +631,28 @@ static void match_zone(struct op *op)
 			 json_copy(json_at(op->have, "availability_zone")));
 }
 
-static struct err *broken(struct op *op)
+/* One that never came to life holds nothing, and is made anew; another may hold data. */
+static struct err *plan_broken(struct op *op)
 {
 	const char *fault = json_str(op->have, "fault.message");
 
-	return err_new(ERR_CONFLICT,
-		       "it is there, but in ERROR%s%s: delete it, or give allow_replace: true",
-		       fault ? ": " : "", fault ? fault : "");
+	if (!json_at(op->have, "launched_at"))
+		op->allow_replace = true;
+	json_set(op->want, "sound", json_object_new_boolean(true));
+	if (op->allow_replace)
+		return NULL;
+	return err_new(ERR_CONFLICT, "it is in ERROR (%s): delete it, or give allow_replace: true",
+		       fault ? fault : "Nova does not say why");
 }
 
 static struct err *plan_old(struct op *op)
 {
 	const char *status = json_str(op->have, "status");
 	const bool building = status && strcmp(status, "BUILD") == 0;
-	struct err *e;
+	struct err *e = json_truth(op->have, "sound", true) ? NULL : plan_broken(op);
 
-	if (!json_truth(op->have, "sound", true)) {
-		if (!op->allow_replace)
-			return broken(op);
-		json_set(op->want, "sound", json_object_new_boolean(true));
-	}
+	if (e)
+		return e;
 	if (!json_truth(op->have, "resize_confirmed", true))
 		json_set(op->want, "resize_confirmed", json_object_new_boolean(true));
 	match_zone(op);
@@ -683,7 +692,7 @@ static struct err *expand(struct op *op)
 static struct err *find(struct op *op)
 {
 	const bool absent = strcmp(op->state, "absent") == 0;
-	struct err *e = resource_find_ops(op, 1);
+	struct err *e = op->sought ? NULL : resource_find_ops(op, 1);
 
 	if (!e && json_is_str(json_at(op->have, "status"), "DELETED")) {
 		json_object_put(op->have);
@@ -747,41 +756,37 @@ static struct err *set_metadata(struct op *op, const struct attr *a, struct json
 	return op_call(op, "PUT", tail, body, NULL); /* all of it: what is not named goes */
 }
 
-/* What the server's last action came to, in Nova's words: a resize that failed leaves no fault. */
-static char *last_words(struct op *op)
+/* What the server's last action came to: a resize that failed leaves no fault. */
+static struct err *gave_up(struct op *op)
 {
 	AUTO_STR tail = xasprintf("/%s/os-instance-actions", op->id);
 	AUTO_JSON actions = NULL;
 	AUTO_JSON action = NULL;
 	AUTO_STR one = NULL;
-	struct json_object *events;
+	struct json_object *event;
+	const char *request, *words;
 
 	err_free(op_call(op, "GET", tail, NULL, &actions));
-	const char *request =
-		json_str(json_nth(json_at(actions, "instanceActions"), 0), "request_id");
-	if (!request)
-		return NULL;
-	one = xasprintf("%s/%s", tail, request);
-	err_free(op_call(op, "GET", one, NULL, &action));
-	events = json_at(json_at(action, "instanceAction"), "events");
-	for (size_t i = 0; i < json_len(events); i++) {
-		const char *details = json_str(json_nth(events, i), "details");
-
-		if (details && *details)
-			return xstrdup(details);
+	request = json_str(json_nth(json_at(actions, "instanceActions"), 0), "request_id");
+	if (request) {
+		one = xasprintf("%s/%s", tail, request);
+		err_free(op_call(op, "GET", one, NULL, &action));
 	}
-	return NULL;
+	event = json_nth(json_at(json_at(action, "instanceAction"), "events"), 0);
+	words = json_str(event, "details"); /* administrators only */
+	if (!words)
+		words = json_str(event, "event");
+	return err_new(ERR_REMOTE, "Nova gave up, and the server is as it was: %s (request %s)",
+		       words ? words : "it does not say why", request ? request : "unknown");
 }
 
 static struct err *confirm(struct op *op)
 {
 	struct err *e = op_wait_on(op, "phase", "VERIFY_RESIZE", "ERROR ACTIVE SHUTOFF");
 
-	if (e && e->kind == ERR_REMOTE) {
-		AUTO_STR words = last_words(op);
-
-		e = err_wrap(e, "Nova gave up%s%s%s", words ? " (" : "", words ? words : "",
-			     words ? ")" : "");
+	if (e && e->kind == ERR_REMOTE && !json_is_str(json_at(op->have, "status"), "ERROR")) {
+		err_free(e);
+		return gave_up(op);
 	}
 	if (!e)
 		e = op_action(op, "confirmResize", NULL);
@@ -793,6 +798,8 @@ static struct err *confirm(struct op *op)
 /* A run that was killed inside resize() left both servers, or a resize under way. */
 static struct err *finish_resize(struct op *op, const struct attr *a, struct json_object *value)
 {
+	struct err *e;
+
 	(void)a;
 	(void)value;
 	if (!op->wait) {
@@ -801,7 +808,18 @@ static struct err *finish_resize(struct op *op, const struct attr *a, struct jso
 			op->id);
 		return NULL;
 	}
-	return err_wrap(confirm(op), "finishing an interrupted resize");
+	/* It may be confirmed already, or have come to nothing. */
+	e = op_wait_on(op, "phase", "VERIFY_RESIZE ACTIVE SHUTOFF PAUSED SUSPENDED", "ERROR");
+	if (!e && json_is_str(json_at(op->have, "status"), "VERIFY_RESIZE")) {
+		e = op_action(op, "confirmResize", NULL);
+		if (e && (e->status == 400 || e->status == 409)) { /* just being done */
+			err_free(e);
+			e = NULL;
+		}
+		if (!e)
+			e = op_wait_on(op, "phase", USABLE, "ERROR");
+	}
+	return err_wrap(e, "finishing an interrupted resize");
 }
 
 /*
@@ -841,6 +859,7 @@ static struct err *before_delete(struct op *op)
 			if (strcmp(key, "_given") != 0)
 				json_set(op->want, key, json_copy(v));
 		json_object_object_del(op->want, "resize_confirmed");
+		json_object_object_del(op->want, "sound");
 		struct json_object *have = TAKE(op->have);
 		e = plan_new(op);
 		op->have = have;
@@ -965,7 +984,7 @@ static const struct attr attrs[] = {
 	{ "personality", LIST, READONLY, "Never told." },
 	{ "pinned_availability_zone", STR, READONLY, "Zone it may not leave." },
 	{ "power_state", INT, READONLY | FILTER, "1 running, 3 paused, 4 off, ...",
-	  .wire = "power_state", .read = "OS-EXT-STS:power_state" },
+	  .read = "OS-EXT-STS:power_state" },
 	{ "progress", INT, READONLY, "How far its creation is, in percent." },
 	{ "project_id", STR, READONLY, "Project it belongs to.", .read = "tenant_id" },
 	{ "ramdisk_id", STR, READONLY, "RAM disk image; for administrators.",
@@ -976,7 +995,7 @@ static const struct attr attrs[] = {
 	  .read = "OS-EXT-SRV-ATTR:root_device_name" },
 	{ "scheduler_hints", MAP, READONLY, "What the scheduler was told." },
 	{ "server_groups", LIST, READONLY, "IDs of its server groups." },
-	{ "task_state", STR, READONLY | FILTER, "What Nova is doing with it.", .wire = "task_state",
+	{ "task_state", STR, READONLY | FILTER, "What Nova is doing with it.",
 	  .read = "OS-EXT-STS:task_state" },
 	{ "terminated_at", STR, READONLY, "When it was deleted.",
 	  .read = "OS-SRV-USG:terminated_at" },
@@ -984,7 +1003,7 @@ static const struct attr attrs[] = {
 	  "Certificates its image was checked with." },
 	{ "updated_at", STR, READONLY, "When it was last changed.", .read = "updated" },
 	{ "user_id", STR, READONLY | FILTER, "User who created it." },
-	{ "vm_state", STR, READONLY | FILTER, "Nova's own word for its state.", .wire = "vm_state",
+	{ "vm_state", STR, READONLY | FILTER, "Nova's own word for its state.",
 	  .read = "OS-EXT-STS:vm_state" },
 	{ "volumes", LIST, READONLY, "Volumes it has.",
 	  .read = "os-extended-volumes:volumes_attached" },

@@ -130,7 +130,7 @@ static struct err *prepare_extra(struct json_object *want)
 	struct json_object *extra = json_at(want, "extra_attrs");
 	struct json_object *rest = json_object_new_object();
 
-	json_object_object_foreach (extra, key, v) {
+	json_object_object_foreach(extra, key, v) {
 		const struct attr *a = known_as(key);
 
 		if (a && json_has(want, a->name)) {

@@ -135,7 +135,10 @@ static struct err *body(struct op *op, struct json_object *body)
 static struct err *created(struct op *op)
 {
 	const bool wanted = json_truth(op->want, "is_multiattach", false);
+	struct json_object *hints = json_at(op->want, "scheduler_hints");
 
+	if (hints)
+		json_set(op->have, "scheduler_hints", json_copy(hints)); /* Cinder forgets them */
 	if (!wanted || json_truth(op->have, "is_multiattach", false))
 		return NULL;
 	return err_at(
@@ -179,7 +182,7 @@ static const struct attr attrs[] = {
 	  .aliases = "snapshot_id", .ref = &snapshots },
 	{ "source_volume_id", STR, CREATE, "Volume to fill it from.", .option = "volume",
 	  .wire = "source_volid", .ref = &os_volume },
-	{ "scheduler_hints", MAP, CREATE, "Hints for the scheduler, such as different_host.",
+	{ "scheduler_hints", MAP, CREATE | ONCE, "Hints for the scheduler, such as different_host.",
 	  .wire = HINTS },
 	{ "id", STR, READONLY, "ID of the volume." },
 	{ "status", STR, READONLY | FILTER, "creating, available, in-use, error and so on." },

@@ -28,7 +28,7 @@ static const struct {
 	{ "token_endpoint", "" },
 };
 
-bool auth_asks(const struct cloud *c)
+bool auth_asks(const struct config *c)
 {
 	for (size_t i = 0; i < COUNT(auth_types); i++)
 		if (strcmp(auth_types[i].name, c->auth_type) == 0)
@@ -36,7 +36,7 @@ bool auth_asks(const struct cloud *c)
 	return true;
 }
 
-static bool token_only(const struct cloud *c)
+static bool token_only(const struct config *c)
 {
 	return !auth_asks(c) && strcmp(c->auth_type, "none") != 0;
 }
@@ -54,10 +54,10 @@ static bool method_known(const char *s)
 	return words_have("password token application_credential totp", s);
 }
 
-static struct err *methods_configured(const struct cloud *c, struct json_object *list)
+static struct err *methods_configured(const struct config *c, struct json_object *list)
 {
 	struct json_object *given = json_at(json_at(c->config, "auth"), "auth_methods");
-	const char *s = cloud_auth(c, "auth_methods");
+	const char *s = config_auth(c, "auth_methods");
 
 	for (size_t i = 0; i < json_len(given); i++) {
 		struct json_object *m = json_nth(given, i);
@@ -92,7 +92,7 @@ static struct err *methods_configured(const struct cloud *c, struct json_object 
 }
 
 /* The list of Keystone's methods; empty if Keystone is not asked. */
-static struct err *methods_read(const struct cloud *c, struct json_object **ret)
+static struct err *methods_read(const struct config *c, struct json_object **ret)
 {
 	AUTO_JSON list = json_object_new_array();
 	struct err *e = NULL;
@@ -121,47 +121,47 @@ static struct err *methods_read(const struct cloud *c, struct json_object **ret)
 
 /* ---- checks ---- */
 
-static struct err *missing(const struct cloud *c, const char *what)
+static struct err *missing(const struct config *c, const char *what)
 {
 	return err_at(err_new(ERR_USAGE, "%s: auth_type %s needs %s in auth", c->title,
 			      c->auth_type, what),
 		      "auth");
 }
 
-static struct err *user_check(const struct cloud *c)
+static struct err *user_check(const struct config *c)
 {
-	if (cloud_auth(c, "user_id"))
+	if (config_auth(c, "user_id"))
 		return NULL;
-	if (!cloud_auth(c, "username"))
+	if (!config_auth(c, "username"))
 		return missing(c, "username or user_id");
-	if (!cloud_auth(c, "user_domain_id") && !cloud_auth(c, "user_domain_name"))
+	if (!config_auth(c, "user_domain_id") && !config_auth(c, "user_domain_name"))
 		return missing(c, "user_domain_name or user_domain_id (the domain of the user)");
 	return NULL;
 }
 
-static struct err *method_check(const struct cloud *c, const char *method)
+static struct err *method_check(const struct config *c, const char *method)
 {
 	if (strcmp(method, "password") == 0)
-		return cloud_auth(c, "password") ? user_check(c) : missing(c, "password");
+		return config_auth(c, "password") ? user_check(c) : missing(c, "password");
 	if (strcmp(method, "totp") == 0)
-		return cloud_auth(c, "passcode") ? user_check(c) : missing(c, "passcode");
+		return config_auth(c, "passcode") ? user_check(c) : missing(c, "passcode");
 	if (strcmp(method, "token") == 0)
-		return cloud_auth(c, "token") ? NULL : missing(c, "token");
-	if (!cloud_auth(c, "application_credential_secret"))
+		return config_auth(c, "token") ? NULL : missing(c, "token");
+	if (!config_auth(c, "application_credential_secret"))
 		return missing(c, "application_credential_secret");
-	if (cloud_auth(c, "application_credential_id"))
+	if (config_auth(c, "application_credential_id"))
 		return NULL;
-	return cloud_auth(c, "application_credential_name")
+	return config_auth(c, "application_credential_name")
 		       ? user_check(c)
 		       : missing(c, "application_credential_id or application_credential_name");
 }
 
-static struct err *scope_check(const struct cloud *c)
+static struct err *scope_check(const struct config *c)
 {
-	const char *system = cloud_auth(c, "system_scope");
-	const bool project = cloud_auth(c, "project_id") || cloud_auth(c, "project_name");
-	const bool domain = cloud_auth(c, "domain_id") || cloud_auth(c, "domain_name");
-	const bool trust = cloud_auth(c, "trust_id") != NULL;
+	const char *system = config_auth(c, "system_scope");
+	const bool project = config_auth(c, "project_id") || config_auth(c, "project_name");
+	const bool domain = config_auth(c, "domain_id") || config_auth(c, "domain_name");
+	const bool trust = config_auth(c, "trust_id") != NULL;
 
 	if (system && strcmp(system, "all") != 0)
 		return err_at(err_new(ERR_USAGE, "%s: system_scope must be 'all', not '%s'",
@@ -173,16 +173,16 @@ static struct err *scope_check(const struct cloud *c)
 				      "system_scope or a trust",
 				      c->title),
 			      "auth");
-	if (cloud_auth(c, "project_name") && !cloud_auth(c, "project_id") &&
-	    !cloud_auth(c, "project_domain_id") && !cloud_auth(c, "project_domain_name"))
+	if (config_auth(c, "project_name") && !config_auth(c, "project_id") &&
+	    !config_auth(c, "project_domain_id") && !config_auth(c, "project_domain_name"))
 		return missing(c, "project_domain_name or project_domain_id (the domain of the "
 				  "project)");
 	return NULL;
 }
 
-static struct err *url_check(const struct cloud *c, const char *key)
+static struct err *url_check(const struct config *c, const char *key)
 {
-	const char *url = cloud_auth(c, key);
+	const char *url = config_auth(c, key);
 
 	if (!url)
 		return missing(c, key);
@@ -193,7 +193,7 @@ static struct err *url_check(const struct cloud *c, const char *key)
 		      "auth");
 }
 
-struct err *auth_check(const struct cloud *c)
+struct err *auth_check(const struct config *c)
 {
 	AUTO_JSON methods = NULL;
 	struct err *e = methods_read(c, &methods);
@@ -209,9 +209,9 @@ struct err *auth_check(const struct cloud *c)
 			e = scope_check(c);
 		return e;
 	}
-	if (cloud_auth(c, "endpoint"))
+	if (config_auth(c, "endpoint"))
 		e = url_check(c, "endpoint");
-	if (!e && token_only(c) && !cloud_auth(c, "token"))
+	if (!e && token_only(c) && !config_auth(c, "token"))
 		e = missing(c, "token");
 	return e;
 }
@@ -219,57 +219,57 @@ struct err *auth_check(const struct cloud *c)
 /* ---- the request ---- */
 
 /* {"id": ...} or {"name": ..., "domain": {...}}; NULL if neither is known. */
-static struct json_object *ident(const struct cloud *c, const char *id, const char *name,
+static struct json_object *ident(const struct config *c, const char *id, const char *name,
 				 const char *domain_id, const char *domain_name)
 {
 	struct json_object *o, *domain;
 
-	if (cloud_auth(c, id))
-		return json_wrap("id", json_object_new_string(cloud_auth(c, id)));
-	if (!cloud_auth(c, name))
+	if (config_auth(c, id))
+		return json_wrap("id", json_object_new_string(config_auth(c, id)));
+	if (!config_auth(c, name))
 		return NULL;
-	o = json_wrap("name", json_object_new_string(cloud_auth(c, name)));
+	o = json_wrap("name", json_object_new_string(config_auth(c, name)));
 	domain = domain_id ? ident(c, domain_id, domain_name, NULL, NULL) : NULL;
 	if (domain)
 		json_set(o, "domain", domain);
 	return o;
 }
 
-static struct json_object *user_ident(const struct cloud *c)
+static struct json_object *user_ident(const struct config *c)
 {
 	return ident(c, "user_id", "username", "user_domain_id", "user_domain_name");
 }
 
-static struct json_object *method_data(const struct cloud *c, const char *method)
+static struct json_object *method_data(const struct config *c, const char *method)
 {
 	struct json_object *o;
 
 	if (strcmp(method, "token") == 0)
-		return json_wrap("id", json_object_new_string(cloud_auth(c, "token")));
+		return json_wrap("id", json_object_new_string(config_auth(c, "token")));
 	if (strcmp(method, "application_credential") == 0) {
 		o = ident(c, "application_credential_id", "application_credential_name", NULL,
 			  NULL);
-		if (!cloud_auth(c, "application_credential_id"))
+		if (!config_auth(c, "application_credential_id"))
 			json_set(o, "user", user_ident(c));
-		json_sets(o, "secret", cloud_auth(c, "application_credential_secret"));
+		json_sets(o, "secret", config_auth(c, "application_credential_secret"));
 		return o;
 	}
 	o = user_ident(c);
 	if (strcmp(method, "totp") == 0)
-		json_sets(o, "passcode", cloud_auth(c, "passcode"));
+		json_sets(o, "passcode", config_auth(c, "passcode"));
 	else
-		json_sets(o, "password", cloud_auth(c, "password"));
+		json_sets(o, "password", config_auth(c, "password"));
 	return json_wrap("user", o);
 }
 
 /* NULL: Keystone decides (the user's default project, or none; the application credential's). */
-static struct json_object *scope(const struct cloud *c)
+static struct json_object *scope(const struct config *c)
 {
 	struct json_object *o;
 
-	if (cloud_auth(c, "system_scope"))
+	if (config_auth(c, "system_scope"))
 		return json_wrap("system", json_wrap("all", json_object_new_boolean(true)));
-	if (cloud_auth(c, "trust_id"))
+	if (config_auth(c, "trust_id"))
 		return json_wrap("OS-TRUST:trust", ident(c, "trust_id", "trust_id", NULL, NULL));
 	o = ident(c, "project_id", "project_name", "project_domain_id", "project_domain_name");
 	if (o)
@@ -278,7 +278,7 @@ static struct json_object *scope(const struct cloud *c)
 	return o ? json_wrap("domain", o) : NULL;
 }
 
-struct err *auth_request(const struct cloud *c, struct json_object **ret)
+struct err *auth_request(const struct config *c, struct json_object **ret)
 {
 	AUTO_JSON methods = NULL;
 	AUTO_JSON what = scope(c);
@@ -303,9 +303,9 @@ struct err *auth_request(const struct cloud *c, struct json_object **ret)
 	return NULL;
 }
 
-char *auth_base(const struct cloud *c)
+char *auth_base(const struct config *c)
 {
-	const char *url = cloud_auth(c, "auth_url");
+	const char *url = config_auth(c, "auth_url");
 	size_t len = strlen(url);
 
 	while (len && url[len - 1] == '/')
@@ -320,7 +320,7 @@ static const char *or_none(const char *s)
 	return s ? s : "";
 }
 
-char *auth_identity(const struct cloud *c)
+char *auth_identity(const struct config *c)
 {
 	static const char *const keys[] = {
 		"auth_url",
@@ -341,7 +341,7 @@ char *auth_identity(const struct cloud *c)
 		"application_credential_name",
 	};
 	AUTO_BUF b = BUF_INIT;
-	const char *token = cloud_auth(c, "token");
+	const char *token = config_auth(c, "token");
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
 	/* Lengths keep neighbours apart: a\nb is not a and b. */
@@ -362,25 +362,25 @@ char *auth_identity(const struct cloud *c)
 	return buf_take(&b);
 }
 
-void auth_secret(const struct cloud *c, struct buf *ret)
+void auth_secret(const struct config *c, struct buf *ret)
 {
 	static const char *const keys[] = { "password", "application_credential_secret", "token" };
 
 	for (size_t i = 0; i < COUNT(keys); i++)
-		if (cloud_auth(c, keys[i]))
-			buf_addf(ret, "%s=%s\n", keys[i], cloud_auth(c, keys[i]));
+		if (config_auth(c, keys[i]))
+			buf_addf(ret, "%s=%s\n", keys[i], config_auth(c, keys[i]));
 	/* A passcode changes by the minute: it counts only where there is nothing better. */
-	if (!ret->len && cloud_auth(c, "passcode"))
-		buf_addf(ret, "passcode=%s\n", cloud_auth(c, "passcode"));
+	if (!ret->len && config_auth(c, "passcode"))
+		buf_addf(ret, "passcode=%s\n", config_auth(c, "passcode"));
 }
 
-static void who_add(const struct cloud *c, struct buf *b, const char *what, const char *key)
+static void who_add(const struct config *c, struct buf *b, const char *what, const char *key)
 {
-	if (cloud_auth(c, key))
-		buf_addf(b, "%s%s '%s'", b->len ? ", " : "", what, cloud_auth(c, key));
+	if (config_auth(c, key))
+		buf_addf(b, "%s%s '%s'", b->len ? ", " : "", what, config_auth(c, key));
 }
 
-char *auth_who(const struct cloud *c)
+char *auth_who(const struct config *c)
 {
 	AUTO_BUF b = BUF_INIT;
 

@@ -121,10 +121,10 @@ static bool interface_is(const char *interface, const char *wanted, size_t len)
 }
 
 /* The wanted interfaces as words, the preferred one first. Owned. */
-static char *interfaces(const struct cloud *c, const struct service *s)
+static char *interfaces(const struct config *c, const struct service *s)
 {
 	struct json_object *list = json_at(c->config, "interface");
-	const char *own = cloud_service(c, s->types, "interface");
+	const char *own = config_service(c, s->types, "interface");
 	AUTO_BUF b = BUF_INIT;
 
 	if (own)
@@ -160,10 +160,8 @@ static const struct endpoint *endpoint_pick(const struct login *l, const struct 
 
 static const struct endpoint *endpoint_find(const struct login *l, const struct wish *w)
 {
-	WORDS_EACH(type, w->types)
-	{
-		WORDS_EACH(interface, w->interfaces)
-		{
+	WORDS_EACH(type, w->types) {
+		WORDS_EACH(interface, w->interfaces) {
 			const struct endpoint *e = endpoint_pick(l, w, type, interface);
 
 			if (e)
@@ -183,15 +181,14 @@ static void names_add(struct buf *b, struct json_object *set)
 {
 	const size_t start = b->len;
 
-	json_object_object_foreach(set, key, v)
-	{
+	json_object_object_foreach(set, key, v) {
 		(void)v;
 		buf_addf(b, "%s%s", b->len > start ? ", " : "", key);
 	}
 }
 
 /* What the catalogue has instead: the service elsewhere, or the other services. */
-static struct err *endpoint_missing(const struct cloud *c, const struct login *l,
+static struct err *endpoint_missing(const struct config *c, const struct login *l,
 				    const struct wish *w, const char *type)
 {
 	AUTO_JSON places = json_object_new_object();
@@ -243,31 +240,31 @@ static char *override_expand(const char *url, const struct login *l)
 	return buf_take(&b);
 }
 
-static char *configured_url(const struct cloud *c, const struct login *l,
+static char *configured_url(const struct config *c, const struct login *l,
 			    const struct service *service)
 {
-	const char *url = cloud_service(c, service->types, "endpoint_override");
+	const char *url = config_service(c, service->types, "endpoint_override");
 
 	if (!url)
-		url = cloud_service(c, service->types, "endpoint");
+		url = config_service(c, service->types, "endpoint");
 	if (!url && !auth_asks(c))
-		url = cloud_auth(c, "endpoint");
+		url = config_auth(c, "endpoint");
 	/* A token without scope has no catalogue, but Keystone answers it. */
 	if (!url && !l->n && auth_asks(c) && strcmp(service->types, "identity") == 0)
 		return auth_base(c);
 	return url ? override_expand(url, l) : NULL;
 }
 
-struct err *catalog_url(const struct cloud *c, const struct login *l, const struct service *service,
-			const char *type, char **ret)
+struct err *catalog_url(const struct config *c, const struct login *l,
+			const struct service *service, const char *type, char **ret)
 {
-	const char *region = cloud_service(c, service->types, "region_name");
-	const char *own_type = cloud_service(c, service->types, "service_type");
+	const char *region = config_service(c, service->types, "region_name");
+	const char *own_type = config_service(c, service->types, "service_type");
 	AUTO_STR wanted = interfaces(c, service);
 	const struct wish w = { .types = own_type ? own_type : service->types,
 				.region = region ? region : c->region,
 				.interfaces = wanted,
-				.name = cloud_service(c, service->types, "service_name") };
+				.name = config_service(c, service->types, "service_name") };
 	const struct endpoint *e;
 	char *url = configured_url(c, l, service);
 

@@ -41,8 +41,7 @@ static const char option_names[] =
 static struct err *options_from_dict(struct json_object *given, struct json_object *cloud,
 				     struct json_object **ret)
 {
-	json_object_object_foreach(given, key, v)
-	{
+	json_object_object_foreach(given, key, v) {
 		if (json_empty(v) || !words_have(option_names, key) ||
 		    (strcmp(key, "interface") == 0 && json_is_str(v, "public")))
 			continue;
@@ -69,8 +68,7 @@ static struct err *options_read(struct json_object *given, struct json_object **
 			      "cloud");
 	o = json_object_new_object();
 	if (given) {
-		json_object_object_foreach(given, key, v)
-		{
+		json_object_object_foreach(given, key, v) {
 			if (words_have(option_names, key) || strcmp(key, "cloud") == 0)
 				json_set(o, key, json_copy(v));
 		}
@@ -84,8 +82,7 @@ static struct err *options_read(struct json_object *given, struct json_object **
 /* Dictionaries are merged, all else is replaced. */
 static void merge_deep(struct json_object *into, struct json_object *over)
 {
-	json_object_object_foreach(over, key, v)
-	{
+	json_object_object_foreach(over, key, v) {
 		struct json_object *old = json_has(into, key) ? json_at(into, key) : NULL;
 
 		if (json_object_is_type(v, json_type_object) &&
@@ -142,8 +139,7 @@ static struct err *cloud_unknown(const struct sources *s, const char *name)
 	AUTO_BUF known = BUF_INIT;
 
 	if (clouds) {
-		json_object_object_foreach(clouds, key, v)
-		{
+		json_object_object_foreach(clouds, key, v) {
 			(void)v;
 			nearest_try(&near, key);
 			buf_addf(&known, "%s'%s'", known.len ? ", " : "", key);
@@ -181,8 +177,7 @@ static struct err *cloud_choose(const struct sources *s, const char **ret)
 		return NULL;
 	}
 	if (!name && clouds && json_object_object_length(clouds) == 1) {
-		json_object_object_foreach(clouds, key, v)
-		{
+		json_object_object_foreach(clouds, key, v) {
 			(void)v;
 			name = key;
 		}
@@ -253,7 +248,8 @@ static struct json_object *vendor_builtin(const char *name)
 			json_sets(auth, "project_domain_name", "Default");
 		}
 		WORDS_EACH(w, vendors[i].regions)
-		json_object_array_add(regions, json_object_new_string_len(w, (int)words_len(w)));
+			json_object_array_add(regions,
+					      json_object_new_string_len(w, (int)words_len(w)));
 		json_set(o, "auth", auth);
 		json_set(o, "regions", regions);
 		return o;
@@ -427,7 +423,7 @@ static char *auth_type_of(struct json_object *config)
 	return xstrdup("password");
 }
 
-static struct err *timeout_read(struct cloud *c)
+static struct err *timeout_read(struct config *c)
 {
 	const char *s = json_str(c->config, "api_timeout");
 	char *end;
@@ -445,7 +441,7 @@ static struct err *timeout_read(struct cloud *c)
 	return NULL;
 }
 
-static struct err *file_check(const struct cloud *c, const char *key, const char *path)
+static struct err *file_check(const struct config *c, const char *key, const char *path)
 {
 	if (!path || access(path, R_OK) == 0)
 		return NULL;
@@ -453,9 +449,9 @@ static struct err *file_check(const struct cloud *c, const char *key, const char
 		      key);
 }
 
-static struct err *tls_read(struct cloud *c)
+static struct err *tls_read(struct config *c)
 {
-	const char *url = cloud_auth(c, "auth_url");
+	const char *url = config_auth(c, "auth_url");
 	struct err *e = NULL;
 
 	c->insecure = !json_truth(c->config, "verify", true);
@@ -472,7 +468,7 @@ static struct err *tls_read(struct cloud *c)
 	return e;
 }
 
-static struct err *identity_version_check(const struct cloud *c)
+static struct err *identity_version_check(const struct config *c)
 {
 	const char *s = json_str(c->config, "identity_api_version");
 
@@ -484,10 +480,10 @@ static struct err *identity_version_check(const struct cloud *c)
 		       c->title, s);
 }
 
-struct err *cloud_load(struct json_object *options, struct cloud **ret)
+struct err *config_load(struct json_object *options, struct config **ret)
 {
 	AUTO_SOURCES s = { .env_name = env_get("OS_CLOUD_NAME") };
-	struct cloud *c = xcalloc(1, sizeof(*c));
+	struct config *c = xcalloc(1, sizeof(*c));
 	struct err *e = options_read(options, &s.options);
 
 	if (!s.env_name)
@@ -509,7 +505,7 @@ struct err *cloud_load(struct json_object *options, struct cloud **ret)
 	if (!e)
 		e = tls_read(c);
 	if (e) {
-		cloud_free(c);
+		config_free(c);
 		return e;
 	}
 	c->cache_dir = env_cache_dir();
@@ -517,7 +513,7 @@ struct err *cloud_load(struct json_object *options, struct cloud **ret)
 	return NULL;
 }
 
-void cloud_free(struct cloud *c)
+void config_free(struct config *c)
 {
 	if (!c)
 		return;
@@ -533,7 +529,7 @@ void cloud_free(struct cloud *c)
 	free(c);
 }
 
-const char *cloud_auth(const struct cloud *c, const char *key)
+const char *config_auth(const struct config *c, const char *key)
 {
 	struct json_object *auth = json_at(c->config, "auth");
 	struct json_object *v = NULL;
@@ -542,10 +538,9 @@ const char *cloud_auth(const struct cloud *c, const char *key)
 	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
 }
 
-const char *cloud_service(const struct cloud *c, const char *types, const char *key)
+const char *config_service(const struct config *c, const char *types, const char *key)
 {
-	WORDS_EACH(w, types)
-	{
+	WORDS_EACH(w, types) {
 		AUTO_STR name = xasprintf("%.*s_%s", (int)words_len(w), w, key);
 		const char *v;
 

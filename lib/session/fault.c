@@ -138,8 +138,7 @@ static void say_object(struct buf *b, struct json_object *o, int depth)
 {
 	const size_t start = b->len;
 
-	WORDS_EACH(w, said_keys)
-	{
+	WORDS_EACH(w, said_keys) {
 		AUTO_STR key = xstrndup(w, words_len(w));
 		struct json_object *v = NULL;
 
@@ -185,8 +184,7 @@ static void say_root(struct buf *b, struct json_object *root)
 		return;
 	}
 	if (json_object_object_length(root) == 1) {
-		json_object_object_foreach(root, key, v)
-		{
+		json_object_object_foreach(root, key, v) {
 			(void)key;
 			only = v;
 		}

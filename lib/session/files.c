@@ -46,8 +46,8 @@ static bool env_known(const char *name)
 	if (strcmp(name, "OS_REGION_NAME") == 0)
 		return false; /* alone it makes no cloud */
 	WORDS_EACH(w, env_endings)
-	if (ends_with(name, len, w, words_len(w)))
-		return true;
+		if (ends_with(name, len, w, words_len(w)))
+			return true;
 	return false;
 }
 
@@ -118,8 +118,7 @@ void json_wipe(struct json_object *v)
 	for (size_t i = 0; i < json_len(v); i++)
 		json_wipe(json_nth(v, i));
 	if (json_object_is_type(v, json_type_object)) {
-		json_object_object_foreach(v, key, inner)
-		{
+		json_object_object_foreach(v, key, inner) {
 			(void)key;
 			json_wipe(inner);
 		}

@@ -165,8 +165,7 @@ static struct err *auth_inner(struct json_object *raw, const char *where, struct
 		return err_at(err_new(ERR_USAGE, "%s.auth must be a dictionary, not %s", where,
 				      json_type_words(raw)),
 			      "auth");
-	json_object_object_foreach(raw, key, v)
-	{
+	json_object_object_foreach(raw, key, v) {
 		AUTO_STR name = key_name(key);
 		const struct auth_key *k = auth_key(name);
 		struct err *e = NULL;
@@ -187,8 +186,7 @@ static struct err *auth_outer(struct json_object *raw, const char *where, struct
 {
 	AUTO_JSON outer = json_object_new_object();
 
-	json_object_object_foreach(raw, key, v)
-	{
+	json_object_object_foreach(raw, key, v) {
 		AUTO_STR name = key_name(key);
 		const struct auth_key *k = auth_key(name);
 		struct err *e;
@@ -220,8 +218,7 @@ struct err *layer_new(struct json_object *raw, const char *where, struct json_ob
 	if (raw && !e)
 		e = auth_outer(raw, where, auth);
 	if (raw && !e) {
-		json_object_object_foreach(raw, key, v)
-		{
+		json_object_object_foreach(raw, key, v) {
 			AUTO_STR name = key_name(key);
 
 			if (json_empty(v) || auth_key(name) || strcmp(name, "auth") == 0)
@@ -282,8 +279,7 @@ void layer_add(struct json_object *into, struct json_object *over)
 				family_drop(auth, auth_keys[i].family);
 		scope_drop(auth, auth_over);
 	}
-	json_object_object_foreach(over, key, v)
-	{
+	json_object_object_foreach(over, key, v) {
 		if (auth && strcmp(key, "auth") == 0) {
 			json_object_object_foreach(v, inner_key, inner)
 				json_set(auth, inner_key, json_copy(inner));
@@ -354,14 +350,12 @@ void layer_finish(struct json_object *config)
 	AUTO_JSON urls = json_object_new_object();
 
 	domains_finish(auth);
-	json_object_object_foreach(config, key, v)
-	{
+	json_object_object_foreach(config, key, v) {
 		if (is_endpoint(key) && json_object_is_type(v, json_type_string) &&
 		    strchr(json_object_get_string(v), '{'))
 			json_set(urls, key, json_object_get(v));
 	}
-	json_object_object_foreach(urls, url_key, url)
-	{
+	json_object_object_foreach(urls, url_key, url) {
 		AUTO_STR s = expand(json_object_get_string(url), config);
 
 		json_sets(config, url_key, s);

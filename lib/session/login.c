@@ -4,7 +4,10 @@
 #include "clock.h"
 #include "json.h"
 #include "session/auth.h"
+#include "session/catalog.h"
+#include "session/fault.h"
 
+enum { TRIES = 3, PAUSE_MS = 500 };
 enum { ENDPOINTS_MAX = 20000, MARGIN_S = 60, LIFE_MAX_S = 90 * 86400 };
 
 void login_free(struct login *l)
@@ -131,18 +134,168 @@ struct err *login_new(const struct http_answer *a, int64_t now_s, struct login *
 	return NULL;
 }
 
-struct login *login_static(const struct cloud *c)
+struct login *login_static(const struct config *c)
 {
 	struct login *l = xcalloc(1, sizeof(*l));
-	const char *project = cloud_auth(c, "project_id");
+	const char *project = config_auth(c, "project_id");
 
 	if (strcmp(c->auth_type, "none") != 0)
-		l->token = xstrdup(cloud_auth(c, "token"));
+		l->token = xstrdup(config_auth(c, "token"));
 	l->access = json_object_new_object();
 	if (project)
 		json_set(l->access, "project", json_wrap("id", json_object_new_string(project)));
 	login_finish(l, 0);
 	return l;
+}
+
+/* ---- asking Keystone ---- */
+
+static struct err *post(const struct config *c, struct http *http, const char *url,
+			const char *body, struct http_answer *ret)
+{
+	static const char *const headers[] = { "Content-Type: application/json",
+					       "Accept: application/json", NULL };
+
+	return http_call(http,
+			 &(struct http_request){ .method = "POST",
+						 .url = url,
+						 .headers = headers,
+						 .body = body,
+						 .body_len = strlen(body),
+						 .secret_body = true,
+						 .deadline_ms = c->api_timeout_ms },
+			 ret);
+}
+
+/* A login changes nothing: unlike other POSTs it may be sent again after a lost answer. */
+static struct err *post_tried(const struct config *c, struct http *http, const char *url,
+			      const char *body, struct http_answer *ret)
+{
+	for (int i = 1;; i++) {
+		struct err *e = post(c, http, url, body, ret);
+		const bool again = e ? e->ambiguous && e->kind == ERR_NETWORK
+				     : ret->status == 502 || ret->status == 504;
+
+		if (!again || i == TRIES)
+			return e;
+		if (!e)
+			http_answer_release(ret);
+		err_free(e);
+		clock_sleep_ms(PAUSE_MS << i);
+	}
+}
+
+/* Where Keystone says its v3 is; for an auth_url that has it in an unusual place. */
+static struct err *identity_discover(const struct config *c, struct http *http, char **ret)
+{
+	static const char *const headers[] = { "Accept: application/json", NULL };
+	const char *auth_url = config_auth(c, "auth_url");
+	const struct http_request req = { .method = "GET",
+					  .url = auth_url,
+					  .headers = headers,
+					  .deadline_ms = c->api_timeout_ms };
+	struct http_answer a = { 0 };
+	struct version v = { 0 };
+	AUTO_JSON doc = NULL;
+	struct err *e = http_call(http, &req, &a);
+
+	if (e)
+		return e;
+	e = a.status == 200 || a.status == 300 ? json_parse(a.body, a.len, &doc) : fault_new(&a);
+	if (!e)
+		e = version_parse(doc, auth_url, "3", &v);
+	if (!e)
+		*ret = TAKE(v.base);
+	version_release(&v);
+	http_answer_release(&a);
+	return e;
+}
+
+/* Keystone wants more than one factor, and says which. */
+static struct err *receipt(const struct http_answer *a, struct err *e)
+{
+	AUTO_JSON body = NULL;
+	struct json_object *wanted;
+
+	if (!http_header(a, "openstack-auth-receipt"))
+		return e;
+	err_free(json_parse(a->body, a->len, &body));
+	wanted = json_at(body, "required_auth_methods");
+	if (!wanted)
+		return e;
+	AUTO_STR methods = json_text(wanted);
+	err_free(e);
+	e = err_new(ERR_AUTH,
+		    "401 more factors are required, one of these sets: %s (auth_type "
+		    "v3multifactor with auth_methods)",
+		    methods);
+	e->status = 401;
+	return e;
+}
+
+static struct err *login_answer(const struct http_answer *a, const char *url, struct login **ret)
+{
+	struct err *e;
+
+	if (a->status == 200 || a->status == 201)
+		e = login_new(a, (int64_t)time(NULL), ret);
+	else
+		e = receipt(a, fault_new(a));
+	return err_wrap(e, "POST %s", url);
+}
+
+static struct err *login_at(const struct config *c, struct http *http, const char *base,
+			    const char *body, struct login **ret)
+{
+	AUTO_STR url = xasprintf("%s/auth/tokens", base);
+	struct http_answer a = { 0 };
+	struct err *e = post_tried(c, http, url, body, &a);
+
+	if (!e)
+		e = login_answer(&a, url, ret);
+	http_answer_release(&a);
+	return e;
+}
+
+static struct err *login_send(const struct config *c, struct http *http, const char *body,
+			      struct login **ret)
+{
+	AUTO_STR base = auth_base(c);
+	AUTO_STR found = NULL;
+	struct err *e = login_at(c, http, base, body, ret);
+
+	if (e && e->status == 404) {
+		AUTO_ERR ignored = identity_discover(c, http, &found);
+
+		if (!ignored && found && strcmp(found, base) != 0) {
+			err_free(e);
+			e = login_at(c, http, found, body, ret);
+		}
+	}
+	/* A 404 is about the login's URL, never about an object that somebody looks for. */
+	if (e && (e->kind == ERR_NOT_FOUND || e->kind == ERR_CONFLICT))
+		e->kind = ERR_REMOTE;
+	return e;
+}
+
+struct err *login_ask(const struct config *c, struct http *http, const char *const *secrets,
+		      struct login **ret)
+{
+	AUTO_STR who = auth_who(c);
+	struct json_object *request = NULL;
+	const char *body;
+	struct err *e = auth_request(c, &request);
+
+	if (e)
+		return e;
+	body = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN |
+							       JSON_C_TO_STRING_NOSLASHESCAPE);
+	e = login_send(c, http, body, ret);
+	json_text_wipe(body, strlen(body));
+	json_wipe(request);
+	json_object_put(request);
+	fault_scrub(e, secrets);
+	return err_wrap(e, "logging in with %s (%s)", who, c->title);
 }
 
 /* ---- the cached form ---- */

@@ -16,8 +16,6 @@
 #include "text.h"
 
 enum {
-	LOGIN_TRIES = 3,
-	LOGIN_PAUSE_MS = 500,
 	REFUSED_MS = 10000,  /* how long a failed login is not tried again: it may lock accounts */
 	TURN_MS = 60000,     /* how long to wait for another process's login */
 	NOTE_TURN_MS = 1000, /* ... to add a version to the cache */
@@ -35,7 +33,7 @@ struct known {
  */
 struct session {
 	struct api api;
-	struct cloud *cloud;
+	struct config *cloud;
 	struct http *http;
 	struct cache *cache; /* NULL: none */
 	char **secrets;      /* of the configuration */
@@ -72,12 +70,11 @@ static void list_free(char **list)
 	free(list);
 }
 
-static char **config_secrets(const struct cloud *c)
+static char **config_secrets(const struct config *c)
 {
 	char **list = xcalloc(1, sizeof(*list));
 
-	json_object_object_foreach(json_at(c->config, "auth"), key, v)
-	{
+	json_object_object_foreach(json_at(c->config, "auth"), key, v) {
 		if (auth_key_secret(key) && json_object_is_type(v, json_type_string))
 			list_add(&list, json_object_get_string(v));
 	}
@@ -107,155 +104,9 @@ const char *const *session_secrets(struct session *s)
 	return (const char *const *)list;
 }
 
-/* ---- logging in ---- */
-
-static struct err *post(const struct session *s, const char *url, const char *body,
-			struct http_answer *ret)
-{
-	static const char *const headers[] = { "Content-Type: application/json",
-					       "Accept: application/json", NULL };
-
-	return http_call(s->http,
-			 &(struct http_request){ .method = "POST",
-						 .url = url,
-						 .headers = headers,
-						 .body = body,
-						 .body_len = strlen(body),
-						 .secret_body = true,
-						 .deadline_ms = s->cloud->api_timeout_ms },
-			 ret);
-}
-
-/* A login changes nothing: unlike other POSTs it may be sent again after a lost answer. */
-static struct err *post_tried(const struct session *s, const char *url, const char *body,
-			      struct http_answer *ret)
-{
-	for (int i = 1;; i++) {
-		struct err *e = post(s, url, body, ret);
-		const bool again = e ? e->ambiguous && e->kind == ERR_NETWORK
-				     : ret->status == 502 || ret->status == 504;
-
-		if (!again || i == LOGIN_TRIES)
-			return e;
-		if (!e)
-			http_answer_release(ret);
-		err_free(e);
-		clock_sleep_ms(LOGIN_PAUSE_MS << i);
-	}
-}
-
-/* Where Keystone says its v3 is; for an auth_url that has it in an unusual place. */
-static struct err *identity_discover(const struct session *s, char **ret)
-{
-	static const char *const headers[] = { "Accept: application/json", NULL };
-	const char *auth_url = cloud_auth(s->cloud, "auth_url");
-	const struct http_request req = { .method = "GET",
-					  .url = auth_url,
-					  .headers = headers,
-					  .deadline_ms = s->cloud->api_timeout_ms };
-	struct http_answer a = { 0 };
-	struct version v = { 0 };
-	AUTO_JSON doc = NULL;
-	struct err *e = http_call(s->http, &req, &a);
-
-	if (e)
-		return e;
-	e = a.status == 200 || a.status == 300 ? json_parse(a.body, a.len, &doc) : fault_new(&a);
-	if (!e)
-		e = version_parse(doc, auth_url, "3", &v);
-	if (!e)
-		*ret = TAKE(v.base);
-	version_release(&v);
-	http_answer_release(&a);
-	return e;
-}
-
-/* Keystone wants more than one factor, and says which. */
-static struct err *receipt(const struct http_answer *a, struct err *e)
-{
-	AUTO_JSON body = NULL;
-	struct json_object *wanted;
-
-	if (!http_header(a, "openstack-auth-receipt"))
-		return e;
-	err_free(json_parse(a->body, a->len, &body));
-	wanted = json_at(body, "required_auth_methods");
-	if (!wanted)
-		return e;
-	AUTO_STR methods = json_text(wanted);
-	err_free(e);
-	e = err_new(ERR_AUTH,
-		    "401 more factors are required, one of these sets: %s (auth_type "
-		    "v3multifactor with auth_methods)",
-		    methods);
-	e->status = 401;
-	return e;
-}
-
-static struct err *login_answer(const struct http_answer *a, const char *url, struct login **ret)
-{
-	struct err *e;
-
-	if (a->status == 200 || a->status == 201)
-		e = login_new(a, (int64_t)time(NULL), ret);
-	else
-		e = receipt(a, fault_new(a));
-	return err_wrap(e, "POST %s", url);
-}
-
-static struct err *login_send(const struct session *s, const char *body, struct login **ret)
-{
-	AUTO_STR base = auth_base(s->cloud);
-	AUTO_STR url = xasprintf("%s/auth/tokens", base);
-	AUTO_STR found = NULL;
-	struct http_answer a = { 0 };
-	struct err *e = post_tried(s, url, body, &a);
-
-	if (e)
-		return e;
-	e = login_answer(&a, url, ret);
-	if (e && a.status == 404) {
-		AUTO_ERR ignored = identity_discover(s, &found);
-
-		if (!ignored && strcmp(found, base) != 0) {
-			AUTO_STR second = xasprintf("%s/auth/tokens", found);
-
-			http_answer_release(&a);
-			err_free(e);
-			e = post_tried(s, second, body, &a);
-			if (!e)
-				e = login_answer(&a, second, ret);
-		}
-	}
-	http_answer_release(&a);
-	/* A 404 is about the login's URL, never about an object that somebody looks for. */
-	if (e && (e->kind == ERR_NOT_FOUND || e->kind == ERR_CONFLICT))
-		e->kind = ERR_REMOTE;
-	return e;
-}
-
-static struct err *login_ask(const struct session *s, struct login **ret)
-{
-	AUTO_STR who = auth_who(s->cloud);
-	struct json_object *request = NULL;
-	const char *body;
-	struct err *e = auth_request(s->cloud, &request);
-
-	if (e)
-		return e;
-	body = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN |
-							       JSON_C_TO_STRING_NOSLASHESCAPE);
-	e = login_send(s, body, ret);
-	json_text_wipe(body, strlen(body));
-	json_wipe(request);
-	json_object_put(request);
-	fault_scrub(e, (const char *const *)s->secrets);
-	return err_wrap(e, "logging in with %s (%s)", who, s->cloud->title);
-}
-
 /* ---- the shared cache ---- */
 
-static void version_keep(struct session *s, const struct version *v)
+static const struct version *version_keep(struct session *s, const struct version *v)
 {
 	struct known *k = xcalloc(1, sizeof(*k));
 
@@ -264,6 +115,7 @@ static void version_keep(struct session *s, const struct version *v)
 	k->next = s->versions;
 	s->versions = k;
 	(void)pthread_mutex_unlock(&s->lock);
+	return &k->version;
 }
 
 static const struct version *version_known(struct session *s, const char *url)
@@ -291,14 +143,15 @@ static void versions_load(struct session *s, struct json_object *cached)
 
 	for (size_t i = 0; i < json_len(list); i++) {
 		struct json_object *row = json_nth(list, i);
+		const char *url = text_at(row, 0), *base = text_at(row, 1);
+		const char *min = text_at(row, 2), *max = text_at(row, 3);
 
-		if (!text_at(row, 0) || !text_at(row, 1) || !text_at(row, 2) || !text_at(row, 3) ||
-		    version_known(s, text_at(row, 0)))
+		if (!url || !base || !min || !max || version_known(s, url))
 			continue;
-		version_keep(s, &(struct version){ .url = xstrdup(text_at(row, 0)),
-						   .base = xstrdup(text_at(row, 1)),
-						   .min = xstrdup(text_at(row, 2)),
-						   .max = xstrdup(text_at(row, 3)) });
+		(void)version_keep(s, &(struct version){ .url = xstrdup(url),
+							 .base = xstrdup(base),
+							 .min = xstrdup(min),
+							 .max = xstrdup(max) });
 	}
 }
 
@@ -388,7 +241,7 @@ static struct err *login_get(struct session *s, const struct login *stale, struc
 	if (lock >= 0)
 		*ret = cached(s, stale);
 	if (!*ret)
-		e = login_ask(s, ret);
+		e = login_ask(s->cloud, s->http, (const char *const *)s->secrets, ret);
 	if (!e && *ret)
 		cache_store(s, *ret);
 	cache_unlock(lock);
@@ -556,8 +409,7 @@ static struct err *version_find(struct session *s, const struct login *l, const 
 		if (!e) {
 			free(v.url);
 			v.url = TAKE(url);
-			version_keep(s, &v);
-			*ret = version_known(s, v.url);
+			*ret = version_keep(s, &v);
 			cache_note(s);
 		}
 	}
@@ -599,7 +451,7 @@ static struct err *microversion(struct session *s, const struct login *l, const 
 
 	*ret = NULL;
 	if (!highest) {
-		*ret = xstrdup(cloud_service(s->cloud, t->service->types, "default_microversion"));
+		*ret = xstrdup(config_service(s->cloud, t->service->types, "default_microversion"));
 		return NULL;
 	}
 	e = version_find(s, l, t, &v);
@@ -650,12 +502,10 @@ static void secrets_collect(struct json_object *v, bool secret, char ***list)
 		secrets_collect(json_nth(v, i), secret, list);
 	if (!json_object_is_type(v, json_type_object))
 		return;
-	json_object_object_foreach(v, key, inner)
-	{
+	json_object_object_foreach(v, key, inner) {
 		bool hit = secret;
 
-		WORDS_EACH(w, sounds)
-		{
+		WORDS_EACH(w, sounds) {
 			AUTO_STR word = xstrndup(w, words_len(w));
 			hit = hit || strcasestr(key, word);
 		}
@@ -673,8 +523,8 @@ static struct err *fault(struct session *s, const struct request *req, const str
 		AUTO_STR inner = e->text;
 
 		e->text = xasprintf("%s; logged in with %s at %s (%s)", inner, who,
-				    cloud_auth(s->cloud, "auth_url")
-					    ? cloud_auth(s->cloud, "auth_url")
+				    config_auth(s->cloud, "auth_url")
+					    ? config_auth(s->cloud, "auth_url")
 					    : s->cloud->auth_type,
 				    s->cloud->title);
 	}
@@ -860,7 +710,7 @@ static int64_t now_ms(struct api *api)
 
 /* ---- the session ---- */
 
-static struct cache *cache_for(const struct cloud *c)
+static struct cache *cache_for(const struct config *c)
 {
 	AUTO_STR identity = NULL;
 	AUTO_BUF secret = BUF_INIT;
@@ -882,10 +732,10 @@ static struct err *token(struct api *api, const char **ret)
 
 struct err *session_new(struct json_object *options, struct session **ret)
 {
-	struct cloud *c = NULL;
+	struct config *c = NULL;
 	struct http *http = NULL;
 	struct session *s;
-	struct err *e = cloud_load(options, &c);
+	struct err *e = config_load(options, &c);
 
 	if (!e)
 		e = auth_check(c);
@@ -896,7 +746,7 @@ struct err *session_new(struct json_object *options, struct session **ret)
 						     .insecure = c->insecure },
 			     &http);
 	if (e) {
-		cloud_free(c);
+		config_free(c);
 		return e;
 	}
 	s = xcalloc(1, sizeof(*s));
@@ -936,7 +786,7 @@ void session_free(struct session *s)
 		s->versions = next;
 	}
 	cache_free(s->cache);
-	cloud_free(s->cloud);
+	config_free(s->cloud);
 	err_free(s->refused);
 	list_free(s->secrets);
 	(void)pthread_mutex_destroy(&s->lock);

@@ -89,7 +89,7 @@ struct json_object *texts(struct json_object *map)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_foreach (map, key, v) {
+	json_object_object_foreach(map, key, v) {
 		AUTO_STR text = json_text(v);
 
 		if (json_object_is_type(v, json_type_boolean))
@@ -139,5 +139,5 @@ struct err *other_call(struct op *op, const char *service, const char *method, c
 	e = op->api->call(op->api, &req, ret);
 	if (!e && writes)
 		op->out->changed = true;
-	return e;
+	return err_wrap(e, "%s %s %s", method, service, path);
 }

@@ -1,27 +1,22 @@
-# Sourced by the other scripts: where things are, and how to write the configuration.
+# Sourced by the other scripts: where things are, and what more than one of them does.
 # shellcheck shell=bash disable=SC2034,SC2153
 
 LAB=$(cd "${BASH_SOURCE%/*}" && pwd)
 CACHE=${TREENAIL_BUILD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/treenail-build}
 PYTHON=/usr/bin/python3.11
-TLS=100 # from the port of a service to its port behind TLS
+
+# Ports, counted from the first one of the lab; behind TLS, a service has its port + TLS.
 declare -A PORT=(
 	[keystone]=0 [glance]=1 [placement]=2 [nova]=3 [neutron]=4 [cinder]=5
 	[rabbitmq]=50 [erlang]=51 [epmd]=52 [memcached]=53
 )
+TLS=100
+
 PATH=$PATH:/usr/sbin:/sbin
 umask 077
-
-# The environment of the caller must not reach the services.
 unset "${!OS_@}" http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 
-die()
-{
-	echo "tests/lab: $*" >&2
-	exit 1
-}
-
-# The name of a thing in the cache has a digest of what the thing is made of.
+# What lies in the cache has in its name a digest of what it was made of.
 digest()
 {
 	sha256sum | cut -c1-16
@@ -30,7 +25,24 @@ digest()
 VENV=$CACHE/lab-venv-$(cat "$LAB/requirements.lock" <(uname -m) | digest)
 DATABASES=$CACHE/lab-databases-$(cat "$LAB"/{requirements.lock,{common,databases}.sh,conf/*} | digest)
 
-# configure STATE BASE: conf/* to STATE/etc, for ports from BASE on
+die()
+{
+	echo "tests/lab: $*" >&2
+	exit 1
+}
+
+# retry SECONDS COMMAND...: until it succeeds
+retry()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# configure STATE BASE: makes the folders of a lab, and STATE/etc from conf
 configure()
 {
 	local state=$1 base=$2 edit=() name file
@@ -39,7 +51,7 @@ configure()
 		edit+=(-e "s|@$name-tls@|$((base + PORT[$name] + TLS))|g")
 	done
 	edit+=(-e "s|@STATE@|$state|g" -e "s|@VENV@|$VENV|g")
-	mkdir -p "$state"/{etc,keys,lock,log,nginx,nova,run} "$state"/glance/{images,staging,tasks}
+	mkdir -p "$state"/{etc,lock,log,nginx,nova,run,tls} "$state"/glance/{images,staging,tasks}
 	for file in "$LAB"/conf/*; do
 		sed -e "/^@AUTH@\$/ { r $LAB/conf/auth" -e 'd }' "$file" |
 			sed "${edit[@]}" >"$state/etc/${file##*/}"
@@ -47,6 +59,17 @@ configure()
 	for name in glance-api placement nova neutron cinder; do
 		cat "$state/etc/common.conf" >>"$state/etc/$name.conf"
 	done
+}
+
+# service_environment STATE: for the programs of the virtualenv. They read and write below STATE.
+service_environment()
+{
+	export PATH=$VENV/bin:$PATH HOME=$1 XDG_CACHE_HOME=$1/cache LC_ALL=C.UTF-8
+	export PYTHONPATH=$LAB/python PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore
+	export OS_KEYSTONE_CONFIG_FILES=$1/etc/keystone.conf OS_GLANCE_CONFIG_DIR=$1/etc
+	export OS_PLACEMENT_CONFIG_DIR=$1/etc OS_NOVA_CONFIG_DIR=$1/etc
+	export OS_NOVA_CONFIG_FILES="$VENV/etc/nova/api-paste.ini;nova.conf"
+	export OS_NEUTRON_CONFIG_DIR=$1/etc OS_NEUTRON_CONFIG_FILES=neutron.conf
 }
 
 # mariadb_server STATE: sets MARIADB to its command. Nothing here has to survive a power cut.
@@ -61,26 +84,16 @@ mariadb_server()
 		--character-set-server=utf8mb3 --collation-server=utf8mb3_general_ci)
 }
 
-# sql STATE ...: the client, as root
+# sql STATE ...: the client of MariaDB
 sql()
 {
-	local state=$1
+	local socket=$1/run/mysql.sock
 	shift
-	mariadb --no-defaults -uroot -S "$state/run/mysql.sock" "$@"
+	mariadb --no-defaults -uroot -S "$socket" "$@"
 }
 
-# retry SECONDS COMMAND...: until it succeeds
-retry()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
-
-# alive NAME: does this server of STATE run? The time of its start tells it from another process with its number.
+# alive NAME: does this process of STATE run? Its start time tells it from a later one with the
+# same number.
 alive()
 {
 	local pid born stat

@@ -6,57 +6,26 @@ set -euo pipefail
 [ $# = 1 ] || [ "$*" = "$1 --wipe" ] || die "usage: down.sh STATE [--wipe]"
 [ -d "$1" ] || exit 0
 STATE=$(cd "$1" && pwd)
-mkdir -p "$STATE/run"
 exec 8>"$STATE/up.lock"
 flock 8
 
-# groups NAME...: the process groups of those that run
-groups()
-{
-	local name
-	for name; do
-		! alive "$name" || cut -d' ' -f1 "$STATE/run/$name.pid"
-	done
-}
-
-gone()
-{
-	[ -z "$(groups "$@")" ]
-}
-
-# signal NAME NAME...: sends it to their process groups
-signal()
-{
-	local name=$1 group
-	shift
-	for group in $(groups "$@"); do
-		kill "-$name" -- "-$group" 2>/dev/null || true
-	done
-}
-
-# stop NAME...: asks, waits up to 5 s, forces
+# stop NAME SIGNAL: sends it to the process group, and waits
 stop()
 {
-	signal TERM "$@"
-	retry 5 gone "$@" || signal KILL "$@"
+	local group
+	! alive "$1" || {
+		read -r group _ <"$STATE/run/$1.pid"
+		kill "-$2" -- "-$group"
+		retry 30 eval "! alive $1" || die "$1 does not stop"
+	}
+	rm -f "$STATE/run/$1.pid"
 }
 
-servers=()
+# Only the databases have to be left in order.
+rm -f "$STATE/run/ready"
 for file in "$STATE"/run/*.pid; do
-	name=${file##*/}
-	servers+=("${name%.pid}")
+	name=$(basename "$file" .pid)
+	[ "$name" = mariadb ] || stop "$name" KILL
 done
-# First what talks to the others.
-others=()
-for name in "${servers[@]}"; do
-	case $name in mariadb | memcached | rabbitmq | epmd) ;; *) others+=("$name") ;; esac
-done
-if [ "${2:-}" = --wipe ]; then
-	signal KILL "${servers[@]}"
-	retry 5 gone "${servers[@]}"
-	rm -rf "$STATE"
-else
-	stop "${others[@]}"
-	stop mariadb memcached rabbitmq epmd
-	rm -f "$STATE"/run/*.pid "$STATE/run/ready"
-fi
+stop mariadb TERM
+[ "${2:-}" != --wipe ] || rm -rf "$STATE"

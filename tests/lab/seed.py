@@ -1,8 +1,7 @@
 """Fills the cloud of the lab through its APIs, and may be run again.
 
-seed.py identity BASE   projects, users and the catalogue, once Keystone answers
-seed.py rest BASE       waits for the services behind the APIs, then flavors, image, network
-BASE is the first port of the lab.
+seed.py identity NAME=PORT...   projects, users and the catalogue, once Keystone answers
+seed.py rest NAME=PORT...       waits for the services behind the APIs; flavors, image, network
 """
 import sys
 import time
@@ -10,55 +9,59 @@ import time
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
 
-BASE = int(sys.argv[2])
-TLS = 100
-IMAGE, PLACEMENT, COMPUTE, NETWORK, VOLUME = range(BASE + 1, BASE + 6)
+PORT = {name: int(port) for name, port in (arg.split('=') for arg in sys.argv[2:])}
 
+
+def url(name, path=''):
+    return f'http://127.0.0.1:{PORT[name]}{path}'
+
+
+KEYSTONE = url('keystone', '/v3')
 admin = session.Session(v3.Password(
-    f'http://127.0.0.1:{BASE}/v3', username='admin', password='lab', project_name='admin',
+    KEYSTONE, username='admin', password='lab', project_name='admin',
     user_domain_name='Default', project_domain_name='Default'))
 
 
-def ensure(url, kind, want, by=('name',)):
-    """Returns the ID of the one that agrees with `want` in the keys `by`; makes it if need be."""
-    for have in admin.get(url).json()[kind + 's']:
+def ensure(path, kind, want, by=('name',)):
+    """The ID of the one that agrees with `want` in the keys `by`, made now if there is none."""
+    for have in admin.get(path).json()[kind + 's']:
         if all(have.get(key) == want[key] for key in by):
             return have['id']
-    wrapped = kind != 'image'
-    made = admin.post(url, json={kind: want} if wrapped else want).json()
-    return (made[kind] if wrapped else made)['id']
+    if kind == 'image':     # the only API that does not wrap
+        return admin.post(path, json=want).json()['id']
+    return admin.post(path, json={kind: want}).json()[kind]['id']
 
 
-def endpoint(service, interface, region, url):
-    keystone = f'http://127.0.0.1:{BASE}/v3/endpoints'
-    want = {'service_id': service, 'interface': interface, 'region_id': region, 'url': url}
-    found = ensure(keystone, 'endpoint', want, by=('service_id', 'interface', 'region_id'))
-    admin.patch(f'{keystone}/{found}', json={'endpoint': {'url': url}})    # the port may be new
+def endpoint(service, interface, region, address):
+    where = {'service_id': service, 'interface': interface, 'region_id': region}
+    found = ensure(KEYSTONE + '/endpoints', 'endpoint', dict(where, url=address), by=where)
+    # It may be there with the port of another time.
+    admin.patch(f'{KEYSTONE}/endpoints/{found}', json={'endpoint': {'url': address}})
 
 
 def identity():
-    keystone = f'http://127.0.0.1:{BASE}/v3'
-    roles = {role['name']: role['id'] for role in admin.get(f'{keystone}/roles').json()['roles']}
-    for user, granted in (('service', ('admin', 'service')), ('demo', ('member',))):
-        project = ensure(f'{keystone}/projects', 'project', {'name': user, 'domain_id': 'default'})
-        user = ensure(f'{keystone}/users', 'user', {
-            'name': user, 'password': 'lab', 'domain_id': 'default', 'default_project_id': project})
+    roles = {role['name']: role['id'] for role in admin.get(KEYSTONE + '/roles').json()['roles']}
+    for name, granted in (('service', ('admin', 'service')), ('demo', ('member',))):
+        project = ensure(KEYSTONE + '/projects', 'project', {'name': name, 'domain_id': 'default'})
+        user = ensure(KEYSTONE + '/users', 'user', {
+            'name': name, 'password': 'lab', 'domain_id': 'default', 'default_project_id': project})
         for role in granted:
-            admin.put(f'{keystone}/projects/{project}/users/{user}/roles/{roles[role]}')
+            admin.put(f'{KEYSTONE}/projects/{project}/users/{user}/roles/{roles[role]}')
     for region in 'RegionOne', 'RegionTLS':
-        ensure(f'{keystone}/regions', 'region', {'id': region}, by=('id',))
-    for name, kind, port, path in (
-            ('keystone', 'identity', BASE, '/v3'),
-            ('glance', 'image', IMAGE, ''),
-            ('placement', 'placement', PLACEMENT, ''),
-            ('nova', 'compute', COMPUTE, '/v2.1'),
-            ('neutron', 'network', NETWORK, ''),
-            ('cinder', 'block-storage', VOLUME, '/v3/$(project_id)s'),
-            ('cinderv3', 'volumev3', VOLUME, '/v3/$(project_id)s')):
-        service = ensure(f'{keystone}/services', 'service', {'name': name, 'type': kind})
+        ensure(KEYSTONE + '/regions', 'region', {'id': region}, by=('id',))
+    for name, kind, path in (
+            ('keystone', 'identity', '/v3'),
+            ('glance', 'image', ''),
+            ('placement', 'placement', ''),
+            ('nova', 'compute', '/v2.1'),
+            ('neutron', 'network', ''),
+            ('cinder', 'block-storage', '/v3/$(project_id)s'),
+            ('cinder', 'volumev3', '/v3/$(project_id)s')):
+        service = ensure(KEYSTONE + '/services', 'service', {'name': name, 'type': kind}, by=('type',))
         for interface in 'public', 'internal', 'admin':
-            endpoint(service, interface, 'RegionOne', f'http://127.0.0.1:{port}{path}')
-        endpoint(service, 'public', 'RegionTLS', f'https://127.0.0.1:{port + TLS}{path}')
+            endpoint(service, interface, 'RegionOne', url(name, path))
+        endpoint(service, 'public', 'RegionTLS',
+                 f'https://127.0.0.1:{PORT[name] + PORT["tls"]}{path}')
 
 
 def wait(what, ready):
@@ -76,7 +79,7 @@ def wait_for_services():
 
     cfg.CONF([], default_config_files=[])
     transport = oslo_messaging.get_rpc_transport(
-        cfg.CONF, f'lab://lab:lab@127.0.0.1:{BASE + 50}/')
+        cfg.CONF, f'lab://lab:lab@127.0.0.1:{PORT["rabbitmq"]}/')
     for exchange, topic in (
             ('nova', 'conductor'),
             ('nova', 'scheduler'),
@@ -95,27 +98,27 @@ def wait_for_services():
 
     # What it said of its capacity when it started, the scheduler may have missed.
     client.cast({}, 'publish_service_capabilities')
-    pools = f'http://127.0.0.1:{VOLUME}/v3/scheduler-stats/get_pools'
+    pools = url('cinder', '/v3/scheduler-stats/get_pools')
     wait('the capacity for volumes', lambda: admin.get(pools).json()['pools'])
 
 
 def rest():
-    compute = f'http://127.0.0.1:{COMPUTE}/v2.1/flavors'
     for name, vcpus, ram, disk in ('m1.tiny', 1, 512, 1), ('m1.small', 1, 2048, 20):
-        ensure(compute, 'flavor', {'name': name, 'vcpus': vcpus, 'ram': ram, 'disk': disk})
+        ensure(url('nova', '/v2.1/flavors'), 'flavor',
+               {'name': name, 'vcpus': vcpus, 'ram': ram, 'disk': disk})
 
-    images = f'http://127.0.0.1:{IMAGE}/v2/images'
+    images = url('glance', '/v2/images')
     image = ensure(images, 'image', {
         'name': 'cirros', 'visibility': 'public', 'disk_format': 'raw', 'container_format': 'bare'})
     if admin.get(f'{images}/{image}').json()['status'] == 'queued':
         admin.put(f'{images}/{image}/file', data=bytes(1 << 20),
                   headers={'Content-Type': 'application/octet-stream'})
 
-    neutron = f'http://127.0.0.1:{NETWORK}/v2.0'
-    public = ensure(f'{neutron}/networks', 'network', {'name': 'public', 'router:external': True})
-    ensure(f'{neutron}/subnets', 'subnet', {
-        'name': 'public-subnet', 'network_id': public, 'ip_version': 4, 'cidr': '203.0.113.0/24',
-        'enable_dhcp': False})
+    network = ensure(url('neutron', '/v2.0/networks'), 'network',
+                     {'name': 'public', 'router:external': True})
+    ensure(url('neutron', '/v2.0/subnets'), 'subnet', {
+        'name': 'public-subnet', 'network_id': network, 'ip_version': 4,
+        'cidr': '203.0.113.0/24', 'enable_dhcp': False})
 
 
 if sys.argv[1] == 'identity':

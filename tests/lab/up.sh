@@ -4,55 +4,9 @@
 set -euo pipefail
 . "${BASH_SOURCE%/*}/common.sh"
 
-[ $# = 1 ] || die "usage: up.sh STATE"
-mkdir -p "$1"
-STATE=$(cd "$1" && pwd)
-case $STATE in
-*[!A-Za-z0-9._/+-]*) die "$STATE: only letters, digits and ._/+- may be in the path" ;;
-esac
-[ ${#STATE} -le 90 ] || die "$STATE: too long a path for a socket in it"
-
 say()
 {
 	printf '[%3d s] %s\n' $SECONDS "$*" >&2
-}
-
-# start NAME COMMAND...: unless it is running; leader of a process group, so that down.sh reaches
-# all of it
-start()
-{
-	local name=$1
-	shift
-	alive "$name" && return
-	rm -f "$STATE/run/ready" "$STATE/run/$name.pid"
-	# shellcheck disable=SC2016
-	setsid bash -c 'read -ra stat </proc/$$/stat; echo "$$ ${stat[21]}" >"$1"; shift; exec "$@"' \
-		- "$STATE/run/$name.pid" "$@" >>"$STATE/log/$name.log" 2>&1 </dev/null 8>&- 9>&- &
-	retry 10 test -s "$STATE/run/$name.pid" || die "$name does not start"
-}
-
-# api NAME MODULE [OPTION...]: a service with an HTTP API. README.md describes the line it logs
-# for each request.
-api()
-{
-	local name=$1 module=$2
-	shift 2
-	start "$name" uwsgi --http-socket "127.0.0.1:$((BASE + PORT[$name]))" \
-		--module "$module:application" --master --processes 1 --threads 6 --lazy-apps \
-		--need-app --die-on-term --buffer-size 65535 --add-header 'Connection: close' \
-		--req-logger "file:$STATE/log/requests.log" \
-		--log-format "%(tmsecs) $name %(method) %(uri) %(status) %(msecs) \"%(uagent)\"" "$@"
-}
-
-# await NAME: until its API answers
-await()
-{
-	local end=$((SECONDS + 60))
-	until curl -fs -o /dev/null -m 5 "http://127.0.0.1:$((BASE + PORT[$1]))/"; do
-		alive "$1" && [ $SECONDS -lt $end ] ||
-			die "$1 does not answer: see $STATE/log/$1.log"
-		sleep 0.1
-	done
 }
 
 ports_free()
@@ -70,15 +24,14 @@ ports_free()
 	END
 }
 
-# Sets BASE, the first port. What is chosen is kept in STATE and, for the labs of other work
-# trees, as a link in CACHE.
+# Sets BASE, the first port. It is kept in STATE, and for the labs of other work trees there is a
+# link to STATE in the cache.
 choose_ports()
 {
-	local owner pid
+	local file owner
 	BASE=$(cat "$STATE/port-base" 2>/dev/null) || BASE=
-	for pid in "$STATE"/run/*.pid; do
-		pid=${pid##*/}
-		alive "${pid%.pid}" || continue
+	for file in "$STATE"/run/*.pid; do
+		alive "$(basename "$file" .pid)" || continue
 		[ "${LAB_PORT_BASE:-$BASE}" = "$BASE" ] || die "running on port $BASE: take it down first"
 		return 0
 	done
@@ -88,77 +41,120 @@ choose_ports()
 	for BASE in ${LAB_PORT_BASE:-$BASE $(seq 21000 1000 31000)}; do
 		owner=$(readlink "$CACHE/lab-port-$BASE") || owner=$STATE
 		if [ "$owner" != "$STATE" ] && [ "$(cat "$owner/port-base" 2>/dev/null)" = "$BASE" ]; then
-			[ "${LAB_PORT_BASE:-}" ] && die "port $BASE belongs to the lab in $owner"
-			continue
-		fi
-		if ports_free "$BASE"; then
+			[ -z "${LAB_PORT_BASE:-}" ] || die "port $BASE belongs to the lab in $owner"
+		elif ports_free "$BASE"; then
 			echo "$BASE" >"$STATE/port-base"
 			ln -sfn "$STATE" "$CACHE/lab-port-$BASE"
 			exec 9>&-
 			return 0
 		fi
 	done
-	die "ports from ${LAB_PORT_BASE:-21000} on are in use; LAB_PORT_BASE may name others"
+	die "ports from ${LAB_PORT_BASE:-21000} on are in use: LAB_PORT_BASE may name others"
 }
 
-certificate()
+make_certificate()
 {
-	(cd "$STATE/tls"
-	new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
-	openssl req -x509 "${new_key[@]}" -keyout ca.key -out ca.crt -days 3650 \
+	local key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+	cd "$STATE/tls"
+	openssl req -x509 "${key[@]}" -keyout ca.key -out ca.crt -days 3650 \
 		-subj '/CN=CA of the lab' -addext basicConstraints=critical,CA:TRUE \
 		-addext keyUsage=critical,keyCertSign,cRLSign
-	openssl req "${new_key[@]}" -keyout server.key -out server.csr -subj /CN=localhost
+	openssl req "${key[@]}" -keyout server.key -out server.csr -subj /CN=localhost
 	printf '%s\n' subjectAltName=DNS:localhost,IP:127.0.0.1 extendedKeyUsage=serverAuth >server.ext
 	openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 \
-		-extfile server.ext -out server.crt) >"$STATE/log/tls.log" 2>&1
+		-extfile server.ext -out server.crt
+}
+
+copy_databases()
+{
+	rm -rf "$STATE"/{keys,mysql.new}
+	cp -a "$DATABASES/keys" "$STATE/keys"
+	cp -a "$DATABASES/mysql" "$STATE/mysql.new"
+	mv "$STATE/mysql.new" "$STATE/mysql"
+}
+
+# start NAME COMMAND...: unless it runs. It leads a process group, so that down.sh can stop the
+# whole of it.
+start()
+{
+	local name=$1
+	shift
+	! alive "$name" || return 0
+	rm -f "$STATE/run/ready" "$STATE/run/$name.pid"
+	# shellcheck disable=SC2016
+	setsid bash -c 'read -ra stat </proc/$$/stat; echo "$$ ${stat[21]}" >"$1"; shift; exec "$@"' \
+		- "$STATE/run/$name.pid" "$@" >>"$STATE/log/$name.log" 2>&1 </dev/null 8>&- &
+	retry 10 test -s "$STATE/run/$name.pid" || die "$name does not start"
 }
 
 start_rabbitmq()
 {
-	alive rabbitmq && return
-	rm -rf "$STATE/rabbitmq" # the services declare their queues anew
-	mkdir "$STATE/rabbitmq"
-	echo '[].' >"$STATE/rabbitmq/plugins"
-	start epmd env ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=$((BASE + PORT[epmd])) epmd
-	start rabbitmq env HOME="$STATE/rabbitmq" \
-		ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=$((BASE + PORT[epmd])) \
-		RABBITMQ_NODENAME=lab@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
-		RABBITMQ_NODE_PORT=$((BASE + PORT[rabbitmq])) RABBITMQ_DIST_PORT=$((BASE + PORT[erlang])) \
-		RABBITMQ_CONFIG_FILE="$STATE/etc/rabbitmq.conf" RABBITMQ_CONF_ENV_FILE=/dev/null \
-		RABBITMQ_ENABLED_PLUGINS_FILE="$STATE/rabbitmq/plugins" \
-		RABBITMQ_MNESIA_BASE="$STATE/rabbitmq/mnesia" RABBITMQ_LOG_BASE="$STATE/log" \
-		RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none" \
+	local rabbitmq=$STATE/rabbitmq
+	export ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=$((BASE + PORT[epmd]))
+	start epmd epmd
+	alive rabbitmq || rm -rf "$rabbitmq" # the services declare their queues anew
+	mkdir -p "$rabbitmq"
+	echo '[].' >"$rabbitmq/plugins"
+	start rabbitmq env HOME="$rabbitmq" RABBITMQ_NODENAME=lab@localhost \
+		RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$((BASE + PORT[rabbitmq])) \
+		RABBITMQ_DIST_PORT=$((BASE + PORT[erlang])) RABBITMQ_CONF_ENV_FILE=/dev/null \
+		RABBITMQ_CONFIG_FILE="$ETC/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$rabbitmq/plugins" \
+		RABBITMQ_MNESIA_BASE="$rabbitmq/mnesia" RABBITMQ_LOG_BASE="$STATE/log" \
+		RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none' \
 		/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server
 }
 
+# api NAME MODULE [OPTION...]: a service with an HTTP API. README.md describes the line that it
+# logs for each request.
+api()
+{
+	local name=$1 module=$2
+	shift 2
+	start "$name" uwsgi --http-socket "127.0.0.1:$((BASE + PORT[$name]))" \
+		--module "$module:application" --master --processes 1 --threads 6 --lazy-apps \
+		--need-app --die-on-term --buffer-size 65535 --add-header 'Connection: close' \
+		--req-logger "file:$STATE/log/requests.log" \
+		--log-format "%(tmsecs) $name %(method) %(uri) %(status) %(msecs) \"%(uagent)\"" "$@"
+}
+
+# await NAME: until its API answers
+await()
+{
+	local end=$((SECONDS + 60))
+	until curl -fs -o /dev/null -m 5 "http://127.0.0.1:$((BASE + PORT[$1]))/"; do
+		if ! alive "$1" || [ $SECONDS -ge $end ]; then
+			die "$1 does not answer: see $STATE/log/$1.log"
+		fi
+		sleep 0.1
+	done
+}
+
+# seed PART: see seed.py
 seed()
 {
-	python "$LAB/seed.py" "$1" "$BASE" >>"$STATE/log/seed.log" 2>&1 ||
+	local name ports=()
+	for name in "${!PORT[@]}"; do
+		ports+=("$name=$((BASE + PORT[$name]))")
+	done
+	python "$LAB/seed.py" "$1" "tls=$TLS" "${ports[@]}" >>"$STATE/log/seed.log" 2>&1 ||
 		die "seed.py failed: see $STATE/log/seed.log"
 }
 
+[ $# = 1 ] || die "usage: up.sh STATE"
+mkdir -p "$1"
+STATE=$(cd "$1" && pwd)
+ETC=$STATE/etc
+case $STATE in *[!A-Za-z0-9._/+-]*) die "$STATE: the path may only have letters, digits and ._/+-" ;; esac
+[ ${#STATE} -le 90 ] || die "$STATE: the path is too long for a socket in it"
 exec 8>"$STATE/up.lock"
 flock 8
+
 bash "$LAB/install.sh"
 choose_ports
 configure "$STATE" "$BASE"
-mkdir -p "$STATE/tls"
-[ -s "$STATE/tls/server.crt" ] || certificate
-if ! [ -d "$STATE/mysql" ]; then
-	rm -rf "$STATE/keys"
-	cp -a "$DATABASES/keys" "$STATE/keys"
-	cp -a "$DATABASES/mysql" "$STATE/mysql.new"
-	mv "$STATE/mysql.new" "$STATE/mysql"
-fi
-
-export PATH=$VENV/bin:$PATH LC_ALL=C.UTF-8 PYTHONWARNINGS=ignore PYTHONPATH=$LAB/python
-export PYTHONDONTWRITEBYTECODE=1 HOME=$STATE XDG_CACHE_HOME=$STATE/cache
-ETC=$STATE/etc
-export OS_KEYSTONE_CONFIG_FILES=$ETC/keystone.conf OS_PLACEMENT_CONFIG_DIR=$ETC
-export OS_GLANCE_CONFIG_DIR=$ETC
-export OS_NOVA_CONFIG_DIR=$ETC OS_NOVA_CONFIG_FILES="$VENV/etc/nova/api-paste.ini;nova.conf"
-export OS_NEUTRON_CONFIG_DIR=$ETC OS_NEUTRON_CONFIG_FILES=neutron.conf
+service_environment "$STATE"
+[ -s "$STATE/tls/server.crt" ] || (make_certificate) >"$STATE/log/tls.log" 2>&1
+[ -d "$STATE/mysql" ] || copy_databases
 
 mariadb_server "$STATE"
 start mariadb "${MARIADB[@]}"
@@ -171,7 +167,6 @@ api placement placement.wsgi.api
 api neutron neutron.wsgi.api
 api glance glance.wsgi.api
 await keystone
-say "Keystone answers"
 [ "$(cat "$STATE/seeded" 2>/dev/null)" = "$BASE" ] || seed identity
 start nova-conductor nova-conductor --config-file "$ETC/nova.conf"
 start cinder-scheduler cinder-scheduler --config-file "$ETC/cinder.conf"
@@ -180,11 +175,10 @@ api cinder cinder.wsgi.api --pyargv "--config-file $ETC/cinder.conf"
 start nova-scheduler nova-scheduler --config-file "$ETC/nova.conf"
 start nova-compute python -m labfake.compute --config-file "$ETC/nova.conf"
 start cinder-volume cinder-volume --config-file "$ETC/cinder.conf"
-for name in keystone placement neutron glance nova cinder; do
+for name in placement neutron glance nova cinder; do
 	await "$name"
 done
 if ! [ -e "$STATE/run/ready" ]; then
-	say "the APIs answer"
 	seed rest
 	echo "$BASE" >"$STATE/seeded"
 	cp "$ETC/clouds.yaml" "$STATE/clouds.yaml"

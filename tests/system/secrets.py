@@ -17,6 +17,7 @@ CANARY = {name: 'Ca/nary+%s%%&%s=' % (name, os.urandom(5).hex()) for name in (
 project = Project('tn-secrets', CANARY['password'])
 CANARY['token'] = login(project.name, CANARY['password'])
 INPUT = os.path.join(TEMP, 'input')  # may hold secrets; nothing else in TEMP may
+SECURE = os.path.join(INPUT, 'secure.yaml')
 os.makedirs(INPUT)
 AUTH = project.cloud()['auth']
 CREDENTIAL = rest('POST', 'identity', '/users/%s/application_credentials' % project.user, {
@@ -61,14 +62,14 @@ def files():
     """clouds.yaml with one password in it, one in secure.yaml, and faulty ones."""
     entry = project.cloud()
     bare = {**entry, 'auth': {k: v for k, v in entry['auth'].items() if k != 'password'}}
-    os.makedirs(os.path.join(INPUT, 'clouds'))
-    tempfile_clouds = {'file': entry, 'secure': bare, 'nested': {**entry, 'auth': {**AUTH, 'password': {
-        'a': CANARY['nested']}}}, 'typo': {**bare, 'auth': {**bare['auth'], 'passwrod': CANARY['typo']}},
-                       'url': project.cloud(network_endpoint_override='http://u:%s@127.0.0.1:9/?token=%s' % (
-                           urllib.parse.quote(CANARY['url'], safe=''), CANARY['url']), api_timeout=1)}
-    path = os.path.join(INPUT, 'clouds', 'clouds.yaml')
-    for name, value in ((path, tempfile_clouds),
-                        (path.replace('clouds.yaml', 'secure.yaml'), {'secure': {'auth': {'password': CANARY['password']}}})):
+    entries = {
+        'file': entry, 'secure': bare,
+        'nested': {**entry, 'auth': {**AUTH, 'password': {'a': CANARY['nested']}}},
+        'typo': {**bare, 'auth': {**bare['auth'], 'passwrod': CANARY['typo']}},
+        'url': project.cloud(network_endpoint_override='http://u:%s@127.0.0.1:9/?token=%s' % (
+            urllib.parse.quote(CANARY['url'], safe=''), CANARY['url']), api_timeout=1)}
+    path = os.path.join(INPUT, 'clouds.yaml')
+    for name, value in ((path, entries), (SECURE, {'secure': {'auth': {'password': CANARY['password']}}})):
         with open(name, 'w') as f:
             json.dump({'clouds': value}, f)
     with open(os.path.join(INPUT, 'broken.yaml'), 'w') as f:
@@ -78,6 +79,11 @@ def files():
 
 def task_list(prefix):
     """(name of the task, module, options, environment)"""
+    for name, mod, args, env in tasks_of(prefix):
+        yield name, mod, {'region_name': 'RegionOne', **args} if 'auth' in args else args, env
+
+
+def tasks_of(prefix):
     wrong = {**AUTH, 'password': CANARY['wrong']}
     secret = {'auth_url': AUTH['auth_url'], 'application_credential_id': CREDENTIAL['application_credential']['id']}
     token = {k: v for k, v in AUTH.items() if 'user' not in k and k != 'password'}
@@ -90,7 +96,7 @@ def task_list(prefix):
     yield 'auth as text', 'networks_info', {'auth': ','.join('%s=%s' % kv for kv in AUTH.items())}, {}
     yield 'clouds.yaml', 'networks_info', {'cloud': 'file'}, {}
     yield 'secure.yaml', 'networks_info', {'cloud': 'secure'}, {}
-    yield 'cloud as dict', 'networks_info', {'cloud': {'auth': AUTH}}, {}
+    yield 'cloud as dict', 'networks_info', {'cloud': {'auth': AUTH, 'region_name': 'RegionOne'}}, {}
     yield 'environment', 'networks_info', {}, os_
     yield 'application credential', 'networks_info', {
         'auth_type': 'v3applicationcredential', 'auth': {**secret, 'application_credential_secret': CANARY['appcred']}}, {}
@@ -119,7 +125,7 @@ def task_list(prefix):
     yield 'unknown auth_type', 'network', {**net, 'auth_type': 'nonsense', 'auth': AUTH}, {}
     yield 'userdata is a dict', 'server', {**server, 'flavor': 'none', 'userdata': {'a': CANARY['userdata']}}, {}
     yield 'items', 'server', {'cloud': 'file', 'items': [{**server, 'userdata': CANARY['userdata'], 'nmae': 1}]}, {}
-    yield 'item is no dict', 'server', {'cloud': 'file', 'items': [CANARY['userdata'] + ' ' + CANARY['wrong']]}, {}
+    yield 'item is no dict', 'server', {'cloud': 'file', 'items': ['name=x,nmae=1,userdata=' + CANARY['userdata']]}, {}
     yield 'server gone', 'server', {'auth': AUTH, 'name': prefix + 's', 'state': 'absent'}, {}
     yield 'network gone', 'network', {'auth': AUTH, **net, 'state': 'absent'}, {}
 
@@ -131,7 +137,8 @@ GOOD = ('auth dict', 'auth as text', 'clouds.yaml', 'secure.yaml', 'cloud as dic
 def by_hand(clouds):
     """The program itself: traces on standard error and in files."""
     for name, mod, args, env in task_list('hand-'):
-        e = environment(clouds, os.path.join(TEMP, 'hand-cache'), TREENAIL_LOG='debug', **env)
+        e = environment(clouds, os.path.join(TEMP, 'hand-cache'), TREENAIL_LOG='debug', OS_CLIENT_SECURE_FILE=SECURE,
+                        **env)
         r = module(mod, args, e)
         outputs['by hand: ' + name] = r.out + r.err
         if name in GOOD:
@@ -179,15 +186,15 @@ def by_ansible(core, clouds, plain):
             continue  # Ansible itself would put them on a command line
         values['args%d' % i] = args
         values['env%d' % i] = env
-        if plain and not os.path.exists(os.path.join(folder, 'library', mod)):
-            os.symlink(PROGRAM, os.path.join(folder, 'library', mod))
-        options = {k: '{{ args%d.%s }}' % (i, k) for k in args}
-        tasks.append({'name': task, mod if plain else 'treenail.openstack.' + mod: options,
+        if plain and not os.path.exists(os.path.join(folder, 'library', 'treenail_' + mod)):
+            os.symlink(PROGRAM, os.path.join(folder, 'library', 'treenail_' + mod))
+        options = {k: '{{ args%d["%s"] }}' % (i, k) for k in args}
+        tasks.append({'name': task, ('treenail_' if plain else 'treenail.openstack.') + mod: options,
                       'environment': '{{ env%d }}' % i, 'ignore_errors': True})
     path = os.path.join(INPUT, name.replace(' ', '-') + '.json')
     with open(path, 'w') as f:
         json.dump(values, f)
-    env = environment(clouds, os.path.join(TEMP, 'play-cache'), TREENAIL_LOG='debug',
+    env = environment(clouds, os.path.join(TEMP, 'play-cache'), TREENAIL_LOG='debug', OS_CLIENT_SECURE_FILE=SECURE,
                       TREENAIL_LOG_FILE=os.path.join(folder, 'trace'), ANSIBLE_LOG_PATH=os.path.join(folder, 'log'))
     plays = tasks_play(tasks)
     if plain:

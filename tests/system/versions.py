@@ -86,13 +86,12 @@ def life(core, what, prefix, path, defaults, cwd=None):
 
 
 def binaries(core):
-    """Plain ELF programs beside a playbook."""
+    """Plain ELF programs beside a playbook. Ansible itself leads the bare name `network` elsewhere: hence the prefix."""
     folder = tempfile.mkdtemp(dir=TEMP)
     os.makedirs(os.path.join(folder, 'library'))
     for module in MODULES:
-        os.link(PROGRAM, os.path.join(folder, 'library', module)) if os.stat(PROGRAM).st_dev == os.stat(
-            folder).st_dev else os.symlink(PROGRAM, os.path.join(folder, 'library', module))
-    life(core, 'binaries in library/', '', folder, {m: {'cloud': 'v'} for m in MODULES}, folder)
+        os.symlink(PROGRAM, os.path.join(folder, 'library', 'treenail_' + module))
+    life(core, 'binaries in library/', 'treenail_', folder, {'treenail_' + m: {'cloud': 'v'} for m in MODULES}, folder)
 
 
 def main():
