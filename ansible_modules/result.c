@@ -63,7 +63,7 @@ static struct json_object *diff_side(const struct op *op, const char *side)
 
 	if (p->action == DELETED) {
 		json_object_put(o);
-		return before ? attrs_public(op->r->attrs, op->out->before)
+		return before ? attrs_public(attrs_shown(op->r), op->out->before)
 			      : json_object_new_object();
 	}
 	if ((p->action == CREATED && before) || !p->changes)
@@ -94,7 +94,7 @@ static void add_outcome(struct json_object *result, const struct op *op, const s
 	if (op->out->id)
 		json_sets(result, "id", op->out->id);
 	if (key && op->out->after)
-		json_set(result, key, attrs_public(op->r->attrs, op->out->after));
+		json_set(result, key, attrs_public(attrs_shown(op->r), op->out->after));
 	if (op->out->extra) {
 		json_object_object_foreach(op->out->extra, k, v)
 			json_set(result, k, json_copy(v));

@@ -163,6 +163,7 @@ struct resource {
 	const char *path;       /* collection, below the endpoint; "{attr}" is replaced from want */
 	const char *key, *keys; /* envelopes of one and of many; key NULL: none (Glance) */
 	const char *returns;    /* key of the object in a result; NULL: as key */
+	const struct resource *shows; /* what is returned is an object of this resource; NULL: of its own */
 	const char *list;       /* LIST path if another ("/servers/detail") */
 	const char *list_query; /* always added to lists: "is_public=None" */
 	const char *microversion; /* highest one the table understands */
@@ -208,6 +209,8 @@ struct resource {
 
 /* ---- the tables (lib/attr.c) ---- */
 
+/* The table of the object that a resource's results hold. */
+const struct attr *attrs_shown(const struct resource *r);
 const struct attr *attr_named(const struct attr *attrs, const char *name);
 const char *attr_option(const struct attr *a); /* its name as option */
 const char *attr_wire(const struct attr *a);

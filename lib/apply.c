@@ -229,12 +229,11 @@ static struct err *take_created(struct op *op, struct json_object *wire)
 	AUTO_JSON have = json_object_is_type(wire, json_type_object)
 				 ? attrs_decode(op->r->attrs, wire)
 				 : NULL;
-	struct json_object *id = json_at(have, r_id(op->r));
+	const char *id = json_str(have, r_id(op->r));
 
-	if (!id)
+	if (!id || !*id)
 		return err_new(ERR_PROTOCOL, "the answer to the creation has no ID");
-	AUTO_STR text = json_text(id);
-	op_created(op, text);
+	op_created(op, id);
 	set_have(op, TAKE(have));
 	return NULL;
 }
@@ -256,13 +255,12 @@ static struct err *adopt(struct op *op, struct err *lost)
 {
 	struct err *e = refind(op);
 
-	if (e || !op->have) {
+	if (e || !json_str(op->have, r_id(op->r))) {
 		err_free(e);
 		return lost;
 	}
 	err_free(lost);
-	AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
-	op_created(op, id);
+	op_created(op, json_str(op->have, r_id(op->r)));
 	return NULL;
 }
 
@@ -529,16 +527,19 @@ static struct err *look_closer(struct op *op)
 }
 
 /* The object is known from here on; one that was given by its ID keeps its name. */
-static void take_found(struct op *op)
+static struct err *take_found(struct op *op)
 {
-	AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
+	const char *id = json_str(op->have, r_id(op->r));
 	const char *name = json_str(op->want, "name");
 
+	if (!id || !*id)
+		return err_new(ERR_PROTOCOL, "what the service found has no '%s'", r_id(op->r));
 	if (name && strcmp(name, id) == 0 && json_str(op->have, "name"))
 		json_set(op->want, "name", json_copy(json_at(op->have, "name")));
 	free(op->out->id);
-	op->out->id = TAKE(id);
+	op->out->id = xstrdup(id);
 	op->id = op->out->id;
+	return NULL;
 }
 
 static struct err *make_plan(struct op *op)
@@ -546,10 +547,10 @@ static struct err *make_plan(struct op *op)
 	struct outcome *out = op->out;
 	struct err *e = NULL;
 
-	if (op->have) {
-		take_found(op);
+	if (op->have)
+		e = take_found(op);
+	if (op->have && !e)
 		e = look_closer(op);
-	}
 	if (e)
 		return e;
 	plan_make(op->r, op->state, op->want, op->have, &out->plan);
@@ -728,10 +729,9 @@ static struct err *create_unless_there(struct op *op)
 
 	if (e)
 		return e;
-	if (!op->have)
+	if (!json_str(op->have, r_id(op->r)))
 		return create(op);
-	AUTO_STR id = json_text(json_at(op->have, r_id(op->r)));
-	op_created(op, id);
+	op_created(op, json_str(op->have, r_id(op->r)));
 	return finish_bulk(op);
 }
 

@@ -16,6 +16,11 @@ const char *attr_wire(const struct attr *a)
 	return a->wire ? a->wire : a->name;
 }
 
+const struct attr *attrs_shown(const struct resource *r)
+{
+	return r->shows ? r->shows->attrs : r->attrs;
+}
+
 const struct attr *attr_named(const struct attr *attrs, const char *name)
 {
 	for (const struct attr *a = attrs; a && a->name; a++)
@@ -197,6 +202,14 @@ static struct json_object *sub_decode(const struct attr *sub, struct json_object
 	return o;
 }
 
+/* Everybody may walk through what the table calls a map or a list, without looking at it first. */
+static bool is_shaped(enum attr_type t, struct json_object *v)
+{
+	if (t == MAP || t == OBJ)
+		return json_object_is_type(v, json_type_object);
+	return (t != LIST && t != SET) || json_object_is_type(v, json_type_array);
+}
+
 static struct json_object *value_decode(const struct attr *a, struct json_object *wire)
 {
 	struct json_object *v, *list;
@@ -204,15 +217,17 @@ static struct json_object *value_decode(const struct attr *a, struct json_object
 	if (a->decode)
 		return a->decode(wire);
 	v = json_at(wire, a->read ? a->read : attr_wire(a));
-	if (!a->sub)
-		return attr_typed(a, v);
-	if (a->type == OBJ)
+	if (!is_shaped(a->type, v))
+		return NULL;
+	if (a->type == OBJ && a->sub)
 		return sub_decode(a->sub, v);
-	if (!json_object_is_type(v, json_type_array))
-		return json_copy(v);
+	if (!json_object_is_type(v, json_type_array) || !(a->sub || a->elem == MAP))
+		return attr_typed(a, v);
 	list = json_object_new_array();
 	for (size_t i = 0; i < json_len(v); i++)
-		json_object_array_add(list, sub_decode(a->sub, json_nth(v, i)));
+		if (json_object_is_type(json_nth(v, i), json_type_object))
+			json_object_array_add(list, a->sub ? sub_decode(a->sub, json_nth(v, i))
+							   : json_copy(json_nth(v, i)));
 	return list;
 }
 

@@ -17,7 +17,7 @@ static char *finish(EVP_MD_CTX *ctx)
 
 	(void)EVP_DigestFinal_ex(ctx, sum, &len);
 	hex = xcalloc(2 * (size_t)len + 1, 1);
-	for (unsigned i = 0; i < len; i++) {
+	for (size_t i = 0; i < len; i++) {
 		hex[2 * i] = digits[sum[i] >> 4];
 		hex[2 * i + 1] = digits[sum[i] & 15];
 	}

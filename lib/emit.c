@@ -76,6 +76,11 @@ static void option(FILE *out, const struct attr *a, int indent)
 			option(out, sub, in + 2);
 }
 
+static bool is_returned(const struct attr *a)
+{
+	return !(a->flags & (OPTION | HIDDEN));
+}
+
 static void returned(FILE *out, const struct attr *a, int indent, const char *when)
 {
 	(void)fprintf(out, "%*s%s:\n%*sdescription: [", indent, "", a->name, indent + 2, "");
@@ -85,11 +90,12 @@ static void returned(FILE *out, const struct attr *a, int indent, const char *wh
 		(void)fprintf(out, "%*sreturned: %s\n", indent + 2, "", when);
 	if (is_list(a))
 		(void)fprintf(out, "%*selements: %s\n", indent + 2, "", elements(a));
-}
-
-static bool is_returned(const struct attr *a)
-{
-	return !(a->flags & (OPTION | HIDDEN));
+	if (a->type != OBJ || !a->sub)
+		return;
+	(void)fprintf(out, "%*scontains:\n", indent + 2, "");
+	for (const struct attr *sub = a->sub; sub->name; sub++)
+		if (is_returned(sub))
+			returned(out, sub, indent + 4, NULL);
 }
 
 static void returns(FILE *out, const struct module *m)
@@ -107,7 +113,7 @@ static void returns(FILE *out, const struct module *m)
 			key, m->info ? "The objects that match." : "The object as it is now.",
 			m->info ? "list" : "dict", m->info ? "success" : "when the object exists",
 			m->info ? "    elements: dict\n" : "");
-		for (const struct attr *a = m->r->attrs; a->name; a++)
+		for (const struct attr *a = attrs_shown(m->r); a->name; a++)
 			if (is_returned(a))
 				returned(out, a, 6, NULL);
 	}
@@ -212,7 +218,7 @@ void emit_markdown(const struct module *m, FILE *out)
 	(void)fprintf(out,
 		      "\n## Returns\n\nUnder `%s`:\n\n| key | type | meaning |\n|---|---|---|\n",
 		      key);
-	for (const struct attr *a = m->r->attrs; a->name; a++)
+	for (const struct attr *a = attrs_shown(m->r); a->name; a++)
 		if (is_returned(a))
 			(void)fprintf(out, "| `%s` | %s | %s |\n", a->name, type_name(a->type),
 				      a->doc);

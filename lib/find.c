@@ -64,12 +64,29 @@ struct err *list_pages(struct api *api, const struct request *first, const char 
 	return NULL;
 }
 
+/* The object as attributes; what has no ID can be neither changed nor referred to. */
+static struct err *decode(const struct resource *r, struct json_object *wire, const char *path,
+			  struct json_object **ret)
+{
+	AUTO_JSON o = NULL;
+
+	if (!json_object_is_type(wire, json_type_object))
+		return err_new(ERR_PROTOCOL, "GET %s %s: where an object should be is %s",
+			       r->service, path, json_type_words(wire));
+	o = attrs_decode(r->attrs, wire);
+	if (attr_named(r->attrs, r_id(r)) && !json_str(o, r_id(r)))
+		return err_new(ERR_PROTOCOL, "GET %s %s: what was found has no '%s'", r->service,
+			       path, r_id(r));
+	*ret = TAKE(o);
+	return NULL;
+}
+
 struct err *resource_list(struct api *api, const struct resource *r, const char *path,
 			  const char *query, struct json_object **ret)
 {
 	AUTO_BUF full = BUF_INIT;
 	AUTO_JSON wire = NULL;
-	struct json_object *all;
+	AUTO_JSON all = json_object_new_array();
 	struct request req = { .service = r->service, .microversion = r->microversion };
 	struct err *e;
 
@@ -80,19 +97,20 @@ struct err *resource_list(struct api *api, const struct resource *r, const char 
 		buf_addf(&full, "%c%s", strchr(full.s, '?') ? '&' : '?', query);
 	req.path = full.s;
 	e = list_pages(api, &req, r->keys, &wire);
-	if (e)
-		return e;
-	all = json_object_new_array();
-	for (size_t i = 0; i < json_len(wire); i++) {
-		struct json_object *one = json_nth(wire, i);
+	for (size_t i = 0; i < json_len(wire) && !e; i++) {
+		struct json_object *one = json_nth(wire, i), *o = NULL;
 
 		/* Nova wraps each key pair of a list once more. */
-		if (r->key && json_object_object_length(one) == 1 && json_has(one, r->key))
+		if (r->key && json_object_is_type(json_at(one, r->key), json_type_object) &&
+		    json_object_object_length(one) == 1)
 			one = json_at(one, r->key);
-		json_object_array_add(all, attrs_decode(r->attrs, one));
+		e = decode(r, one, full.s, &o);
+		if (!e)
+			json_object_array_add(all, o);
 	}
-	*ret = all;
-	return NULL;
+	if (!e)
+		*ret = TAKE(all);
+	return e;
 }
 
 static struct err *get_path(struct api *api, const struct resource *r, const char *path,
@@ -112,8 +130,7 @@ static struct err *get_path(struct api *api, const struct resource *r, const cha
 	if (!json_object_is_type(one, json_type_object))
 		return err_new(ERR_PROTOCOL, "GET %s %s: the answer has no '%s'", r->service, path,
 			       r->key ? r->key : "object");
-	*ret = attrs_decode(r->attrs, one);
-	return NULL;
+	return decode(r, one, path, ret);
 }
 
 struct err *resource_get(struct api *api, const struct resource *r, const char *id,

@@ -19,7 +19,7 @@ struct cloud {
 	struct json_object *store;
 	struct buf log;
 	char *failed;
-	int calls, writes, fail_at, made;
+	int calls, writes, fail_at, made, mangle_at, mangle;
 	enum cloud_failure how;
 	size_t page;
 	int64_t now_ms;
@@ -711,6 +711,49 @@ static struct err *injected(enum cloud_failure how)
 	return e;
 }
 
+/* ---- nonsense ---- */
+
+static struct json_object *nonsense(struct json_object *v, const char *key, int how)
+{
+	const bool scalar = !json_object_is_type(v, json_type_object) &&
+			    !json_object_is_type(v, json_type_array);
+	struct json_object *o;
+
+	if (how == 4 && strcmp(key, "id") == 0)
+		return NULL;
+	if (how == 5 && scalar)
+		return NULL;
+	if (how == 6 && scalar)
+		return json_object_new_int(7);
+	if (how == 7 && json_object_is_type(v, json_type_array))
+		return json_object_new_object();
+	if (how == 8 && scalar)
+		return json_object_new_array();
+	if (how == 9 && json_object_is_type(v, json_type_object) && *key)
+		return json_object_new_string("x");
+	if (json_object_is_type(v, json_type_array)) {
+		o = json_object_new_array();
+		for (size_t i = 0; i < json_len(v); i++)
+			json_object_array_add(o, nonsense(json_nth(v, i), key, how));
+		return o;
+	}
+	if (scalar)
+		return json_copy(v);
+	o = json_object_new_object();
+	json_object_object_foreach(v, k, inner)
+		json_set(o, k, nonsense(inner, k, how));
+	return o;
+}
+
+/* Takes answer. */
+static struct json_object *mangled(struct json_object *answer, int how)
+{
+	static const char *const whole[] = { "null", "{}", "[]", "\"x\"" };
+	AUTO_JSON owned = answer;
+
+	return how < (int)COUNT(whole) ? json_tokener_parse(whole[how]) : nonsense(owned, "", how);
+}
+
 static struct err *serve_or_fail(struct cloud *c, const struct request *req,
 				 struct json_object **ret)
 {
@@ -745,7 +788,7 @@ static struct err *serve_or_fail(struct cloud *c, const struct request *req,
 			err_free(e);
 			json_object_put(answer);
 		} else if (!e && ret) {
-			*ret = answer;
+			*ret = c->calls == c->mangle_at ? mangled(answer, c->mangle) : answer;
 		}
 	}
 	return fails ? injected(c->how) : e;
@@ -872,6 +915,12 @@ void cloud_fail_at(struct cloud *c, int call, enum cloud_failure how)
 	c->how = how;
 	free(c->failed);
 	c->failed = NULL;
+}
+
+void cloud_mangle_at(struct cloud *c, int call, int how)
+{
+	c->mangle_at = call;
+	c->mangle = how;
 }
 
 void cloud_revive(struct cloud *c)

@@ -81,6 +81,12 @@ enum cloud_failure {
 };
 /* Makes the call of this number (the first is 1) fail; 0: none. */
 void cloud_fail_at(struct cloud *c, int call, enum cloud_failure how);
+/*
+ * Makes nonsense of the answer to the call of this number: nothing, other types, or the same without
+ * what should be in it. `how` is below CLOUD_NONSENSE.
+ */
+enum { CLOUD_NONSENSE = 10 };
+void cloud_mangle_at(struct cloud *c, int call, int how);
 /* Lets calls through again; what cloud_failed() says stays. */
 void cloud_revive(struct cloud *c);
 /* "POST network /v2.0/networks" of the call that was made to fail; NULL: none was. */

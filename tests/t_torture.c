@@ -284,6 +284,19 @@ static void with_failure(struct json_object *plan, int call, enum cloud_failure 
 	wrong(true, "not what there was without the failure", NULL);
 }
 
+/* Answers of no sense may end in any error, or in none, but always end. */
+static void with_nonsense(struct json_object *plan, int call, int how)
+{
+	struct json_object *steps = json_at(plan, "steps");
+
+	failed_call = "none, but nonsense";
+	how_failed = (enum cloud_failure)how;
+	fresh(plan);
+	cloud_mangle_at(now, call, how);
+	for (step = 0; step < json_len(steps) && cloud_calls(now) < call; step++)
+		json_object_put(run(json_nth(steps, step), false));
+}
+
 static int sequence(const char *path)
 {
 	AUTO_JSON plan = read_json(path);
@@ -297,7 +310,9 @@ static int sequence(const char *path)
 		with_failure(plan, call, call % 2 ? CLOUD_REFUSED : CLOUD_UNREACHABLE, goal);
 		with_failure(plan, call, CLOUD_LOST, goal);
 		with_failure(plan, call, CLOUD_DEAD, goal);
-		runs += 3;
+		for (int how = 0; how < CLOUD_NONSENSE; how++)
+			with_nonsense(plan, call, how);
+		runs += 3 + CLOUD_NONSENSE;
 	}
 	(void)printf("%-50s %3zu steps %4d calls %4d runs\n", path, json_len(json_at(plan, "steps")), calls, runs);
 	return runs;

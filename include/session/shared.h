@@ -29,5 +29,7 @@ bool not_in_catalogue(struct err **e);
 MUST_USE struct err *other_call(struct op *op, const char *service, const char *method,
 				const char *path, struct json_object *body,
 				struct json_object **ret);
+/* An error if the service left out what nothing can be done without: the string at `key`. */
+MUST_USE struct err *needs_text(struct json_object *object, const char *what, const char *key);
 
 #endif

@@ -91,6 +91,7 @@ static struct err *expand(struct op *op)
 static struct err *set_extra_specs(struct op *op, const struct attr *a, struct json_object *value)
 {
 	struct json_object *have = json_at(op->have, a->name);
+	const bool known = json_object_is_type(have, json_type_object);
 	AUTO_JSON added = json_object_new_object();
 	AUTO_BUF tail = BUF_INIT;
 	struct err *e = NULL;
@@ -98,6 +99,8 @@ static struct err *set_extra_specs(struct op *op, const struct attr *a, struct j
 	buf_adds(&tail, "/");
 	buf_addurl(&tail, op->id);
 	buf_adds(&tail, "/os-extra_specs");
+	if (!json_object_is_type(value, json_type_object))
+		return NULL; /* the service's own nonsense, to be kept as it is */
 	json_object_object_foreach(value, key, v) {
 		if (!json_object_equal(v, json_at(have, key)))
 			json_set(added, key, json_object_get(v));
@@ -107,7 +110,7 @@ static struct err *set_extra_specs(struct op *op, const struct attr *a, struct j
 
 		e = op_call(op, "POST", tail.s, body, NULL);
 	}
-	if (!have || e)
+	if (!known || e)
 		goto out;
 	json_object_object_foreach(have, old, gone) {
 		AUTO_BUF one = BUF_INIT;
@@ -247,7 +250,7 @@ static struct err *choose(struct op *op, struct json_object **list)
 {
 	static const char *const names[] = { "ram", "vcpus", "ephemeral" };
 	const int64_t limit = json_int(op->want, "limit", INT64_MAX);
-	struct range ranges[COUNT(names)];
+	struct range ranges[COUNT(names)] = { 0 };
 	struct json_object *chosen;
 
 	for (size_t k = 0; k < COUNT(names); k++) {

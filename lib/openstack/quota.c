@@ -129,6 +129,8 @@ static struct err *service_call(struct op *op, const struct service *s, const ch
 
 	if (!e && strcmp(method, "GET") != 0)
 		op->out->changed = true;
+	if (!e && ret && !json_object_is_type(json_at(answer, s->key), json_type_object))
+		e = err_new(ERR_PROTOCOL, "the answer has no '%s'", s->key);
 	if (!e && ret)
 		*ret = json_copy(json_at(answer, s->key));
 	return err_wrap(e, "%s %s %s", method, s->type, path);
@@ -344,9 +346,17 @@ static struct err *run(struct op *op)
 	return e;
 }
 
+static const struct attr by_service[] = {
+	{ "compute", MAP, READONLY, "Quotas of servers and what belongs to them." },
+	{ "load_balancer", MAP, READONLY, "Quotas of load balancers, where the cloud has them." },
+	{ "network", MAP, READONLY, "Quotas of networks and what belongs to them." },
+	{ "volume", MAP, READONLY, "Quotas of volumes and what belongs to them." },
+	{ 0 },
+};
+
 static const struct attr returned[] = {
-	{ "quotas", MAP, READONLY,
-	  "Quotas by service: compute, network, volume and, where there is one, load_balancer." },
+	{ "quotas", OBJ, READONLY, "Quotas by service, under the names of the options.",
+	  .sub = by_service },
 	{ 0 },
 };
 

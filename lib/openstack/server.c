@@ -54,7 +54,8 @@ static struct json_object *decode_floating(struct json_object *wire)
 		for (size_t i = 0; i < json_len(addresses); i++) {
 			struct json_object *one = json_nth(addresses, i);
 
-			if (json_is_str(json_at(one, "OS-EXT-IPS:type"), "floating"))
+			if (json_is_str(json_at(one, "OS-EXT-IPS:type"), "floating") &&
+			    json_str(one, "addr"))
 				json_object_array_add(list, json_copy(json_at(one, "addr")));
 		}
 	}
@@ -240,10 +241,13 @@ static struct err *flavor_by_ram(struct op *op, struct json_object **ret)
 		struct json_object *one = json_nth(list, i);
 
 		if (json_int(one, "ram", 0) < ram ||
-		    (include && !strstr(json_str(one, "name"), include)))
+		    (include &&
+		     (!json_str(one, "name") || !strstr(json_str(one, "name"), include))))
 			continue;
-		*ret = json_object_get(one);
-		return NULL;
+		e = needs_text(one, "flavor", "id");
+		if (!e)
+			*ret = json_object_get(one);
+		return e;
 	}
 	if (!e)
 		e = err_new(ERR_NOT_FOUND, "no flavor has %lld MiB of memory%s%s%s", (long long)ram,
@@ -479,9 +483,15 @@ static struct err *read_groups(struct op *op, const char *id, struct json_object
 	AUTO_STR tail = xasprintf("/%s/os-security-groups", id);
 	AUTO_JSON answer = NULL;
 	struct err *e = op_call(op, "GET", tail, NULL, &answer);
+	struct json_object *list = json_at(answer, "security_groups");
 
+	for (size_t i = 0; i < json_len(list) && !e; i++) {
+		e = needs_text(json_nth(list, i), "security group", "id");
+		if (!e)
+			e = needs_text(json_nth(list, i), "security group", "name");
+	}
 	if (!e)
-		*ret = json_copy(json_at(answer, "security_groups"));
+		*ret = json_copy(list);
 	return e;
 }
 
@@ -520,7 +530,7 @@ static struct err *match_groups(struct op *op)
 			there = group_called(groups, name);
 		if (op->have && !there && !e)
 			e = op_ref(op, &os_security_group, "security_groups", name, &id);
-		want = named(there ? json_str(there, "name") : name);
+		want = named(json_str(there, "name") ? json_str(there, "name") : name);
 		if (!json_list_has(list, want))
 			json_object_array_add(list, TAKE(want));
 	}
@@ -569,7 +579,7 @@ static struct err *set_groups(struct op *op, const struct attr *a, struct json_o
 	for (size_t i = 0; i < json_len(groups) && !e; i++) {
 		const char *old = json_str(json_nth(groups, i), "id");
 
-		if (json_has(done, old))
+		if (!old || json_has(done, old))
 			continue;
 		e = op_action(op, "removeSecurityGroup", named(old));
 		json_set(done, old, NULL); /* it is told once for each port */
@@ -702,7 +712,9 @@ static struct err *find(struct op *op)
 		return e;
 	if (!op->have)
 		return plan_new(op);
-	e = expand(op);
+	e = needs_text(op->have, "server", "id");
+	if (!e)
+		e = expand(op);
 	return e ? e : plan_old(op);
 }
 
@@ -1071,6 +1083,8 @@ static struct err *complete(struct op *op, struct json_object *object)
 		const char *id = json_str(json_nth(attached, i), "id");
 		struct json_object *volume = NULL;
 
+		if (!id)
+			continue;
 		e = resource_get(op->api, &os_volume, id, &volume);
 		if (e && e->kind == ERR_NOT_FOUND) {
 			err_free(e);

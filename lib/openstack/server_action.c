@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "resource.h"
+#include "session/shared.h"
 #include "text.h"
 
 extern const struct resource os_image, os_server;
@@ -106,6 +107,10 @@ static struct err *find(struct op *op)
 
 	if (!e && !op->have)
 		e = err_new(ERR_NOT_FOUND, "no server is named '%s'", name);
+	if (!e)
+		e = needs_text(op->have, "server", "id");
+	if (!e)
+		e = needs_text(op->have, "server", "phase");
 	if (e)
 		return e;
 	op->out->id = xstrdup(json_str(op->have, "id"));

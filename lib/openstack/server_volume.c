@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "resource.h"
+#include "session/shared.h"
 #include "text.h"
 
 extern const struct resource os_server, os_volume;
@@ -45,6 +46,8 @@ static struct err *look_up(struct op *op, const struct resource *r, const char *
 		err_free(e);
 		e = NULL;
 	}
+	if (!e && *ret)
+		e = needs_text(*ret, option, "id");
 	if (!e && *ret)
 		json_set(op->want, option, json_copy(json_at(*ret, "id")));
 	return err_at(err_wrap(e, "%s", option), option);
@@ -108,6 +111,7 @@ const struct resource os_server_volume = {
 	.key = "volumeAttachment",
 	.keys = "volumeAttachments",
 	.returns = "volume",
+	.shows = &os_volume,
 	.microversion = "2.79",
 	.flags = NO_NAME | POLL_DELETE,
 	.attrs = attrs,

@@ -30,7 +30,7 @@ bool image_has_source(struct op *op)
 
 static struct err *open_file(const char *file, int *fd, int64_t *size)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	const char *why = NULL;
 
 	*fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -54,8 +54,8 @@ struct err *image_check_file(struct op *op)
 	const char *file = json_str(op->want, "filename");
 	const char *wanted = json_str(op->want, "wanted_checksum");
 	AUTO_STR md5 = NULL;
-	int fd;
-	int64_t size;
+	int fd = -1;
+	int64_t size = 0;
 	struct err *e;
 
 	if (!file)
@@ -348,8 +348,8 @@ static struct err *send_and_finish(struct op *op, int fd, int64_t size)
 static struct err *upload(struct op *op)
 {
 	const char *file = json_str(op->want, "filename");
-	int fd;
-	int64_t size;
+	int fd = -1;
+	int64_t size = 0;
 	struct err *e = open_file(file, &fd, &size);
 
 	if (e)

@@ -44,8 +44,14 @@ static struct err *network_list(struct op *op, const char *path, const char *key
 				struct json_object **ret)
 {
 	const struct request first = { .service = "network", .path = path };
+	AUTO_JSON list = NULL;
+	struct err *e = list_pages(op->api, &first, keys, &list);
 
-	return list_pages(op->api, &first, keys, ret);
+	for (size_t i = 0; i < json_len(list) && !e; i++)
+		e = needs_text(json_nth(list, i), keys, "id");
+	if (!e)
+		*ret = TAKE(list);
+	return e;
 }
 
 /* ---- ports ---- */
@@ -220,7 +226,10 @@ static struct err *find_auto(struct op *op, struct place *ret)
 	AUTO_STR path = xasprintf("/v2.0/routers?fields=id&fields=external_gateway_info"
 				  "&project_id=%s",
 				  json_str(op->have, "project_id"));
-	struct err *e = network_list(op, path, "routers", &routers);
+	struct err *e = needs_text(op->have, "server", "project_id");
+
+	if (!e)
+		e = network_list(op, path, "routers", &routers);
 
 	for (size_t i = 0; i < json_len(routers); i++)
 		if (gateway(json_nth(routers, i)))
@@ -328,9 +337,9 @@ static struct err *take(struct op *op, const struct place *p)
 	struct json_object *inner = json_object_new_object();
 	AUTO_JSON body = json_wrap("floatingip", inner);
 	bool done = false;
-	struct err *e = NULL;
+	struct err *e = needs_text(op->have, "server", "project_id");
 
-	if (json_truth(op->want, "reuse_ips", true))
+	if (!e && json_truth(op->want, "reuse_ips", true))
 		e = reuse(op, p, &done);
 	json_sets(inner, "floating_network_id", p->network);
 	json_sets(inner, "port_id", p->port);

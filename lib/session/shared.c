@@ -141,3 +141,12 @@ struct err *other_call(struct op *op, const char *service, const char *method, c
 		op->out->changed = true;
 	return err_wrap(e, "%s %s %s", method, service, path);
 }
+
+struct err *needs_text(struct json_object *object, const char *what, const char *key)
+{
+	const char *s = json_str(object, key);
+
+	return s && *s ? NULL
+		       : err_new(ERR_PROTOCOL, "the service's answer has a %s without '%s'", what,
+				 key);
+}

@@ -555,7 +555,7 @@ struct err *lookup_keys(const char *resource, FILE *out)
 	const struct resource *r = NULL;
 	struct err *e = resource_named(resource, &r);
 
-	if (e)
+	if (e || !r)
 		return e;
 	(void)fprintf(out, "%s: %s\n\nKeys of a query:\n", r->name, info_of(r)->doc);
 	rows(out, common);

@@ -38,6 +38,14 @@ args {"_ansible_module_name": "network", "name": "a", "mtu": 1500, "tags": ["y",
 < 200 {"tags": ["x", "y"]}
 = {"changed": true, "network": {"mtu": 1500, "tags": ["y", "x"]}}
 
+== only what differs is sent
+args {"_ansible_module_name": "network", "name": "a", "mtu": 1500, "tags": ["x"]}
+> GET network /v2.0/networks?name=a
+< 200 {"networks": [{"id": "1", "name": "a", "mtu": 1400, "tags": ["x"]}]}
+> PUT network /v2.0/networks/1 {"network": {"mtu": 1500}}
+< 200 {"network": {"id": "1", "name": "a", "mtu": 1500, "tags": ["x"]}}
+= {"changed": true}
+
 == Neutron refuses the change
 > GET network /v2.0/networks?name=a
 < 200 {"networks": [{"id": "1", "name": "a", "mtu": 1400, "tags": ["x"]}]}

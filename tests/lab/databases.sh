@@ -37,7 +37,8 @@ placement_nova_neutron()
 }
 
 rm -rf "$NEW"
-configure "$NEW" 21000
+# Nothing listens on these ports: what Keystone caches of this cloud must not reach a running lab's memcached.
+configure "$NEW" 1
 service_environment "$NEW"
 mkdir "$NEW/keys"
 mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$NEW/mysql" --skip-test-db \
@@ -46,7 +47,7 @@ mariadb_server "$NEW"
 "${MARIADB[@]}" >>"$NEW/log/mariadb.log" 2>&1 9>&- &
 server=$!
 trap 'kill $server' EXIT
-retry 60 sql "$NEW" -e 'SELECT 1' || die "MariaDB does not start: see $NEW/log/mariadb.log"
+retry 180 sql "$NEW" -e 'SELECT 1' || die "MariaDB does not start: see $NEW/log/mariadb.log"
 for name in keystone glance placement nova nova_api nova_cell0 neutron cinder; do
 	sql "$NEW" -e "CREATE DATABASE $name"
 done

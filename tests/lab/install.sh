@@ -8,20 +8,18 @@ set -euo pipefail
 PACKAGES=(curl mariadb-client-core mariadb-server-core memcached nginx openssl python3.11-venv
 	rabbitmq-server)
 
-as_root()
-{
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	elif sudo -n true 2>/dev/null; then
-		sudo -n "$@"
-	else
-		die "as root, install first: ${PACKAGES[*]}"
-	fi
-}
-
 install_packages()
 {
-	as_root bash -euo pipefail -s -- "${PACKAGES[@]}" <<-'END'
+	local name missing=() root=()
+	for name in "${PACKAGES[@]}"; do
+		dpkg -s "$name" >/dev/null 2>&1 || missing+=("$name")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		sudo -n true 2>/dev/null || die "as root, install first: ${missing[*]}"
+		root=(sudo -n)
+	fi
+	"${root[@]}" bash -euo pipefail -s -- "${missing[@]}" <<-'END'
 	export DEBIAN_FRONTEND=noninteractive
 	policy=/usr/sbin/policy-rc.d
 	if ! [ -e $policy ]; then # the lab starts its own: keep Debian from starting any
@@ -55,6 +53,6 @@ mkdir -p "$CACHE"
 exec 9>"$CACHE/lab.lock"
 flock 9
 renice -n 5 -p $$ >/dev/null
-dpkg -s "${PACKAGES[@]}" >/dev/null 2>&1 || install_packages
+install_packages
 [ -d "$VENV" ] || install_venv
 [ -d "$DATABASES" ] || bash "$LAB/databases.sh"

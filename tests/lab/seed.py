@@ -65,7 +65,7 @@ def identity():
 
 
 def wait(what, ready):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not ready():
         if time.monotonic() > end:
             raise SystemExit(f'{what} is not ready')

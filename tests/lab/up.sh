@@ -84,7 +84,7 @@ start()
 	# shellcheck disable=SC2016
 	setsid bash -c 'read -ra stat </proc/$$/stat; echo "$$ ${stat[21]}" >"$1"; shift; exec "$@"' \
 		- "$STATE/run/$name.pid" "$@" >>"$STATE/log/$name.log" 2>&1 </dev/null 8>&- &
-	retry 10 test -s "$STATE/run/$name.pid" || die "$name does not start"
+	retry 60 test -s "$STATE/run/$name.pid" || die "$name does not start"
 }
 
 start_rabbitmq()
@@ -120,7 +120,7 @@ api()
 # await NAME: until its API answers
 await()
 {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 180))
 	until curl -fs -o /dev/null -m 5 "http://127.0.0.1:$((BASE + PORT[$1]))/"; do
 		if ! alive "$1" || [ $SECONDS -ge $end ]; then
 			die "$1 does not answer: see $STATE/log/$1.log"
@@ -161,7 +161,7 @@ start mariadb "${MARIADB[@]}"
 start memcached memcached -u "$(id -un)" -l 127.0.0.1 -p $((BASE + PORT[memcached])) -U 0
 start nginx nginx -p "$STATE" -c "$ETC/nginx.conf" -e "$STATE/log/nginx.log"
 start_rabbitmq
-retry 60 sql "$STATE" -e 'SELECT 1' || die "MariaDB does not start: see $STATE/log/mariadb.log"
+retry 180 sql "$STATE" -e 'SELECT 1' || die "MariaDB does not start: see $STATE/log/mariadb.log"
 api keystone keystone.wsgi.api
 api placement placement.wsgi.api
 api neutron neutron.wsgi.api

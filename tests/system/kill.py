@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """SIGKILL at random moments: the same task again converges, a third run changes nothing, nothing is there twice.
 
-  kill.py [SCENARIO...]    ROUNDS (6) kills for each step, SEED the points in time
+  kill.py [SCENARIO...]    ROUNDS (4) kills for each step, SEED the points in time
 
 Each scenario has a project of its own and answers that come late, so that the kills spread over the requests.
 """
@@ -14,7 +14,7 @@ import traceback
 
 from common import TEMP, Project, check, clouds_file, environment, finish, module, proxies
 
-ROUNDS = int(os.environ.get('ROUNDS', '6'))
+ROUNDS = int(os.environ.get('ROUNDS', '4'))
 SEED = int(os.environ.get('SEED', time.time()))
 IMAGE = os.path.join(TEMP, 'disk.raw')
 RULES = [{'protocol': 'tcp', 'port_range_min': 1000 + i, 'port_range_max': 1000 + i,

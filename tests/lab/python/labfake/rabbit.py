@@ -1,18 +1,16 @@
 """RabbitMQ as a transport that notices replies at once: oslo.messaging looks
 for the reply to a call every 0.5 s, and building one server takes ten calls."""
 import queue
+import time
 
 import oslo_messaging
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import impl_rabbit
-from oslo_utils import timeutils
-import time
 
 
 def _get(self, msg_id, timeout):
-    watch = timeutils.StopWatch(duration=timeout)
-    watch.start()
-    while not watch.expired():
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
         try:
             return self._queues[msg_id].get(block=False)
         except queue.Empty:
