@@ -14,7 +14,7 @@
  * call() promises, besides http.h's: adds token and microversion; on 401 logs in once more and
  * repeats once; turns statuses >= 400 into errors with the service's own message, status and request
  * id (ERR_AUTH 401/403, ERR_NOT_FOUND 404, ERR_CONFLICT 409, ERR_USAGE 400/413/422, else ERR_REMOTE;
- * `ambiguous` on 502/504 and lost connections); may be called from many threads at once.
+ * `ambiguous` on 502/504 and lost connections), all of them with request_failed(); may be called from many threads at once.
  */
 struct request {
 	const char *method; /* "GET" */
@@ -50,5 +50,8 @@ struct api {
 	void (*sleep_ms)(struct api *api, int64_t ms);
 	int64_t (*now_ms)(struct api *api);
 };
+
+/* Puts the request in front of an error: "GET network /v2.0/networks: ". Passes NULL through. */
+MUST_USE struct err *request_failed(const struct request *req, struct err *e);
 
 #endif

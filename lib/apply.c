@@ -69,7 +69,7 @@ struct err *op_call(struct op *op, const char *method, const char *tail, struct 
 	e = op->api->call(op->api, &req, ret);
 	if (!e && writes)
 		op->out->changed = true;
-	return err_wrap(e, "%s %s %s", method, op->r->service, path);
+	return e;
 }
 
 static char *id_tail(const char *id)

@@ -47,7 +47,7 @@ struct err *list_pages(struct api *api, const struct request *first, const char 
 		req.path = path;
 		e = api->call(api, &req, &answer);
 		if (e)
-			return err_wrap(e, "GET %s %s", first->service, path);
+			return e;
 		list = json_at(answer, keys);
 		if (!json_object_is_type(list, json_type_array))
 			return err_new(ERR_PROTOCOL, "GET %s %s: the answer has no list '%s'",
@@ -125,7 +125,7 @@ static struct err *get_path(struct api *api, const struct resource *r, const cha
 	struct json_object *one;
 
 	if (e)
-		return err_wrap(e, "GET %s %s", r->service, path);
+		return e;
 	one = r->key ? json_at(answer, r->key) : answer;
 	if (!json_object_is_type(one, json_type_object))
 		return err_new(ERR_PROTOCOL, "GET %s %s: the answer has no '%s'", r->service, path,

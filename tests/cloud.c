@@ -151,7 +151,8 @@ static struct err *check_held(struct cloud *c, const char *path, const char *id)
 			char *to = strchr(ref, '=');
 
 			*to++ = '\0';
-			if (strncmp(to, path, strlen(path)) != 0 || strcmp(to + strlen(path), "!") != 0)
+			if (strncmp(to, path, strlen(path)) != 0 ||
+			    strcmp(to + strlen(path), "!") != 0)
 				continue;
 			json_object_object_foreach(cloud_at(c, k->path), other, o) {
 				(void)other;
@@ -800,7 +801,7 @@ static struct err *api_call(struct api *api, const struct request *req, struct j
 	struct err *e;
 
 	(void)pthread_mutex_lock(&c->lock);
-	e = serve_or_fail(c, req, ret);
+	e = request_failed(req, serve_or_fail(c, req, ret));
 	(void)pthread_mutex_unlock(&c->lock);
 	return e;
 }

@@ -181,7 +181,7 @@ static struct err *api_call(struct api *api, const struct request *req, struct j
 	struct err *e;
 
 	(void)pthread_mutex_lock(&s->lock);
-	e = play(s, req, ret);
+	e = request_failed(req, play(s, req, ret));
 	(void)pthread_mutex_unlock(&s->lock);
 	return e;
 }

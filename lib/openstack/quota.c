@@ -131,6 +131,8 @@ static struct err *service_call(struct op *op, const struct service *s, const ch
 		op->out->changed = true;
 	if (!e && ret && !json_object_is_type(json_at(answer, s->key), json_type_object))
 		e = err_new(ERR_PROTOCOL, "the answer has no '%s'", s->key);
+	if (!e && ret && !json_object_is_type(json_at(answer, s->key), json_type_object))
+		e = err_new(ERR_PROTOCOL, "the answer has no '%s'", s->key);
 	if (!e && ret)
 		*ret = json_copy(json_at(answer, s->key));
 	return err_wrap(e, "%s %s %s", method, s->type, path);

@@ -533,8 +533,7 @@ static struct err *fault(struct session *s, const struct request *req, const str
 	fault_scrub(e, (const char *const *)list);
 	fault_scrub(e, session_secrets(s));
 	list_free(list);
-	return err_wrap(e, "%s %s %.*s", req->method, req->service, (int)strcspn(req->path, "?"),
-			req->path);
+	return e;
 }
 
 static bool json_type_said(const struct http_answer *a)
@@ -563,8 +562,7 @@ static struct err *decode(const struct request *req, const struct http_answer *a
 		e->status = a->status;
 		e->ambiguous = strcmp(req->method, "GET") != 0;
 	}
-	return err_wrap(e, "%s %s %.*s", req->method, req->service, (int)strcspn(req->path, "?"),
-			req->path);
+	return e;
 }
 
 static struct err *send_to(struct session *s, const struct login *l, const struct target *t,
@@ -578,8 +576,7 @@ static struct err *send_to(struct session *s, const struct login *l, const struc
 	struct err *e = microversion(s, l, t, req->microversion, &version);
 
 	if (e)
-		return err_wrap(e, "%s %s %.*s", req->method, req->service,
-				(int)strcspn(req->path, "?"), req->path);
+		return e;
 	headers_make(req, t, version, headers);
 	if (req->body)
 		body = json_object_to_json_string_length(
@@ -604,7 +601,7 @@ static struct err *send_to(struct session *s, const struct login *l, const struc
 	if (body && req->secret)
 		json_text_wipe(body, len);
 	headers_free(headers);
-	return err_wrap(e, "%s", req->service);
+	return e;
 }
 
 static struct err *attempt(struct session *s, const struct login *l, const struct request *req,
@@ -633,9 +630,8 @@ static bool rewind_upload(const struct request *req, off_t start)
 	       (start >= 0 && lseek(req->upload_fd, start, SEEK_SET) == start);
 }
 
-static struct err *call(struct api *api, const struct request *req, struct json_object **ret)
+static struct err *carry(struct session *s, const struct request *req, struct json_object **ret)
 {
-	struct session *s = (struct session *)api;
 	const off_t start = req->upload_size > 0 ? lseek(req->upload_fd, 0, SEEK_CUR) : -1;
 	struct login *l = NULL, *second = NULL;
 	struct err *e = login_need(s, NULL, &l), *e2;
@@ -646,12 +642,15 @@ static struct err *call(struct api *api, const struct request *req, struct json_
 	if (!e || e->status != 401 || !auth_asks(s->cloud) || !rewind_upload(req, start))
 		return e;
 	e2 = login_need(s, l, &second);
-	if (e2) {
-		err_free(e);
-		return err_wrap(e2, "the token was refused, and so is a new login");
-	}
 	err_free(e);
+	if (e2)
+		return err_wrap(e2, "the token was refused, and so is a new login");
 	return attempt(s, second, req, ret);
+}
+
+static struct err *call(struct api *api, const struct request *req, struct json_object **ret)
+{
+	return request_failed(req, carry((struct session *)api, req, ret));
 }
 
 static struct err *project(struct api *api, const char **ret)

@@ -139,7 +139,7 @@ struct err *other_call(struct op *op, const char *service, const char *method, c
 	e = op->api->call(op->api, &req, ret);
 	if (!e && writes)
 		op->out->changed = true;
-	return err_wrap(e, "%s %s %s", method, service, path);
+	return e;
 }
 
 struct err *needs_text(struct json_object *object, const char *what, const char *key)

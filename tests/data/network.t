@@ -89,4 +89,4 @@ msg network 'a': 2 networks are named 'a' (1, 2): give the ID instead
 > GET network /v2.0/networks?name=a
 < 403 Policy does not allow it
 = {"failed": true, "error": {"kind": "auth", "status": 403}}
-msg GET network /v2.0/networks?name=a: 403 Policy does not allow it
+msg GET network /v2.0/networks: 403 Policy does not allow it

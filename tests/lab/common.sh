@@ -1,7 +1,7 @@
 # Sourced by the other scripts: where things are, and what more than one of them does.
 # shellcheck shell=bash disable=SC2034,SC2153
 
-LAB=$(cd "${BASH_SOURCE%/*}" && pwd)
+LAB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${TREENAIL_BUILD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/treenail-build}
 PYTHON=/usr/bin/python3.11
 

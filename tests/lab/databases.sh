@@ -3,7 +3,7 @@
 # administrator. They name no port and no path, so that every lab can start from a copy.
 # Called by install.sh, which holds the lock.
 set -euo pipefail
-. "${BASH_SOURCE%/*}/common.sh"
+. "$(dirname "$0")/common.sh"
 
 NEW=$DATABASES.new
 ETC=$NEW/etc

@@ -1,7 +1,7 @@
 #!/bin/bash
 # down.sh STATE [--wipe]: stops the lab, and removes STATE with --wipe.
 set -euo pipefail
-. "${BASH_SOURCE%/*}/common.sh"
+. "$(dirname "$0")/common.sh"
 
 [ $# = 1 ] || [ "$*" = "$1 --wipe" ] || die "usage: down.sh STATE [--wipe]"
 [ -d "$1" ] || exit 0

@@ -3,7 +3,7 @@
 # a virtualenv with the services, and their databases as the migrations leave them. Finds out in
 # a moment when all is there. Only whole things get their final name, and one run works at a time.
 set -euo pipefail
-. "${BASH_SOURCE%/*}/common.sh"
+. "$(dirname "$0")/common.sh"
 
 PACKAGES=(curl mariadb-client-core mariadb-server-core memcached nginx openssl python3.11-venv
 	rabbitmq-server)

@@ -2,7 +2,7 @@
 # up.sh STATE: starts the lab, or what is missing of it, and returns when every service answers.
 # STATE/clouds.yaml tells how to reach it.
 set -euo pipefail
-. "${BASH_SOURCE%/*}/common.sh"
+. "$(dirname "$0")/common.sh"
 
 say()
 {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The collection on the ansible-core versions we promise: offline installation, documentation, both names, no warnings."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -12,7 +13,6 @@ from common import COLLECTIONS, PROGRAM, TEMP, Play, Project, Run, check, clouds
 project = Project('tn-versions')
 ENV = environment(clouds_file({'v': project.cloud()}))
 MODULES = subprocess.run([PROGRAM, '--list'], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-TOOLS = ('ansible-doc', 'ansible-galaxy')
 GALAXY = {'PATH': os.environ['PATH'], 'HOME': TEMP, 'ANSIBLE_NOCOLOR': '1', 'LANG': 'C.UTF-8',
           'http_proxy': 'http://127.0.0.1:9', 'https_proxy': 'http://127.0.0.1:9'}
 
@@ -77,7 +77,7 @@ def gone(prefix, name):
 def life(core, what, prefix, path, defaults, cwd=None):
     for i, (list_of, changed) in enumerate(((tasks, 5), (tasks, 0), (gone, 4), (gone, 0))):
         plays = [{'hosts': 'localhost', 'connection': 'local', 'gather_facts': False, 'module_defaults': defaults,
-                  'tasks': list(list_of(prefix, 'v'))}]
+                  'tasks': list(list_of(prefix, core))}]
         play = Play(plays, core, ['--check'] if i == 1 else [], {**ENV, 'ANSIBLE_DEPRECATION_WARNINGS': '1'}, cwd,
                     collections=path)
         check(play.ok and play.changed == changed, '%s: %s, run %d' % (core, what, i + 1), play.text[-2500:])
@@ -94,17 +94,18 @@ def binaries(core):
     life(core, 'binaries in library/', 'treenail_', folder, {'treenail_' + m: {'cloud': 'v'} for m in MODULES}, folder)
 
 
-def main():
-    for core in ('core-2.16', 'core-2.19', 'core-newest'):
-        path = tempfile.mkdtemp(dir=TEMP)
-        for archive in sorted(glob.glob(os.path.join(COLLECTIONS, '*.tar.gz')), reverse=True):
-            tool(core, 'ansible-galaxy', 'collection', 'install', '--offline', '-p', path, archive, path=path)
-        documentation(core, path)
-        ours, theirs = 'treenail.openstack.', 'openstack.cloud.'
-        life(core, 'our names', ours, path, {'group/%sopenstack' % ours: {'cloud': 'v'}})
-        life(core, 'names of openstack.cloud', theirs, path, {'group/%sopenstack' % theirs: {'cloud': 'v'}})
-        binaries(core)
+def version(core):
+    path = tempfile.mkdtemp(dir=TEMP)
+    for archive in sorted(glob.glob(os.path.join(COLLECTIONS, '*.tar.gz')), reverse=True):
+        tool(core, 'ansible-galaxy', 'collection', 'install', '--offline', '-p', path, archive, path=path)
+    documentation(core, path)
+    ours, theirs = 'treenail.openstack.', 'openstack.cloud.'
+    life(core, 'our names', ours, path, {'group/%sopenstack' % ours: {'cloud': 'v'}})
+    life(core, 'names of openstack.cloud', theirs, path, {'group/%sopenstack' % theirs: {'cloud': 'v'}})
+    binaries(core)
 
 
-main()
+with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    for done in [pool.submit(version, core) for core in ('core-2.16', 'core-2.19', 'core-newest')]:
+        check(not done.exception(), 'all was tried', repr(done.exception()))
 finish()

@@ -6,11 +6,12 @@ import time
 import oslo_messaging
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import impl_rabbit
+from oslo_utils import timeutils
 
 
 def _get(self, msg_id, timeout):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
+    watch = timeutils.StopWatch(duration=timeout).start()
+    while not watch.expired():
         try:
             return self._queues[msg_id].get(block=False)
         except queue.Empty:
