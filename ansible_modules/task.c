@@ -49,8 +49,8 @@ static void override(const struct args_spec *spec, struct json_object *merged, c
 {
 	for (const struct attr *const *t = spec->tables; *t; t++)
 		for (const struct attr *a = *t; a->name; a++) {
-			if (!attr_is_option(a) || (strcmp(attr_option(a), key) != 0 &&
-						   !words_have(a->aliases, key)))
+			if (!attr_is_option(a) ||
+			    (strcmp(attr_option(a), key) != 0 && !words_have(a->aliases, key)))
 				continue;
 			json_object_object_del(merged, attr_option(a));
 			WORDS_EACH(w, a->aliases) {
@@ -154,9 +154,13 @@ static void run_ops(struct task *t, struct json_object *result)
 	struct op *ops = xcalloc(t->n, sizeof(*ops));
 	struct outcome *outs = xcalloc(t->n, sizeof(*outs));
 	struct err **errs = xcalloc(t->n, sizeof(*errs));
+	struct json_object **states = xcalloc(t->n, sizeof(*states));
 
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
+		/* op->state points into it, and hooks may change all of want. */
+		states[i] = json_object_get(json_at(t->wants[i], "state"));
 		init_op(t, &ops[i], &outs[i], t->wants[i]);
+	}
 	if (t->n)
 		resource_apply(ops, t->n, WIDTH, errs);
 	if (t->many)
@@ -166,7 +170,9 @@ static void run_ops(struct task *t, struct json_object *result)
 	for (size_t i = 0; i < t->n; i++) {
 		err_free(errs[i]);
 		outcome_release(&outs[i]);
+		json_object_put(states[i]);
 	}
+	free(states);
 	free(ops);
 	free(outs);
 	free(errs);

@@ -32,12 +32,17 @@ enum attr_flags {
 	IDENTITY = 1 << 7, /* together with the name, says which object is meant; implies FILTER */
 	MERGE = 1 << 8,    /* a MAP of which only the given keys are compared and changed */
 	HIDDEN = 1 << 9,   /* compared, but not part of what is returned */
-	FIXED = 1 << 10,    /* like CREATE, but a difference is refused: nothing could make it true */
+	FIXED = 1 << 10, /* like CREATE, but a difference is refused: nothing could make it true */
 	INTERNAL = 1 << 11, /* no option: hooks put it into want; compared, changed and returned */
-	INLINE = 1 << 12,   /* a MAP whose keys stand among the others on the wire: all that no row claims */
-	BORN = 1 << 13,     /* with .set: sent at creation too */
-	ONCE = 1 << 15,     /* only the answer to the creation has it: kept when the object is read again */
-	ASSUMED = 1 << 14,  /* .value tells what holds when nothing is said, but is not put into want */
+	INLINE =
+		1
+		<< 12, /* a MAP whose keys stand among the others on the wire: all that no row claims */
+	BORN = 1 << 13, /* with .set: sent at creation too */
+	ONCE = 1
+	       << 15, /* only the answer to the creation has it: kept when the object is read again */
+	ASSUMED =
+		1
+		<< 14, /* .value tells what holds when nothing is said, but is not put into want */
 };
 
 /* A reference is one more row's job: name or ID in, ID on the wire. */
@@ -92,8 +97,10 @@ enum resource_flags {
 	POLL_DELETE = 1 << 7, /* DELETE only begins the work: wait until it is gone */
 	GET_TO_READ = 1 << 8, /* lists leave attributes out: a found object is read by its ID */
 	ANY_ID = 1 << 9,      /* IDs may be any word ("default"): what is no name is tried as one */
-	NAME_OPS = 1 << 10,   /* a name filter may begin with an operator: "eq:" before a name with ':' */
-	LIST_MANY = 1 << 11,  /* as BULK, but POST takes one object only (Neutron's routers) */
+	NAME_OPS =
+		1
+		<< 10, /* a name filter may begin with an operator: "eq:" before a name with ':' */
+	LIST_MANY = 1 << 11, /* as BULK, but POST takes one object only (Neutron's routers) */
 };
 
 enum action { NONE, CREATED, UPDATED, REPLACED, DELETED };
@@ -127,10 +134,10 @@ struct op {
 	bool check;               /* send nothing but reads */
 	bool wait;                /* false: the user does not want to wait */
 	bool allow_replace;
-	bool stale;       /* set by hooks: have no longer shows what the cloud has, read it again */
-	bool sought;      /* have is what one list for all ops told: a find hook need not look again */
-	bool gone;        /* to be absent, and what it belongs to is not there any more */
-	int64_t deadline; /* of all waits, on api->now_ms */
+	bool stale;  /* set by hooks: have no longer shows what the cloud has, read it again */
+	bool sought; /* have is what one list for all ops told: a find hook need not look again */
+	bool gone;   /* to be absent, and what it belongs to is not there any more */
+	int64_t deadline;  /* of all waits, on api->now_ms */
 	struct refs *refs; /* names looked up so far, shared by all ops of a run */
 	struct outcome *out;
 };
@@ -146,14 +153,15 @@ struct info {
 	bool no_name, no_filters; /* has no such option */
 	bool missing_is_empty;    /* a name in params that nothing has: an empty list, no error */
 	const char *path;         /* list from here instead ("/servers/detail") */
-	bool glob; /* the name may be a pattern, as in "web*" */
+	bool glob;                /* the name may be a pattern, as in "web*" */
 	/* Adds query parameters, completes each object found, or picks among all of them (takes and gives the list). */
 	MUST_USE struct err *(*query)(struct op *op, struct buf *query);
 	MUST_USE struct err *(*complete)(struct op *op, struct json_object *object);
 	MUST_USE struct err *(*select)(struct op *op, struct json_object **list);
 	/* All that it tells about, decoded, instead of a LIST. */
 	MUST_USE struct err *(*list)(struct op *op, struct json_object **ret);
-	const char *smallest; /* numbers by which objects are ranked where only the smallest is asked for */
+	const char *
+		smallest; /* numbers by which objects are ranked where only the smallest is asked for */
 	const char *example;
 };
 
@@ -163,9 +171,10 @@ struct resource {
 	const char *path;       /* collection, below the endpoint; "{attr}" is replaced from want */
 	const char *key, *keys; /* envelopes of one and of many; key NULL: none (Glance) */
 	const char *returns;    /* key of the object in a result; NULL: as key */
-	const struct resource *shows; /* what is returned is an object of this resource; NULL: of its own */
-	const char *list;       /* LIST path if another ("/servers/detail") */
-	const char *list_query; /* always added to lists: "is_public=None" */
+	const struct resource
+		*shows;   /* what is returned is an object of this resource; NULL: of its own */
+	const char *list; /* LIST path if another ("/servers/detail") */
+	const char *list_query;   /* always added to lists: "is_public=None" */
 	const char *microversion; /* highest one the table understands */
 	const char *update;       /* "PUT", "PATCH", "JSONPATCH"; NULL: every change replaces */
 	unsigned flags;
@@ -204,7 +213,7 @@ struct resource {
 	const struct attr *returned; /* what `run` puts into out->extra, for the documentation */
 	const struct info *info;
 	const struct info *lookup; /* in its place for look-ups, where info is no module or NULL */
-	const char *example; /* YAML of tasks; the tests run it */
+	const char *example;       /* YAML of tasks; the tests run it */
 };
 
 /* ---- the tables (lib/attr.c) ---- */

@@ -336,14 +336,15 @@ static struct json_object *json_patch(struct json_object *body)
 {
 	struct json_object *patch = json_object_new_array();
 
-	json_object_object_foreach(body, key, v)
-	{
+	json_object_object_foreach(body, key, v) {
 		struct json_object *step = json_object_new_object();
 		AUTO_BUF path = BUF_INIT;
 
 		for (const char *s = key; *s; s++)
 			buf_addf(&path, "%.*s%s", *s != '~' && *s != '/', s,
-				 *s == '~' ? "~0" : *s == '/' ? "~1" : "");
+				 *s == '~'   ? "~0"
+				 : *s == '/' ? "~1"
+					     : "");
 		AUTO_STR pointer = xasprintf("/%s", path.s);
 		/* RFC 6902 4.1: of what exists, add replaces it. */
 		json_sets(step, "op", v ? "add" : "remove");
@@ -659,7 +660,8 @@ static struct json_object *identity(const struct op *op)
 }
 
 /* Two items that mean one object would race each other, or make it twice. Takes key. */
-static void refuse_twin(struct batch *b, size_t i, struct json_object *seen, struct json_object *key)
+static void refuse_twin(struct batch *b, size_t i, struct json_object *seen,
+			struct json_object *key)
 {
 	AUTO_JSON owned = key;
 	const char *text = json_object_to_json_string(owned);
@@ -809,8 +811,8 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 	struct batch b = { .ops = ops, .errs = errs };
 	const struct resource *r = ops->r;
 	struct refs *refs = refs_new();
-	const bool many = n > 1 && (r->flags & NAME_REGEX ||
-				    (r->flags & (BULK | LIST_MANY) && !r->find));
+	const bool many =
+		n > 1 && (r->flags & NAME_REGEX || (r->flags & (BULK | LIST_MANY) && !r->find));
 
 	for (size_t i = 0; i < n; i++)
 		ops[i].refs = refs;

@@ -104,8 +104,8 @@ static struct json_object *to_int(struct json_object *v)
 		const double d = json_object_get_double(v);
 
 		/* Where the double has digits to spare, as it is of no use to anyone beyond. */
-		return fabs(d) < 9e15 && (double)(int64_t)d == d ? json_object_new_int64((int64_t)d) :
-								   NULL;
+		return fabs(d) < 9e15 && (double)(int64_t)d == d ? json_object_new_int64((int64_t)d)
+								 : NULL;
 	}
 	if (!json_object_is_type(v, json_type_string))
 		return NULL;
@@ -221,7 +221,7 @@ static struct err *check_choice(const struct attr *a, struct json_object *v, con
 	if (!a->choices || words_have(a->choices, text))
 		return NULL;
 	WORDS_EACH(w, a->choices)
-	buf_addf(&all, "%s%.*s", all.len ? ", " : "", (int)words_len(w), w);
+		buf_addf(&all, "%s%.*s", all.len ? ", " : "", (int)words_len(w), w);
 	return err_at(err_new(ERR_USAGE, "value of %s must be one of: %s, got: %.*s", name, all.s,
 			      (int)text_cut(text, VALUE_MOST), text),
 		      name);
@@ -289,7 +289,9 @@ static struct json_object *given_value(const struct attr *a, struct json_object 
 
 	if (v || !json_object_is_type(given, json_type_object))
 		return v;
-	json_object_object_foreach(given, key, x) if (x && words_have(a->aliases, key)) return x;
+	json_object_object_foreach(given, key, x)
+		if (x && words_have(a->aliases, key))
+			return x;
 	return NULL;
 }
 
@@ -303,7 +305,8 @@ static void offer_names(const struct attr *attrs, struct nearest *near, struct b
 		if (a->aliases) {
 			buf_adds(all, " (");
 			WORDS_EACH(w, a->aliases)
-			buf_addf(all, "%s%.*s", w == a->aliases ? "" : ", ", (int)words_len(w), w);
+				buf_addf(all, "%s%.*s", w == a->aliases ? "" : ", ",
+					 (int)words_len(w), w);
 			buf_adds(all, ")");
 		}
 	}
@@ -329,8 +332,7 @@ static struct err *unknown(const char *where, const struct attr *const *tables, 
 static struct err *check_names(const char *where, const struct attr *const *tables,
 			       struct json_object *given)
 {
-	json_object_object_foreach(given, key, v)
-	{
+	json_object_object_foreach(given, key, v) {
 		bool known = strncmp(key, "_ansible_", 9) == 0;
 
 		(void)v;
@@ -435,8 +437,7 @@ static struct err *check_rule(const struct args_spec *spec, const struct rule *r
 	AUTO_STR when = rule->when ? xstrdup(rule->when) : NULL;
 	char *equals = when ? strchr(when, '=') : NULL;
 
-	WORDS_EACH(w, rule->options)
-	{
+	WORDS_EACH(w, rule->options) {
 		AUTO_STR name = xstrndup(w, words_len(w));
 		const bool there = rule->kind == EXCLUSIVE ? option_given(spec, args, name)
 							   : option_value(spec, want, name);

@@ -37,7 +37,8 @@ static bool scalar_equal(struct json_object *x, struct json_object *y)
 		return true; /* services answer "" or [] for what was never set */
 	if (json_object_equal(x, y))
 		return true;
-	if ((json_object_is_type(x, json_type_double) || json_object_is_type(y, json_type_double)) &&
+	if ((json_object_is_type(x, json_type_double) ||
+	     json_object_is_type(y, json_type_double)) &&
 	    !json_object_is_type(x, json_type_string) && !json_object_is_type(y, json_type_string))
 		return json_object_get_double(x) == json_object_get_double(y);
 	if (!x || !y || json_object_get_type(x) == json_object_get_type(y))
@@ -53,8 +54,7 @@ static bool covers(const struct attr *sub, struct json_object *want, struct json
 {
 	if (!json_object_is_type(want, json_type_object))
 		return scalar_equal(want, have);
-	json_object_object_foreach(want, key, v)
-	{
+	json_object_object_foreach(want, key, v) {
 		const struct attr *a = sub ? attr_named(sub, key) : NULL;
 		struct json_object *h = json_at(have, key);
 
@@ -265,7 +265,8 @@ struct json_object *attrs_decode(const struct attr *attrs, struct json_object *w
 	for (const struct attr *a = attrs; a->name; a++)
 		if (!(a->flags & OPTION))
 			json_set(o, a->name,
-				 a->flags & INLINE ? unclaimed(attrs, wire) : value_decode(a, wire));
+				 a->flags & INLINE ? unclaimed(attrs, wire)
+						   : value_decode(a, wire));
 	return o;
 }
 
@@ -276,8 +277,7 @@ static struct json_object *sub_encode(const struct attr *sub, struct json_object
 	if (!json_object_is_type(v, json_type_object))
 		return json_copy(v);
 	o = json_object_new_object();
-	json_object_object_foreach(v, key, inner)
-	{
+	json_object_object_foreach(v, key, inner) {
 		const struct attr *a = attr_named(sub, key);
 
 		if (!a)
@@ -349,8 +349,7 @@ struct json_object *attrs_public(const struct attr *attrs, struct json_object *o
 	if (!json_object_is_type(object, json_type_object))
 		return json_copy(object);
 	o = json_object_new_object();
-	json_object_object_foreach(object, key, v)
-	{
+	json_object_object_foreach(object, key, v) {
 		const struct attr *a = attr_named(attrs, key);
 
 		if (a && a->flags & (HIDDEN | OPTION))

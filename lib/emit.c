@@ -34,7 +34,8 @@ static void word_list(FILE *out, const char *words)
 {
 	(void)fputs("[", out);
 	WORDS_EACH(w, words)
-	(void)fprintf(out, "%s\"%.*s\"", w == words_skip(words) ? "" : ", ", (int)words_len(w), w);
+		(void)fprintf(out, "%s\"%.*s\"", w == words_skip(words) ? "" : ", ",
+			      (int)words_len(w), w);
 	(void)fputs("]\n", out);
 }
 

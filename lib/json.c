@@ -122,7 +122,8 @@ size_t json_len(struct json_object *list)
 
 struct json_object *json_nth(struct json_object *list, size_t i)
 {
-	return json_object_is_type(list, json_type_array) ? json_object_array_get_idx(list, i) : NULL;
+	return json_object_is_type(list, json_type_array) ? json_object_array_get_idx(list, i)
+							  : NULL;
 }
 
 bool json_list_has(struct json_object *list, struct json_object *item)

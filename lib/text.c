@@ -20,8 +20,8 @@ bool words_have(const char *words, const char *word)
 	const size_t len = strlen(word);
 
 	WORDS_EACH(s, words)
-	if (words_len(s) == len && strncmp(s, word, len) == 0)
-		return true;
+		if (words_len(s) == len && strncmp(s, word, len) == 0)
+			return true;
 	return false;
 }
 

@@ -47,10 +47,11 @@ struct cloud_kind {
 	const char *service, *path;
 	const char *key, *keys; /* key NULL: no envelope (Glance) */
 	unsigned flags;
-	const char *fields;  /* what a new object has beside what it was given; JSON with ' for " */
-	const char *status;  /* field of its state */
-	const char *states;  /* those it goes through; one further with each GET of it */
-	const char *refs; /* "field=/collection ...": must exist; with ! at its end it cannot go before */
+	const char *fields; /* what a new object has beside what it was given; JSON with ' for " */
+	const char *status; /* field of its state */
+	const char *states; /* those it goes through; one further with each GET of it */
+	const char *
+		refs; /* "field=/collection ...": must exist; with ! at its end it cannot go before */
 	const char *filters; /* query parameters beside its fields */
 	const char *brief;
 	/* Does all of a request that is out of the ordinary, and says so. */
@@ -77,7 +78,7 @@ enum cloud_failure {
 	CLOUD_REFUSED,     /* 500, and nothing was done */
 	CLOUD_UNREACHABLE, /* no connection: nothing was done */
 	CLOUD_LOST,        /* all was done, but nobody heard of it */
-	CLOUD_DEAD,        /* the same, and from then on nothing gets through: as if the run was killed */
+	CLOUD_DEAD, /* the same, and from then on nothing gets through: as if the run was killed */
 };
 /* Makes the call of this number (the first is 1) fail; 0: none. */
 void cloud_fail_at(struct cloud *c, int call, enum cloud_failure how);

@@ -8,23 +8,25 @@
 #include "cloud.h"
 #include "text.h"
 
-#define P       "11111111111111111111111111111111"
-#define OWNER   "'project_id':'" P "','tenant_id':'" P "',"
-#define DATES   "'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z','revision_number':0,"
-#define TAGS    "tags tags-any not-tags not-tags-any fields"
-#define NETWORK "/v2.0/networks"
-#define SUBNETS "/v2.0/subnets"
-#define PORTS   "/v2.0/ports"
+#define P     "11111111111111111111111111111111"
+#define OWNER "'project_id':'" P "','tenant_id':'" P "',"
+#define DATES \
+	"'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z','revision_number':0,"
+#define TAGS     "tags tags-any not-tags not-tags-any fields"
+#define NETWORK  "/v2.0/networks"
+#define SUBNETS  "/v2.0/subnets"
+#define PORTS    "/v2.0/ports"
 #define FLOATING "/v2.0/floatingips"
-#define GROUPS  "/v2.0/security-groups"
-#define RULES   "/v2.0/security-group-rules"
-#define SERVERS "/servers"
-#define FLAVORS "/flavors"
-#define IMAGES  "/v2/images"
-#define VOLUMES "/volumes"
+#define GROUPS   "/v2.0/security-groups"
+#define RULES    "/v2.0/security-group-rules"
+#define SERVERS  "/servers"
+#define FLAVORS  "/flavors"
+#define IMAGES   "/v2/images"
+#define VOLUMES  "/volumes"
 
 const char openstack_seed[] =
-	"{'" NETWORK "':[{'id':'ee000000-0000-4000-8000-000000000001','name':'public','router:external':true}],"
+	"{'" NETWORK
+	"':[{'id':'ee000000-0000-4000-8000-000000000001','name':'public','router:external':true}],"
 	"'" SUBNETS "':[{'id':'ee000000-0000-4000-8000-000000000002','name':'public4',"
 	"'network_id':'ee000000-0000-4000-8000-000000000001','cidr':'172.24.0.0/24','ip_version':4,"
 	"'gateway_ip':'172.24.0.1'}],"
@@ -33,7 +35,8 @@ const char openstack_seed[] =
 	"'/v3/domains':[{'id':'default','name':'Default'}],"
 	"'" FLAVORS "':[{'id':'1','name':'m1.tiny','ram':512,'vcpus':1,'disk':1},"
 	"{'id':'2','name':'m1.small','ram':2048,'vcpus':1,'disk':20}],"
-	"'" IMAGES "':[{'id':'ee000000-0000-4000-8000-000000000004','name':'cirros','status':'active',"
+	"'" IMAGES
+	"':[{'id':'ee000000-0000-4000-8000-000000000004','name':'cirros','status':'active',"
 	"'checksum':'00000000000000000000000000000000','size':1}]}";
 
 /* A field that is not there, or null, gets a value; takes v. */
@@ -124,26 +127,31 @@ static struct json_object *subnet_of(struct cloud *c, const char *network)
 
 static void give_address(struct cloud *c, struct json_object *ip, const char *network)
 {
-	struct json_object *subnet = json_str(ip, "subnet_id") ? cloud_one(c, SUBNETS, json_str(ip, "subnet_id"))
-							       : subnet_of(c, network);
+	struct json_object *subnet = json_str(ip, "subnet_id")
+					     ? cloud_one(c, SUBNETS, json_str(ip, "subnet_id"))
+					     : subnet_of(c, network);
 	const char *cidr = json_str(subnet, "cidr");
 	const char *dot = cidr ? strrchr(cidr, '.') : NULL;
 
 	json_set(ip, "subnet_id", json_copy(json_at(subnet, "id")));
 	if (dot)
-		fill(ip, "ip_address", text("%.*s.%d", (int)(dot - cidr), cidr,
-					    10 + json_object_object_length(cloud_at(c, PORTS))));
+		fill(ip, "ip_address",
+		     text("%.*s.%d", (int)(dot - cidr), cidr,
+			  10 + json_object_object_length(cloud_at(c, PORTS))));
 }
 
 static struct err *port_born(struct cloud *c, struct json_object *o)
 {
 	const char *network = json_str(o, "network_id");
-	struct json_object *ips = json_at(o, "fixed_ips"), *groups = json_object_new_array();
+	struct json_object *ips = json_at(o, "fixed_ips"), *groups;
 
 	if (!network)
 		return cloud_fault(400, "A port needs a network.");
-	fill(o, "mac_address", text("fa:16:3e:00:00:%02x", json_object_object_length(cloud_at(c, PORTS))));
-	json_object_array_add(groups, json_object_new_string("ee000000-0000-4000-8000-000000000003"));
+	groups = json_object_new_array();
+	fill(o, "mac_address",
+	     text("fa:16:3e:00:00:%02x", json_object_object_length(cloud_at(c, PORTS))));
+	json_object_array_add(groups,
+			      json_object_new_string("ee000000-0000-4000-8000-000000000003"));
 	fill(o, "security_groups", groups);
 	if (!ips) {
 		ips = json_object_new_array();
@@ -156,7 +164,8 @@ static struct err *port_born(struct cloud *c, struct json_object *o)
 	return NULL;
 }
 
-static struct err *router_port(struct cloud *c, struct cloud_call *q, const char *port, const char *subnet)
+static struct err *router_port(struct cloud *c, struct cloud_call *q, const char *port,
+			       const char *subnet)
 {
 	struct json_object *s = cloud_one(c, SUBNETS, subnet ? subnet : "");
 	struct json_object *o = cloud_one(c, PORTS, port ? port : ""), *ips, *ip;
@@ -183,12 +192,14 @@ static struct err *router_port(struct cloud *c, struct cloud_call *q, const char
 	return NULL;
 }
 
-static bool is_interface(struct json_object *port, const char *router, const char *id, const char *subnet)
+static bool is_interface(struct json_object *port, const char *router, const char *id,
+			 const char *subnet)
 {
 	struct json_object *ip = json_nth(json_at(port, "fixed_ips"), 0);
 
 	return json_is_str(json_at(port, "device_id"), router) &&
-	       (id ? json_is_str(json_at(port, "id"), id) : json_is_str(json_at(ip, "subnet_id"), subnet));
+	       (id ? json_is_str(json_at(port, "id"), id)
+		   : json_is_str(json_at(ip, "subnet_id"), subnet));
 }
 
 static struct err *router_call(struct cloud *c, struct cloud_call *q, bool *done)
@@ -204,11 +215,13 @@ static struct err *router_call(struct cloud *c, struct cloud_call *q, bool *done
 		if (!is_interface(o, q->id, port, subnet ? subnet : ""))
 			continue;
 		if (add)
-			return cloud_fault(400, "Router already has a port on subnet %s.", subnet ? subnet : id);
+			return cloud_fault(400, "Router already has a port on subnet %s.",
+					   subnet ? subnet : id);
 		cloud_drop(c, PORTS, id);
 		return NULL;
 	}
-	return add ? router_port(c, q, port, subnet) : cloud_fault(404, "Router has no interface there.");
+	return add ? router_port(c, q, port, subnet)
+		   : cloud_fault(404, "Router has no interface there.");
 }
 
 static struct err *router_may_go(struct cloud *c, struct json_object *o)
@@ -253,12 +266,14 @@ static struct err *router_changed(struct cloud *c, struct json_object *o, struct
 
 static struct err *floating_attach(struct cloud *c, struct json_object *o)
 {
-	struct json_object *port = json_str(o, "port_id") ? cloud_one(c, PORTS, json_str(o, "port_id")) : NULL;
+	struct json_object *port =
+		json_str(o, "port_id") ? cloud_one(c, PORTS, json_str(o, "port_id")) : NULL;
 
 	if (json_str(o, "port_id") && !port)
 		return cloud_fault(404, "Port could not be found.");
 	if (port)
-		fill(o, "fixed_ip_address", json_copy(json_at(json_nth(json_at(port, "fixed_ips"), 0), "ip_address")));
+		fill(o, "fixed_ip_address",
+		     json_copy(json_at(json_nth(json_at(port, "fixed_ips"), 0), "ip_address")));
 	else
 		json_set(o, "fixed_ip_address", NULL);
 	json_sets(o, "status", port ? "ACTIVE" : "DOWN");
@@ -272,7 +287,8 @@ static struct err *floating_born(struct cloud *c, struct json_object *o)
 	return floating_attach(c, o);
 }
 
-static struct err *floating_changed(struct cloud *c, struct json_object *o, struct json_object *body)
+static struct err *floating_changed(struct cloud *c, struct json_object *o,
+				    struct json_object *body)
 {
 	if (json_has(body, "port_id") && !json_has(body, "fixed_ip_address"))
 		json_set(o, "fixed_ip_address", NULL);
@@ -317,8 +333,9 @@ static void group_gone(struct cloud *c, struct json_object *o)
 
 static struct err *rule_born(struct cloud *c, struct json_object *o)
 {
-	static const char *const keys[] = { "security_group_id", "direction", "ethertype", "protocol", "port_range_min",
-					    "port_range_max", "remote_ip_prefix", "remote_group_id" };
+	static const char *const keys[] = { "security_group_id", "direction",      "ethertype",
+					    "protocol",          "port_range_min", "port_range_max",
+					    "remote_ip_prefix",  "remote_group_id" };
 
 	if (!json_has(o, "_young") && !cloud_one(c, GROUPS, json_str(o, "security_group_id")))
 		return cloud_fault(404, "Security group does not exist.");
@@ -328,7 +345,8 @@ static struct err *rule_born(struct cloud *c, struct json_object *o)
 		for (size_t i = 0; i < COUNT(keys); i++)
 			same += json_object_equal(json_at(o, keys[i]), json_at(rule, keys[i])) != 0;
 		if (same == COUNT(keys))
-			return cloud_fault(409, "Security group rule already exists. Rule id is %s.", id);
+			return cloud_fault(
+				409, "Security group rule already exists. Rule id is %s.", id);
 	}
 	return NULL;
 }
@@ -337,7 +355,8 @@ static struct err *rule_born(struct cloud *c, struct json_object *o)
 
 static struct err *server_born(struct cloud *c, struct json_object *o)
 {
-	struct json_object *flavor = cloud_one(c, FLAVORS, json_str(o, "flavorRef") ? json_str(o, "flavorRef") : "");
+	struct json_object *flavor =
+		cloud_one(c, FLAVORS, json_str(o, "flavorRef") ? json_str(o, "flavorRef") : "");
 	struct json_object *nets = json_at(o, "networks"), *told = json_object_new_object();
 	struct json_object *groups = json_object_new_array();
 
@@ -348,9 +367,10 @@ static struct err *server_born(struct cloud *c, struct json_object *o)
 		return cloud_fault(400, "Can not find requested flavor.");
 	json_set(told, "original_name", json_copy(json_at(flavor, "name")));
 	json_set(told, "ram", json_copy(json_at(flavor, "ram")));
-	json_set(o, "image", json_str(o, "imageRef") && *json_str(o, "imageRef") ?
-				     json_wrap("id", json_copy(json_at(o, "imageRef"))) :
-				     json_object_new_string(""));
+	json_set(o, "image",
+		 json_str(o, "imageRef") && *json_str(o, "imageRef")
+			 ? json_wrap("id", json_copy(json_at(o, "imageRef")))
+			 : json_object_new_string(""));
 	for (size_t i = 0; i < json_len(nets); i++) {
 		struct json_object *port, *net = json_nth(nets, i);
 		struct err *e;
@@ -358,7 +378,8 @@ static struct err *server_born(struct cloud *c, struct json_object *o)
 		if (json_str(net, "port")) {
 			port = cloud_one(c, PORTS, json_str(net, "port"));
 			if (!port)
-				return cloud_fault(400, "Port %s could not be found.", json_str(net, "port"));
+				return cloud_fault(400, "Port %s could not be found.",
+						   json_str(net, "port"));
 			json_sets(port, "device_id", json_str(o, "id"));
 			continue;
 		}
@@ -389,7 +410,8 @@ static void server_shown(struct cloud *c, struct json_object *o, struct json_obj
 	struct json_object *all = json_object_new_object();
 
 	json_object_object_foreach(cloud_at(c, PORTS), id, port) {
-		struct json_object *network = cloud_one(c, NETWORK, json_str(port, "network_id")), *list;
+		struct json_object *network = cloud_one(c, NETWORK, json_str(port, "network_id")),
+				   *list;
 		const char *name = json_str(network, "name");
 
 		if (!json_is_str(json_at(port, "device_id"), json_str(o, "id")) || !name)
@@ -398,11 +420,13 @@ static void server_shown(struct cloud *c, struct json_object *o, struct json_obj
 			list = json_object_new_array();
 			json_set(all, name, list);
 		}
-		add_address(list, json_at(json_nth(json_at(port, "fixed_ips"), 0), "ip_address"), "fixed");
+		add_address(list, json_at(json_nth(json_at(port, "fixed_ips"), 0), "ip_address"),
+			    "fixed");
 		json_object_object_foreach(cloud_at(c, FLOATING), other, floating) {
 			(void)other;
 			if (json_is_str(json_at(floating, "port_id"), id))
-				add_address(list, json_at(floating, "floating_ip_address"), "floating");
+				add_address(list, json_at(floating, "floating_ip_address"),
+					    "floating");
 		}
 	}
 	json_set(copy, "addresses", all);
@@ -426,7 +450,8 @@ static struct err *need(struct json_object *o, const char *states, const char *a
 {
 	if (words_have(states, json_str(o, "status")))
 		return NULL;
-	return cloud_fault(409, "Cannot '%s' instance while it is in vm_state %s", action, json_str(o, "status"));
+	return cloud_fault(409, "Cannot '%s' instance while it is in vm_state %s", action,
+			   json_str(o, "status"));
 }
 
 static struct err *resize(struct cloud *c, struct json_object *o, struct json_object *arg)
@@ -511,12 +536,14 @@ static struct err *server_action(struct cloud *c, struct cloud_call *q)
 static struct err *attach(struct cloud *c, struct cloud_call *q)
 {
 	struct json_object *inner = json_at(q->body, "volumeAttachment");
-	struct json_object *volume = cloud_one(c, VOLUMES, json_str(inner, "volumeId") ? json_str(inner, "volumeId") : "");
+	struct json_object *volume = cloud_one(
+		c, VOLUMES, json_str(inner, "volumeId") ? json_str(inner, "volumeId") : "");
 	struct json_object *one = json_object_new_object(), *list;
 
 	if (!volume || !json_is_str(json_at(volume, "status"), "available")) {
 		json_object_put(one);
-		return volume ? cloud_fault(400, "Volume must be available.") : cloud_fault(404, "No such volume.");
+		return volume ? cloud_fault(400, "Volume must be available.")
+			      : cloud_fault(404, "No such volume.");
 	}
 	list = json_object_new_array();
 	json_sets(one, "server_id", q->id);
@@ -527,7 +554,8 @@ static struct err *attach(struct cloud *c, struct cloud_call *q)
 	cloud_go(c, volume, "attaching in-use");
 	q->answer = json_wrap("volumeAttachment", json_copy(one));
 	json_set(json_at(q->answer, "volumeAttachment"), "id", json_copy(json_at(volume, "id")));
-	json_set(json_at(q->answer, "volumeAttachment"), "volumeId", json_copy(json_at(volume, "id")));
+	json_set(json_at(q->answer, "volumeAttachment"), "volumeId",
+		 json_copy(json_at(volume, "id")));
 	return NULL;
 }
 
@@ -549,7 +577,8 @@ static struct err *attachments(struct cloud *c, struct cloud_call *q)
 	if (json_is_str(json_at(volume, "status"), "available"))
 		return cloud_fault(404, "The volume is not attached.");
 	q->answer = json_wrap("volumeAttachment", json_copy(one));
-	json_set(json_at(q->answer, "volumeAttachment"), "volumeId", json_copy(json_at(volume, "id")));
+	json_set(json_at(q->answer, "volumeAttachment"), "volumeId",
+		 json_copy(json_at(volume, "id")));
 	return NULL;
 }
 
@@ -672,7 +701,8 @@ static struct err *image_data(struct cloud *c, struct cloud_call *q)
 	(void)EVP_DigestFinal_ex(md5, sum, &len);
 	EVP_MD_CTX_free(md5);
 	if (size != q->upload_size)
-		return cloud_fault(400, "%d bytes were announced, but %d came.", (int)q->upload_size, (int)size);
+		return cloud_fault(400, "%d bytes were announced, but %d came.",
+				   (int)q->upload_size, (int)size);
 	for (unsigned int i = 0; i < len; i++)
 		buf_addf(&hex, "%02x", sum[i]);
 	json_sets(q->object, "checksum", hex.s);
@@ -688,15 +718,17 @@ static struct err *image_call(struct cloud *c, struct cloud_call *q, bool *done)
 	*done = true;
 	if (strcmp(q->sub, "file") == 0 && strcmp(q->method, "PUT") == 0) {
 		if (!json_is_str(json_at(q->object, "status"), "queued"))
-			return cloud_fault(409, "Image status transition from %s to saving is not allowed",
-					   json_str(q->object, "status"));
+			return cloud_fault(
+				409, "Image status transition from %s to saving is not allowed",
+				json_str(q->object, "status"));
 		return image_data(c, q);
 	}
 	if (strcmp(q->sub, "import") == 0) {
 		cloud_go(c, q->object, "importing active");
 		return NULL;
 	}
-	if (strcmp(q->sub, "actions/deactivate") == 0 || strcmp(q->sub, "actions/reactivate") == 0) {
+	if (strcmp(q->sub, "actions/deactivate") == 0 ||
+	    strcmp(q->sub, "actions/reactivate") == 0) {
 		cloud_go(c, q->object, q->sub[8] == 'd' ? "deactivated" : "active");
 		return NULL;
 	}
@@ -707,7 +739,8 @@ static struct err *image_may_go(struct cloud *c, struct json_object *o)
 {
 	(void)c;
 	if (json_truth(o, "protected", false))
-		return cloud_fault(403, "Image %s is protected and cannot be deleted.", json_str(o, "id"));
+		return cloud_fault(403, "Image %s is protected and cannot be deleted.",
+				   json_str(o, "id"));
 	return NULL;
 }
 
@@ -732,7 +765,8 @@ static struct err *volume_may_go(struct cloud *c, struct json_object *o)
 	(void)c;
 	if (words_have("available error error_extending", json_str(o, "status")))
 		return NULL;
-	return cloud_fault(400, "Volume status must be available or error, but current status is: %s.",
+	return cloud_fault(400,
+			   "Volume status must be available or error, but current status is: %s.",
 			   json_str(o, "status"));
 }
 
@@ -749,9 +783,12 @@ static struct err *volume_action(struct cloud *c, struct cloud_call *q)
 		json_set(o, "volume_type", json_copy(json_at(q->body, "os-retype.new_type")));
 		cloud_go(c, o, "retyping available");
 	} else if (json_has(q->body, "os-set_bootable")) {
-		json_sets(o, "bootable", json_truth(q->body, "os-set_bootable.bootable", false) ? "true" : "false");
+		json_sets(o, "bootable",
+			  json_truth(q->body, "os-set_bootable.bootable", false) ? "true"
+										 : "false");
 	} else {
-		return cloud_fault(400, "There is no such action: %s", json_object_to_json_string(q->body));
+		return cloud_fault(400, "There is no such action: %s",
+				   json_object_to_json_string(q->body));
 	}
 	return NULL;
 }
@@ -776,7 +813,8 @@ static struct err *domain_may_go(struct cloud *c, struct json_object *o)
 {
 	(void)c;
 	if (json_truth(o, "enabled", true))
-		return cloud_fault(403, "Cannot delete a domain that is enabled, please disable it first.");
+		return cloud_fault(
+			403, "Cannot delete a domain that is enabled, please disable it first.");
 	return NULL;
 }
 
@@ -793,7 +831,8 @@ static struct json_object *first_quotas(const struct cloud_kind *k)
 
 static struct err *quota_call(struct cloud *c, struct cloud_call *q, bool *done)
 {
-	AUTO_STR name = xasprintf("%s%s", q->kind->service, q->kind->path); /* two services have such a path */
+	AUTO_STR name = xasprintf("%s%s", q->kind->service,
+				  q->kind->path); /* two services have such a path */
 	struct json_object *at = cloud_at(c, name);
 	struct json_object *now = NULL;
 
@@ -828,82 +867,102 @@ static struct err *quota_call(struct cloud *c, struct cloud_call *q, bool *done)
 
 const struct cloud_kind openstack_kinds[] = {
 	{ "network", NETWORK, "network", "networks", KIND_BULK,
-	  "{" OWNER DATES "'admin_state_up':true,'status':'ACTIVE','subnets':[],'shared':false,'router:external':false,"
+	  "{" OWNER DATES
+	  "'admin_state_up':true,'status':'ACTIVE','subnets':[],'shared':false,'router:external':false,"
 	  "'mtu':1500,'port_security_enabled':true,'description':'','tags':[],'availability_zone_hints':[],"
 	  "'availability_zones':[],'qos_policy_id':null,'dns_domain':'','provider:network_type':'vxlan',"
 	  "'provider:physical_network':null,'provider:segmentation_id':1,'is_default':false}",
 	  .filters = TAGS, .special = tags_of, .gone = network_gone },
 	{ "network", SUBNETS, "subnet", "subnets", KIND_BULK,
-	  "{" OWNER DATES "'name':'','network_id':null,'cidr':null,'enable_dhcp':true,'ip_version':4,'dns_nameservers':[],"
+	  "{" OWNER DATES
+	  "'name':'','network_id':null,'cidr':null,'enable_dhcp':true,'ip_version':4,'dns_nameservers':[],"
 	  "'host_routes':[],'service_types':[],'subnetpool_id':null,'segment_id':null,'ipv6_ra_mode':null,"
 	  "'ipv6_address_mode':null,'description':'','tags':[],'dns_publish_fixed_ip':false}",
 	  .refs = "network_id=" NETWORK, .filters = TAGS, .special = tags_of, .born = subnet_born },
 	{ "network", PORTS, "port", "ports", KIND_BULK,
-	  "{" OWNER DATES "'name':'','network_id':null,'admin_state_up':true,'status':'DOWN','device_id':'','device_owner':'',"
+	  "{" OWNER DATES
+	  "'name':'','network_id':null,'admin_state_up':true,'status':'DOWN','device_id':'','device_owner':'',"
 	  "'description':'','tags':[],'allowed_address_pairs':[],'extra_dhcp_opts':[],'port_security_enabled':true,"
 	  "'binding:vnic_type':'normal','binding:host_id':'','binding:profile':{},'binding:vif_type':'unbound',"
 	  "'binding:vif_details':{},'dns_name':'','dns_domain':'','dns_assignment':[],'qos_policy_id':null,"
 	  "'propagate_uplink_status':null,'numa_affinity_policy':null}",
-	  .refs = "network_id=" NETWORK "!", .filters = TAGS " fixed_ips", .special = tags_of, .born = port_born },
+	  .refs = "network_id=" NETWORK "!", .filters = TAGS " fixed_ips", .special = tags_of,
+	  .born = port_born },
 	{ "network", "/v2.0/routers", "router", "routers", 0,
-	  "{" OWNER DATES "'name':'','admin_state_up':true,'status':'ACTIVE','description':'','tags':[],"
+	  "{" OWNER DATES
+	  "'name':'','admin_state_up':true,'status':'ACTIVE','description':'','tags':[],"
 	  "'external_gateway_info':null,'routes':[],'distributed':false,'ha':false,'flavor_id':null,"
 	  "'availability_zone_hints':[],'availability_zones':[]}",
-	  .filters = TAGS, .special = router_call, .born = router_gateway, .changed = router_changed,
-	  .may_go = router_may_go },
+	  .filters = TAGS, .special = router_call, .born = router_gateway,
+	  .changed = router_changed, .may_go = router_may_go },
 	{ "network", FLOATING, "floatingip", "floatingips", 0,
-	  "{" OWNER DATES "'floating_network_id':null,'floating_ip_address':null,'fixed_ip_address':null,'port_id':null,"
+	  "{" OWNER DATES
+	  "'floating_network_id':null,'floating_ip_address':null,'fixed_ip_address':null,'port_id':null,"
 	  "'router_id':null,'status':'DOWN','description':'','tags':[],'dns_name':'','dns_domain':'','port_details':null,"
 	  "'qos_policy_id':null}",
-	  .refs = "floating_network_id=" NETWORK "!", .filters = TAGS, .special = tags_of, .born = floating_born,
-	  .changed = floating_changed },
+	  .refs = "floating_network_id=" NETWORK "!", .filters = TAGS, .special = tags_of,
+	  .born = floating_born, .changed = floating_changed },
 	{ "network", GROUPS, "security_group", "security_groups", KIND_BULK,
-	  "{" OWNER DATES "'name':'','description':'','stateful':true,'tags':[],'shared':false}", .filters = TAGS,
-	  .special = tags_of, .born = group_born, .gone = group_gone, .shown = group_shown },
+	  "{" OWNER DATES "'name':'','description':'','stateful':true,'tags':[],'shared':false}",
+	  .filters = TAGS, .special = tags_of, .born = group_born, .gone = group_gone,
+	  .shown = group_shown },
 	{ "network", RULES, "security_group_rule", "security_group_rules", KIND_BULK,
-	  "{" OWNER DATES "'security_group_id':null,'direction':'ingress','ethertype':'IPv4','protocol':null,"
+	  "{" OWNER DATES
+	  "'security_group_id':null,'direction':'ingress','ethertype':'IPv4','protocol':null,"
 	  "'port_range_min':null,'port_range_max':null,'remote_ip_prefix':null,'remote_group_id':null,"
 	  "'remote_address_group_id':null,'description':'','normalized_cidr':null,'belongs_to_default_sg':false}",
 	  .filters = TAGS, .born = rule_born },
 	{ "network", "/v2.0/quotas", "quota", NULL, .special = quota_call,
-	  .brief = "{'network':100,'subnet':100,'port':500,'router':10,'floatingip':50,'security_group':10,"
-		   "'security_group_rule':100,'rbac_policy':10,'subnetpool':-1}" },
-	{ "compute", SERVERS, "server", "servers", KIND_REGEX | KIND_SLOW_DELETE | KIND_BRIEF | KIND_LAX,
-	  "{'tenant_id':'" P "','metadata':{},'tags':[],'key_name':null,'description':null,'OS-EXT-AZ:availability_zone':'nova',"
+	  .brief =
+		  "{'network':100,'subnet':100,'port':500,'router':10,'floatingip':50,'security_group':10,"
+		  "'security_group_rule':100,'rbac_policy':10,'subnetpool':-1}" },
+	{ "compute", SERVERS, "server", "servers",
+	  KIND_REGEX | KIND_SLOW_DELETE | KIND_BRIEF | KIND_LAX,
+	  "{'tenant_id':'" P
+	  "','metadata':{},'tags':[],'key_name':null,'description':null,'OS-EXT-AZ:availability_zone':'nova',"
 	  "'OS-EXT-STS:power_state':1,'OS-EXT-STS:task_state':null,'OS-EXT-STS:vm_state':'active','config_drive':'',"
 	  "'os-extended-volumes:volumes_attached':[],'locked':false,'created':'2026-01-01T00:00:00Z','hostId':''}",
-	  "status", "BUILD BUILD ACTIVE", .born = server_born, .special = server_call, .gone = server_gone,
-	  .shown = server_shown, .filters = "all_tenants" },
-	{ "compute", FLAVORS, "flavor", "flavors", KIND_UNIQUE | KIND_EXACT_ID | KIND_LAX | KIND_BRIEF,
+	  "status", "BUILD BUILD ACTIVE", .born = server_born, .special = server_call,
+	  .gone = server_gone, .shown = server_shown, .filters = "all_tenants" },
+	{ "compute", FLAVORS, "flavor", "flavors",
+	  KIND_UNIQUE | KIND_EXACT_ID | KIND_LAX | KIND_BRIEF,
 	  "{'ram':1,'vcpus':1,'disk':0,'swap':'','OS-FLV-EXT-DATA:ephemeral':0,'rxtx_factor':1.0,"
 	  "'os-flavor-access:is_public':true,'OS-FLV-DISABLED:disabled':false,'description':null,'extra_specs':{}}",
 	  .special = flavor_call },
-	{ "compute", "/os-keypairs", "keypair", "keypairs", KIND_UNIQUE | KIND_ID_IS_NAME | KIND_WRAPPED,
-	  "{'fingerprint':'00:11','type':'ssh','user_id':'u'}", .born = keypair_born, .shown = keypair_shown,
-	  .filters = "user_id" },
+	{ "compute", "/os-keypairs", "keypair", "keypairs",
+	  KIND_UNIQUE | KIND_ID_IS_NAME | KIND_WRAPPED,
+	  "{'fingerprint':'00:11','type':'ssh','user_id':'u'}", .born = keypair_born,
+	  .shown = keypair_shown, .filters = "user_id" },
 	{ "compute", "/os-quota-sets", "quota_set", NULL, .special = quota_call,
-	  .brief = "{'instances':10,'cores':20,'ram':51200,'key_pairs':100,'metadata_items':128,'server_groups':10,"
-		   "'server_group_members':10}" },
+	  .brief =
+		  "{'instances':10,'cores':20,'ram':51200,'key_pairs':100,'metadata_items':128,'server_groups':10,"
+		  "'server_group_members':10}" },
 	{ "image", IMAGES, NULL, "images", KIND_OPS | KIND_EXACT_ID | KIND_LAX,
-	  "{'owner':'" P "','visibility':'shared','protected':false,'min_disk':0,'min_ram':0,'tags':[],'checksum':null,"
+	  "{'owner':'" P
+	  "','visibility':'shared','protected':false,'min_disk':0,'min_ram':0,'tags':[],'checksum':null,"
 	  "'size':null,'virtual_size':null,'disk_format':null,'container_format':null,'os_hidden':false,'os_hash_algo':null,"
 	  "'os_hash_value':null,'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z'}",
-	  "status", "queued", .filters = "status visibility member_status", .special = image_call, .may_go = image_may_go },
+	  "status", "queued", .filters = "status visibility member_status", .special = image_call,
+	  .may_go = image_may_go },
 	{ "block-storage", VOLUMES, "volume", "volumes", KIND_SLOW_DELETE | KIND_BRIEF,
 	  "{'size':0,'description':null,'availability_zone':'nova','metadata':{},'attachments':[],'bootable':'false',"
 	  "'multiattach':false,'encrypted':false,'snapshot_id':null,'source_volid':null,'replication_status':null,"
-	  "'user_id':'u','os-vol-tenant-attr:tenant_id':'" P "','created_at':'2026-01-01T00:00:00Z'}",
-	  "status", "creating creating available", .filters = "all_tenants status", .born = volume_born,
-	  .special = volume_call, .may_go = volume_may_go, .shown = volume_shown },
-	{ "block-storage", "/snapshots", "snapshot", "snapshots", KIND_BRIEF, "{'volume_id':null}", "status",
-	  "creating available", .filters = "all_tenants" },
+	  "'user_id':'u','os-vol-tenant-attr:tenant_id':'" P
+	  "','created_at':'2026-01-01T00:00:00Z'}",
+	  "status", "creating creating available", .filters = "all_tenants status",
+	  .born = volume_born, .special = volume_call, .may_go = volume_may_go,
+	  .shown = volume_shown },
+	{ "block-storage", "/snapshots", "snapshot", "snapshots", KIND_BRIEF, "{'volume_id':null}",
+	  "status", "creating available", .filters = "all_tenants" },
 	{ "block-storage", "/os-quota-sets", "quota_set", NULL, .special = quota_call,
-	  .brief = "{'volumes':10,'snapshots':10,'gigabytes':1000,'backups':10,'backup_gigabytes':1000,'groups':10,"
-		   "'per_volume_gigabytes':-1}" },
+	  .brief =
+		  "{'volumes':10,'snapshots':10,'gigabytes':1000,'backups':10,'backup_gigabytes':1000,'groups':10,"
+		  "'per_volume_gigabytes':-1}" },
 	{ "identity", "/v3/projects", "project", "projects", KIND_UNIQUE | KIND_LAX,
 	  "{'domain_id':'default','parent_id':'default','enabled':true,'is_domain':false,'description':'','tags':[],"
 	  "'options':{},'links':{}}" },
 	{ "identity", "/v3/domains", "domain", "domains", KIND_UNIQUE | KIND_LAX,
-	  "{'enabled':true,'description':'','tags':[],'options':{},'links':{}}", .may_go = domain_may_go },
+	  "{'enabled':true,'description':'','tags':[],'options':{},'links':{}}",
+	  .may_go = domain_may_go },
 	{ 0 },
 };

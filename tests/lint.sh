@@ -20,18 +20,21 @@ banned='sprintf|vsprintf|strcpy|strcat|strtok|atoi|atol|sscanf|gmtime|localtime|
 if grep -nE "(^|[^_a-zA-Z0-9>.])($banned)\(" "${sources[@]}"; then
 	complain "banned functions"
 fi
-if grep -nE '(^|[^_a-zA-Z0-9])(usleep|sleep|nanosleep)\(' $(git ls-files 'lib/*.c' 'ansible_modules/*.c' 'providers/*.c' | grep -v '^lib/clock.c$'); then
+mapfile -t product < <(git ls-files 'lib/*.c' 'ansible_modules/*.c' 'providers/*.c' ':!lib/clock.c')
+if grep -nE '(^|[^_a-zA-Z0-9])(usleep|sleep|nanosleep)\(' "${product[@]}"; then
 	complain "only lib/clock.c sleeps"
 fi
-if grep -nE '^[^*]*\bprintf\(|\bexit\(' $(git ls-files 'lib/*.c' | grep -vE '^lib/(mem|emit).c$'); then
+mapfile -t library < <(git ls-files 'lib/*.c' ':!lib/mem.c' ':!lib/emit.c')
+if grep -nE '^[^*]*\bprintf\(|\bexit\(' "${library[@]}"; then
 	complain "lib/ neither prints nor exits"
 fi
 
-codespell -q 3 --skip '*.lock,*.txt,./build' -L 'te,fo,ro,uint,wit' $(git ls-files | grep -vE '\.(txt|lock)$|^LICENSE$') || complain "spelling"
-shellcheck "${scripts[@]}" || complain "scripts"
+mapfile -t texts < <(git ls-files ':!*.txt' ':!*.lock' ':!LICENSE' ':!tests/fuzz/corpus')
+codespell -q 3 -L 'te,fo,ro,uint,wit,keypair,keypairs' "${texts[@]}" || complain "spelling"
+shellcheck -x -P SCRIPTDIR "${scripts[@]}" || complain "scripts"
 
 if [ "${1-}" != quick ]; then
-	flags="-std=gnu11 -D_GNU_SOURCE -DVERSION=\"0\" -Iinclude -Iansible_modules -Itests $(pkg-config --cflags libcurl json-c openssl yaml-0.1 zlib check)"
+	flags="-std=gnu11 -D_GNU_SOURCE -DVERSION=\"0\" -Iinclude -Iansible_modules -Itests -Iproviders/external $(pkg-config --cflags libcurl json-c openssl yaml-0.1 zlib check)"
 	# shellcheck disable=SC2086
 	printf '%s\n' "${sources[@]}" | grep '\.c$' | grep -v '^tests/' |
 		xargs -P 2 -n 4 sh -c 'clang-tidy-14 --quiet "$@" -- '"$flags" lint || complain "clang-tidy"

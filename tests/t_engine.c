@@ -23,8 +23,14 @@ static const struct attr shelf_attrs[] = {
 	{ 0 },
 };
 static const struct resource shelf = {
-	.name = "shelf", .doc = "A shelf.", .service = "test", .path = "/v1/shelves", .key = "shelf",
-	.keys = "shelves", .update = "PUT", .attrs = shelf_attrs,
+	.name = "shelf",
+	.doc = "A shelf.",
+	.service = "test",
+	.path = "/v1/shelves",
+	.key = "shelf",
+	.keys = "shelves",
+	.update = "PUT",
+	.attrs = shelf_attrs,
 };
 
 static const struct attr box_attrs[] = {
@@ -43,8 +49,15 @@ static const struct attr box_attrs[] = {
 	{ 0 },
 };
 static const struct resource box = {
-	.name = "box", .doc = "A box.", .service = "test", .path = "/v1/boxes", .key = "box",
-	.keys = "boxes", .update = "PUT", .flags = POLL_DELETE, .attrs = box_attrs,
+	.name = "box",
+	.doc = "A box.",
+	.service = "test",
+	.path = "/v1/boxes",
+	.key = "box",
+	.keys = "boxes",
+	.update = "PUT",
+	.flags = POLL_DELETE,
+	.attrs = box_attrs,
 	.wait = { "status", "ACTIVE", "ERROR", .fault = "fault.message", .create_s = 60 },
 };
 
@@ -58,8 +71,15 @@ static const struct attr coin_attrs[] = {
 	{ 0 },
 };
 static const struct resource coin = {
-	.name = "coin", .doc = "A coin.", .service = "test", .path = "/v1/coins", .key = "coin",
-	.keys = "coins", .update = "PUT", .flags = BULK, .attrs = coin_attrs,
+	.name = "coin",
+	.doc = "A coin.",
+	.service = "test",
+	.path = "/v1/coins",
+	.key = "coin",
+	.keys = "coins",
+	.update = "PUT",
+	.flags = BULK,
+	.attrs = coin_attrs,
 };
 
 /* Known by what it is, not by a name. */
@@ -71,8 +91,14 @@ static const struct attr rule_attrs[] = {
 	{ 0 },
 };
 static const struct resource rule = {
-	.name = "rule", .doc = "A rule.", .service = "test", .path = "/v1/rules", .key = "rule",
-	.keys = "rules", .flags = BULK | NO_NAME | REPLACE_OK, .attrs = rule_attrs,
+	.name = "rule",
+	.doc = "A rule.",
+	.service = "test",
+	.path = "/v1/rules",
+	.key = "rule",
+	.keys = "rules",
+	.flags = BULK | NO_NAME | REPLACE_OK,
+	.attrs = rule_attrs,
 };
 
 static struct err *labels_of(struct cloud *c, struct cloud_call *q, bool *done)
@@ -86,13 +112,16 @@ static struct err *labels_of(struct cloud *c, struct cloud_call *q, bool *done)
 }
 
 static const struct cloud_kind kinds[] = {
-	{ "test", "/v1/shelves", "shelf", "shelves", .fields = "{'project_id':'11111111111111111111111111111111'}" },
+	{ "test", "/v1/shelves", "shelf", "shelves",
+	  .fields = "{'project_id':'11111111111111111111111111111111'}" },
 	{ "test", "/v1/boxes", "box", "boxes", KIND_SLOW_DELETE,
-	  .fields = "{'labels':[],'meta':{},'colour':'red','size':1,'zone':'z','secret':null,'shelf_id':null}",
+	  .fields =
+		  "{'labels':[],'meta':{},'colour':'red','size':1,'zone':'z','secret':null,'shelf_id':null}",
 	  .status = "status", .states = "BUILD BUILD ACTIVE", .refs = "shelf_id=/v1/shelves!",
 	  .special = labels_of },
-	{ "test", "/v1/coins", "coin", "coins", KIND_BULK, .fields = "{'labels':[],'size':1,'shelf_id':null}",
-	  .refs = "shelf_id=/v1/shelves!", .special = labels_of },
+	{ "test", "/v1/coins", "coin", "coins", KIND_BULK,
+	  .fields = "{'labels':[],'size':1,'shelf_id':null}", .refs = "shelf_id=/v1/shelves!",
+	  .special = labels_of },
 	{ "test", "/v1/rules", "rule", "rules", KIND_BULK,
 	  .fields = "{'side':null,'port':null,'shelf_id':null}", .refs = "shelf_id=/v1/shelves!" },
 	{ 0 },
@@ -125,9 +154,14 @@ static void run_release(struct run *r)
 static void run_add(struct run *r, struct api *api, const struct resource *res, const char *state,
 		    struct json_object *want, int how)
 {
-	r->ops[r->n] = (struct op){ .api = api, .r = res, .state = state, .want = want,
-				    .check = how & CHECK, .wait = !(how & NO_WAIT),
-				    .allow_replace = how & REPLACE, .out = &r->outs[r->n] };
+	r->ops[r->n] = (struct op){ .api = api,
+				    .r = res,
+				    .state = state,
+				    .want = want,
+				    .check = how & CHECK,
+				    .wait = !(how & NO_WAIT),
+				    .allow_replace = how & REPLACE,
+				    .out = &r->outs[r->n] };
 	r->n++;
 }
 
@@ -214,10 +248,15 @@ static const struct {
 	{ { "a", OBJ, .sub = pair_attrs }, "{'ip':'x'}", "{'ip':'x','n':1}", true },
 	{ { "a", OBJ, .sub = pair_attrs }, "{'ip':'x','n':2}", "{'ip':'x','n':1}", false },
 	{ { "a", LIST, .sub = pair_attrs }, "[{'ip':'x'}]", "[{'ip':'x','n':1}]", true },
-	{ { "a", SET, .sub = pair_attrs }, "[{'ip':'y'},{'ip':'x'}]", "[{'ip':'x'},{'ip':'y','n':3}]", true },
+	{ { "a", SET, .sub = pair_attrs },
+	  "[{'ip':'y'},{'ip':'x'}]",
+	  "[{'ip':'x'},{'ip':'y','n':3}]",
+	  true },
 	/* One that is looser must not take the only one that fits another. */
-	{ { "a", SET, .sub = pair_attrs }, "[{'ip':'x'},{'ip':'x','n':1}]",
-	  "[{'ip':'x','n':1},{'ip':'x','n':2}]", true },
+	{ { "a", SET, .sub = pair_attrs },
+	  "[{'ip':'x'},{'ip':'x','n':1}]",
+	  "[{'ip':'x','n':1},{'ip':'x','n':2}]",
+	  true },
 };
 
 START_TEST(attr_equality)
@@ -261,11 +300,13 @@ static const struct attr wired[] = {
 
 START_TEST(attr_wire_forms)
 {
-	AUTO_JSON wire = unit_json("{'name':'n','router:external':true,'image':{'id':'i'},'x':1,'y':2,"
-				   "'loud':'A','pairs':[{'ip':'a','number':1}],'pair':null,'more':1}");
+	AUTO_JSON wire =
+		unit_json("{'name':'n','router:external':true,'image':{'id':'i'},'x':1,'y':2,"
+			  "'loud':'A','pairs':[{'ip':'a','number':1}],'pair':null,'more':1}");
 	AUTO_JSON have = attrs_decode(wired, wire);
-	AUTO_JSON want = unit_json("{'name':'n','external':false,'image_id':'i','loud':'abc','total':9,"
-				   "'pairs':[{'ip':'a','n':1}],'pair':{'n':2},'labels':['a'],'keep':true}");
+	AUTO_JSON want =
+		unit_json("{'name':'n','external':false,'image_id':'i','loud':'abc','total':9,"
+			  "'pairs':[{'ip':'a','n':1}],'pair':{'n':2},'labels':['a'],'keep':true}");
 	AUTO_JSON changes = unit_json("{'external':{},'labels':{}}");
 	AUTO_JSON body = attrs_encode(wired, want, NULL);
 	AUTO_JSON some = attrs_encode(wired, want, changes);
@@ -299,7 +340,8 @@ END_TEST
 static const struct {
 	const char *state, *want, *have, *action, *changes, *replaces;
 } plans[] = {
-	{ "present", "{'name':'a'}", "null", "created", "{'name':{'before':null,'after':'a'}}", "[]" },
+	{ "present", "{'name':'a'}", "null", "created", "{'name':{'before':null,'after':'a'}}",
+	  "[]" },
 	{ "absent", "{'name':'a'}", "{'name':'a'}", "deleted", "{}", "[]" },
 	{ "absent", "{'name':'a'}", "null", "none", "{}", "[]" },
 	{ "present", "{'name':'a'}", "{'name':'a','size':3}", "none", "{}", "[]" },
@@ -436,22 +478,28 @@ static const struct {
 	const char *name, *script, *id, *words;
 } finds[] = {
 	{ "a b&c", "> GET test /v1/shelves?name=a%20b%26c\n< 200 {'shelves':[]}\n", NULL, NULL },
-	{ "a", "> GET test /v1/shelves?name=a\n< 200 {'shelves':[{'id':'1','name':'a'},{'id':'2','name':'ab'}]}\n",
+	{ "a",
+	  "> GET test /v1/shelves?name=a\n< 200 {'shelves':[{'id':'1','name':'a'},{'id':'2','name':'ab'}]}\n",
 	  "1", NULL },
 	{ UUID, "> GET test /v1/shelves/" UUID "\n< 200 {'shelf':{'id':'1'}}\n", "1", NULL },
-	{ UUID, "> GET test /v1/shelves/" UUID "\n< 404 no\n> GET test /v1/shelves?name=" UUID "\n< 200 {'shelves':[]}\n",
+	{ UUID,
+	  "> GET test /v1/shelves/" UUID "\n< 404 no\n> GET test /v1/shelves?name=" UUID
+	  "\n< 200 {'shelves':[]}\n",
 	  NULL, NULL },
 	{ UUID, "> GET test /v1/shelves/" UUID "\n< 403 no\n", NULL, "403 no" },
 	{ UUID, "> GET test /v1/shelves/" UUID "\n< 500 no\n", NULL, "500 no" },
 	{ UUID, "> GET test /v1/shelves/" UUID "\n< 200 {}\n", NULL, "the answer has no 'shelf'" },
 	{ "a", "> GET test /v1/shelves?name=a\n< 404 no\n", NULL, "404 no" },
-	{ "a", "> GET test /v1/shelves?name=a\n< 200 {'shelves':[{'id':'1','name':'a'},{'id':'2','name':'a'}]}\n",
+	{ "a",
+	  "> GET test /v1/shelves?name=a\n< 200 {'shelves':[{'id':'1','name':'a'},{'id':'2','name':'a'}]}\n",
 	  NULL, "2 shelves are named 'a' (1, 2): give the ID instead" },
-	{ "a", "> GET test /v1/shelves?name=a\n"
-	       "< 200 {'shelves':[{'id':'1','name':'a'},{'id':'2','name':'a'," MINE "}]}\n",
+	{ "a",
+	  "> GET test /v1/shelves?name=a\n"
+	  "< 200 {'shelves':[{'id':'1','name':'a'},{'id':'2','name':'a'," MINE "}]}\n",
 	  "2", NULL },
-	{ "a", "> GET test /v1/shelves?name=a\n"
-	       "< 200 {'shelves':[{'id':'1','name':'a'," MINE "},{'id':'2','name':'a'," MINE "}]}\n",
+	{ "a",
+	  "> GET test /v1/shelves?name=a\n"
+	  "< 200 {'shelves':[{'id':'1','name':'a'," MINE "},{'id':'2','name':'a'," MINE "}]}\n",
 	  NULL, "2 shelves are named 'a'" },
 };
 
@@ -478,18 +526,27 @@ static const struct {
 	unsigned flags;
 	const char *name, *script, *id;
 } odd_finds[] = {
-	{ NAME_REGEX, "a.b", "> GET test /v1/shelves?name=%5Ea.b%24\n< 200 {'shelves':[{'id':'1','name':'a.b'}]}\n",
+	{ NAME_REGEX, "a.b",
+	  "> GET test /v1/shelves?name=%5Ea.b%24\n< 200 {'shelves':[{'id':'1','name':'a.b'}]}\n",
 	  "1" },
 	{ ID_IS_NAME, "a/b", "> GET test /v1/shelves/a%2Fb\n< 404 no\n", NULL },
 	{ ID_IS_NAME, "a", "> GET test /v1/shelves/a\n< 200 {'shelf':{'id':'7'}}\n", "7" },
-	{ LIST_ONLY, "3", "> GET test /v1/shelves\n"
-			  "< 200 {'shelves':[{'id':'1','name':'3'},{'id':'3','name':'x'}]}\n", "3" },
-	{ GET_TO_READ, "a", "> GET test /v1/shelves?name=a\n< 200 {'shelves':[{'id':'1','name':'a'}]}\n"
-			    "> GET test /v1/shelves/1\n< 200 {'shelf':{'id':'1','name':'a'}}\n", "1" },
-	{ GET_TO_READ, "a", "> GET test /v1/shelves?name=a\n< 200 {'shelves':[{'id':'1','name':'a'}]}\n"
-			    "> GET test /v1/shelves/1\n< 404 just gone\n", NULL },
-	{ ANY_ID, "default", "> GET test /v1/shelves?name=default\n< 200 {'shelves':[]}\n"
-			     "> GET test /v1/shelves/default\n< 200 {'shelf':{'id':'default'}}\n", "default" },
+	{ LIST_ONLY, "3",
+	  "> GET test /v1/shelves\n"
+	  "< 200 {'shelves':[{'id':'1','name':'3'},{'id':'3','name':'x'}]}\n",
+	  "3" },
+	{ GET_TO_READ, "a",
+	  "> GET test /v1/shelves?name=a\n< 200 {'shelves':[{'id':'1','name':'a'}]}\n"
+	  "> GET test /v1/shelves/1\n< 200 {'shelf':{'id':'1','name':'a'}}\n",
+	  "1" },
+	{ GET_TO_READ, "a",
+	  "> GET test /v1/shelves?name=a\n< 200 {'shelves':[{'id':'1','name':'a'}]}\n"
+	  "> GET test /v1/shelves/1\n< 404 just gone\n",
+	  NULL },
+	{ ANY_ID, "default",
+	  "> GET test /v1/shelves?name=default\n< 200 {'shelves':[]}\n"
+	  "> GET test /v1/shelves/default\n< 200 {'shelf':{'id':'default'}}\n",
+	  "default" },
 };
 
 START_TEST(find_odd_ones)
@@ -513,8 +570,10 @@ END_TEST
 START_TEST(find_nothing_without_a_name)
 {
 	/* What has no name in the cloud is not what somebody without a name meant. */
-	struct script *s = scripted("> POST test /v1/shelves {'shelf':{}}\n< 201 {'shelf':{'id':'9'}}\n");
-	struct script *t = scripted("> POST test /v1/shelves {'shelf':{'name':''}}\n< 201 {'shelf':{'id':'8'}}\n");
+	struct script *s =
+		scripted("> POST test /v1/shelves {'shelf':{}}\n< 201 {'shelf':{'id':'9'}}\n");
+	struct script *t = scripted(
+		"> POST test /v1/shelves {'shelf':{'name':''}}\n< 201 {'shelf':{'id':'8'}}\n");
 
 	unit_ok(apply(script_api(s), &shelf, "present", "{}", 0));
 	assert_action("created");
@@ -556,7 +615,8 @@ END_TEST
 START_TEST(refs_failures)
 {
 	struct cloud *c = cloud_new(kinds, seed);
-	struct err *e = apply(cloud_api(c), &box, "present", "{'name':'b','shelf_id':'nowhere'}", 0);
+	struct err *e =
+		apply(cloud_api(c), &box, "present", "{'name':'b','shelf_id':'nowhere'}", 0);
 
 	ck_assert_str_eq(e->at, "shelf");
 	unit_fails(e, ERR_NOT_FOUND, "shelf: no shelf is named 'nowhere'");
@@ -567,7 +627,8 @@ START_TEST(refs_failures)
 	ck_assert_uint_eq(json_len(one.outs[0].warnings), 1);
 	/* A failed look is not remembered as "not there". */
 	cloud_fail_at(c, cloud_calls(c) + 1, CLOUD_REFUSED);
-	unit_fails(apply(cloud_api(c), &box, "present", "{'name':'b','shelf_id':'top'}", 0), ERR_REMOTE, "shelf:");
+	unit_fails(apply(cloud_api(c), &box, "present", "{'name':'b','shelf_id':'top'}", 0),
+		   ERR_REMOTE, "shelf:");
 	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'b','shelf_id':'top'}", 0));
 	cloud_free(c);
 }
@@ -591,7 +652,8 @@ START_TEST(whole_life)
 {
 	struct cloud *c = cloud_new(kinds, seed);
 
-	makes(c, &box, "present", "{'name':'a','size':2,'labels':['x','y'],'note':'n','shelf_id':'low'}", "created");
+	makes(c, &box, "present",
+	      "{'name':'a','size':2,'labels':['x','y'],'note':'n','shelf_id':'low'}", "created");
 	ck_assert_str_eq(json_str(one.outs[0].after, "status"), "ACTIVE");
 	ck_assert_str_eq(one.outs[0].id, json_str(one.outs[0].after, "id"));
 	ck_assert_uint_eq(json_len(json_at(one.outs[0].after, "labels")), 2);
@@ -626,13 +688,16 @@ START_TEST(refuses_to_replace)
 	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'a'}", 0));
 	writes = cloud_writes(c);
 	for (int how = 0; how <= CHECK; how++) {
-		e = apply(cloud_api(c), &box, "present", "{'name':'a','colour':'blue','size':9}", how);
+		e = apply(cloud_api(c), &box, "present", "{'name':'a','colour':'blue','size':9}",
+			  how);
 		ck_assert_ptr_nonnull(e);
 		ck_assert_str_eq(e->at, "colour");
-		unit_fails(e, ERR_CONFLICT, "colour (is red, wanted blue) can only be changed by deleting");
+		unit_fails(e, ERR_CONFLICT,
+			   "colour (is red, wanted blue) can only be changed by deleting");
 		ck_assert(!one.outs[0].changed);
 		ck_assert_ptr_nonnull(one.outs[0].id);
-		unit_fails(apply(cloud_api(c), &box, "present", "{'name':'a','zone':'y'}", how | REPLACE),
+		unit_fails(apply(cloud_api(c), &box, "present", "{'name':'a','zone':'y'}",
+				 how | REPLACE),
 			   ERR_CONFLICT, "zone (is z, wanted y) cannot be changed after creation");
 	}
 	ck_assert_int_eq(cloud_writes(c), writes);
@@ -646,7 +711,9 @@ static const struct {
 	int how;
 } waits[] = {
 	{ "BUILD ACTIVE", NULL, ERR_USAGE, 0 },
-	{ "BUILD BUILD ERROR", "waiting: box 00000001-0000-4000-8000-000000000001 went to ERROR: no host", ERR_REMOTE, 0 },
+	{ "BUILD BUILD ERROR",
+	  "waiting: box 00000001-0000-4000-8000-000000000001 went to ERROR: no host", ERR_REMOTE,
+	  0 },
 	{ "BUILD", "is still BUILD after ", ERR_TIMEOUT, 0 },
 	{ "BUILD WHAT", "is still WHAT after ", ERR_TIMEOUT, 0 },
 	{ "BUILD", NULL, ERR_USAGE, NO_WAIT },
@@ -709,17 +776,20 @@ END_TEST
 
 START_TEST(deletes_what_has_failed)
 {
-	struct script *s = scripted("> GET test /v1/boxes?name=a\n< 200 {'boxes':[{'id':'1','name':'a','status':'ERROR'}]}\n"
-				    "> DELETE test /v1/boxes/1\n< 204\n"
-				    "> GET test /v1/boxes/1\n< 200 {'box':{'id':'1','status':'ERROR'}}\n"
-				    "> GET test /v1/boxes/1\n< 404 gone\n");
-	struct script *t = scripted("> GET test /v1/boxes?name=a\n< 200 {'boxes':[{'id':'1','name':'a','status':'ACTIVE'}]}\n"
-				    "> DELETE test /v1/boxes/1\n< 204\n"
-				    "> GET test /v1/boxes/1\n< 200 {'box':{'id':'1','status':'ERROR'}}\n");
+	struct script *s = scripted(
+		"> GET test /v1/boxes?name=a\n< 200 {'boxes':[{'id':'1','name':'a','status':'ERROR'}]}\n"
+		"> DELETE test /v1/boxes/1\n< 204\n"
+		"> GET test /v1/boxes/1\n< 200 {'box':{'id':'1','status':'ERROR'}}\n"
+		"> GET test /v1/boxes/1\n< 404 gone\n");
+	struct script *t = scripted(
+		"> GET test /v1/boxes?name=a\n< 200 {'boxes':[{'id':'1','name':'a','status':'ACTIVE'}]}\n"
+		"> DELETE test /v1/boxes/1\n< 204\n"
+		"> GET test /v1/boxes/1\n< 200 {'box':{'id':'1','status':'ERROR'}}\n");
 
 	unit_ok(apply(script_api(s), &box, "absent", "{'name':'a'}", 0));
 	played(s);
-	unit_fails(apply(script_api(t), &box, "absent", "{'name':'a'}", 0), ERR_REMOTE, "deleting: waiting: box 1 went to ERROR");
+	unit_fails(apply(script_api(t), &box, "absent", "{'name':'a'}", 0), ERR_REMOTE,
+		   "deleting: waiting: box 1 went to ERROR");
 	played(t);
 }
 END_TEST
@@ -732,17 +802,20 @@ static struct err *tidy(struct op *op)
 START_TEST(gone_is_a_404_of_its_own)
 {
 	struct resource r = box;
-	struct script *s = scripted("> GET test /v1/boxes?name=a\n< 200 {'boxes':[{'id':'1','name':'a'}]}\n"
-				    "> DELETE test /v1/boxes/1\n< 404 gone\n");
-	struct script *t = scripted("> GET test /v1/boxes?name=a\n< 200 {'boxes':[{'id':'1','name':'a'}]}\n"
-				    "> PUT test /v1/boxes/x/tidy\n< 404 no such thing\n");
+	struct script *s =
+		scripted("> GET test /v1/boxes?name=a\n< 200 {'boxes':[{'id':'1','name':'a'}]}\n"
+			 "> DELETE test /v1/boxes/1\n< 404 gone\n");
+	struct script *t =
+		scripted("> GET test /v1/boxes?name=a\n< 200 {'boxes':[{'id':'1','name':'a'}]}\n"
+			 "> PUT test /v1/boxes/x/tidy\n< 404 no such thing\n");
 
 	unit_ok(apply(script_api(s), &box, "absent", "{'name':'a'}", 0));
 	ck_assert(!one.outs[0].changed);
 	played(s);
 	/* What is done before is another matter. */
 	r.before_delete = tidy;
-	unit_fails(apply(script_api(t), &r, "absent", "{'name':'a'}", 0), ERR_NOT_FOUND, "no such thing");
+	unit_fails(apply(script_api(t), &r, "absent", "{'name':'a'}", 0), ERR_NOT_FOUND,
+		   "no such thing");
 	played(t);
 }
 END_TEST
@@ -754,7 +827,8 @@ START_TEST(replacing_waits_until_the_old_one_is_gone)
 
 	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'a'}", 0));
 	cloud_log_clear(c);
-	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'a','colour':'blue'}", REPLACE | NO_WAIT));
+	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'a','colour':'blue'}",
+		      REPLACE | NO_WAIT));
 	log = cloud_log(c);
 	ck_assert_uint_eq(cloud_count(c, "/v1/boxes"), 1);
 	ck_assert_msg(strstr(log, "DELETE"), "%s", log);
@@ -793,18 +867,22 @@ START_TEST(tells_what_was_lost)
 		   "creating: POST test /v1/boxes: the connection was lost");
 	ck_assert_ptr_null(one.outs[0].id);
 	played(s);
-	unit_fails(apply(script_api(t), &box, "present", "{'name':'a'}", 0), ERR_NETWORK, "POST test /v1/boxes");
+	unit_fails(apply(script_api(t), &box, "present", "{'name':'a'}", 0), ERR_NETWORK,
+		   "POST test /v1/boxes");
 	played(t);
 }
 END_TEST
 
 START_TEST(answers_without_an_id)
 {
-	static const char *const answers[] = { "", " {}", " {'box':null}", " {'box':{}}", " {'box':{'id':null}}", " []" };
+	static const char *const answers[] = {
+		"", " {}", " {'box':null}", " {'box':{}}", " {'box':{'id':null}}", " []"
+	};
 
 	for (size_t i = 0; i < COUNT(answers); i++) {
 		AUTO_STR text = xasprintf("> GET test /v1/boxes?name=a\n< 200 {'boxes':[]}\n"
-					  "> POST test /v1/boxes {'box':{'name':'a'}}\n< 201%s\n", answers[i]);
+					  "> POST test /v1/boxes {'box':{'name':'a'}}\n< 201%s\n",
+					  answers[i]);
 		struct script *s = scripted(text);
 
 		unit_fails(apply(script_api(s), &box, "present", "{'name':'a'}", 0), ERR_PROTOCOL,
@@ -854,7 +932,8 @@ START_TEST(check_mode_refuses_writes)
 	r.expand = writes_always;
 	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'a'}", 0));
 	cloud_log_clear(c);
-	unit_fails(apply(cloud_api(c), &r, "present", "{'name':'a'}", CHECK), ERR_PROTOCOL, "in check mode");
+	unit_fails(apply(cloud_api(c), &r, "present", "{'name':'a'}", CHECK), ERR_PROTOCOL,
+		   "in check mode");
 	ck_assert_int_eq(cloud_writes(c), 0);
 	cloud_free(c);
 }
@@ -865,7 +944,8 @@ START_TEST(check_mode_predicts)
 	struct cloud *c = cloud_new(kinds, seed);
 
 	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'a','size':3,'meta':{'a':'1'}}", 0));
-	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'a','size':4,'meta':{'b':'2'}}", CHECK));
+	unit_ok(apply(cloud_api(c), &box, "present", "{'name':'a','size':4,'meta':{'b':'2'}}",
+		      CHECK));
 	ck_assert_int_eq(json_int(one.outs[0].after, "size", 0), 4);
 	unit_same(json_at(one.outs[0].after, "meta"), "{'a':'1','b':'2'}");
 	ck_assert_int_eq(json_int(one.outs[0].before, "size", 0), 3);
@@ -901,7 +981,8 @@ static void all_are(struct run *r, const char *action, bool changed)
 		unit_ok(TAKE(r->errs[i]));
 		ck_assert_str_eq(action_name(r->outs[i].plan.action), action);
 		ck_assert_int_eq(r->outs[i].changed, changed);
-		ck_assert_str_eq(json_str(r->outs[i].after, "name"), json_str(r->ops[i].want, "name"));
+		ck_assert_str_eq(json_str(r->outs[i].after, "name"),
+				 json_str(r->ops[i].want, "name"));
 		if (!r->ops[i].check)
 			ck_assert_str_eq(json_str(r->outs[i].after, "id"), r->outs[i].id);
 	}
@@ -962,8 +1043,10 @@ START_TEST(bulk_with_a_bad_one)
 	struct run *r = xcalloc(1, sizeof(*r));
 
 	run_add(r, cloud_api(c), &coin, "present", unit_json("{'name':'a'}"), 0);
-	run_add(r, cloud_api(c), &coin, "present", unit_json("{'name':'b','shelf_id':'" UUID "'}"), 0);
-	run_add(r, cloud_api(c), &coin, "present", unit_json("{'name':'c','shelf_id':'nowhere'}"), 0);
+	run_add(r, cloud_api(c), &coin, "present", unit_json("{'name':'b','shelf_id':'" UUID "'}"),
+		0);
+	run_add(r, cloud_api(c), &coin, "present", unit_json("{'name':'c','shelf_id':'nowhere'}"),
+		0);
 	run_add(r, cloud_api(c), &coin, "absent", unit_json("{'name':'d'}"), 0);
 	run_add(r, cloud_api(c), &coin, "present", unit_json("{'name':'e'}"), 0);
 	run_all(r);
@@ -991,11 +1074,12 @@ static const char *const odd_bulks[] = {
 START_TEST(bulk_with_an_odd_answer)
 {
 	for (size_t i = 0; i < COUNT(odd_bulks); i++) {
-		AUTO_STR text = xasprintf("> GET test /v1/coins?name=a&name=b\n< 200 {'coins':[]}\n"
-					  "> POST test /v1/coins {'coins':[{'name':'a'},{'name':'b'}]}\n%s"
-					  "* GET test /v1/coins?name=a\n< 200 {'coins':[{'id':'1','name':'a'}]}\n"
-					  "* GET test /v1/coins?name=b\n< 200 {'coins':[{'id':'2','name':'b'}]}\n",
-					  odd_bulks[i]);
+		AUTO_STR text = xasprintf(
+			"> GET test /v1/coins?name=a&name=b\n< 200 {'coins':[]}\n"
+			"> POST test /v1/coins {'coins':[{'name':'a'},{'name':'b'}]}\n%s"
+			"* GET test /v1/coins?name=a\n< 200 {'coins':[{'id':'1','name':'a'}]}\n"
+			"* GET test /v1/coins?name=b\n< 200 {'coins':[{'id':'2','name':'b'}]}\n",
+			odd_bulks[i]);
 		struct script *s = scripted(text);
 		struct run *r = xcalloc(1, sizeof(*r));
 
@@ -1087,8 +1171,9 @@ END_TEST
 
 START_TEST(one_that_is_ambiguous_stops_no_other)
 {
-	struct cloud *c = cloud_new(kinds, "{'/v1/coins':[{'id':'1','name':'a'},{'id':'2','name':'a'},"
-					   "{'id':'3','name':'b','size':2}]}");
+	struct cloud *c =
+		cloud_new(kinds, "{'/v1/coins':[{'id':'1','name':'a'},{'id':'2','name':'a'},"
+				 "{'id':'3','name':'b','size':2}]}");
 	struct run *r = xcalloc(1, sizeof(*r));
 
 	run_add(r, cloud_api(c), &coin, "present", unit_json("{'name':'a','size':5}"), 0);
@@ -1116,10 +1201,11 @@ static struct err *create_then_wait(struct op *op)
 
 START_TEST(hooks_and_errors)
 {
-	struct script *s = scripted("> GET test /v1/boxes?name=a\n< 200 {'boxes':[]}\n"
-				    "> POST test /v1/boxes {'box':{'name':'a'}}\n< 201 {'box':{'id':'x/y','status':'ACTIVE'}}\n"
-				    "> GET test /v1/boxes/x%2Fy\n< 200 {'box':{'id':'x/y','status':'ACTIVE'}}\n"
-				    "> POST test /v1/boxes/x%2Fy/action {'do-it':1}\n< 409 Cannot do it now\n");
+	struct script *s = scripted(
+		"> GET test /v1/boxes?name=a\n< 200 {'boxes':[]}\n"
+		"> POST test /v1/boxes {'box':{'name':'a'}}\n< 201 {'box':{'id':'x/y','status':'ACTIVE'}}\n"
+		"> GET test /v1/boxes/x%2Fy\n< 200 {'box':{'id':'x/y','status':'ACTIVE'}}\n"
+		"> POST test /v1/boxes/x%2Fy/action {'do-it':1}\n< 409 Cannot do it now\n");
 	struct resource r = box;
 
 	r.created = create_then_wait;
@@ -1139,11 +1225,13 @@ START_TEST(last_release)
 END_TEST
 
 UNIT_MAIN("engine", attr_equality, attr_wire_forms, attr_shown, plan_pure, plan_without_update,
-	  list_all_pages, list_failures, find_by_name_or_id, find_odd_ones, find_nothing_without_a_name,
-	  refs_once_a_run, refs_failures, absent_with_what_it_belongs_to, whole_life, refuses_to_replace,
-	  waits_end, waits_for_what_a_killed_run_left, plans_after_settling, deletes_what_has_failed,
+	  list_all_pages, list_failures, find_by_name_or_id, find_odd_ones,
+	  find_nothing_without_a_name, refs_once_a_run, refs_failures,
+	  absent_with_what_it_belongs_to, whole_life, refuses_to_replace, waits_end,
+	  waits_for_what_a_killed_run_left, plans_after_settling, deletes_what_has_failed,
 	  gone_is_a_404_of_its_own, replacing_waits_until_the_old_one_is_gone, adopts_what_was_made,
 	  tells_what_was_lost, answers_without_an_id, adopts_for_hooks, check_mode_refuses_writes,
-	  check_mode_predicts, many_with_few_requests, many_with_calls_of_their_own, bulk_falls_back,
-	  bulk_with_a_bad_one, bulk_with_an_odd_answer, twins, twins_by_name_and_id, nameless_ones_by_identity,
-	  one_that_is_ambiguous_stops_no_other, hooks_and_errors, last_release)
+	  check_mode_predicts, many_with_few_requests, many_with_calls_of_their_own,
+	  bulk_falls_back, bulk_with_a_bad_one, bulk_with_an_odd_answer, twins,
+	  twins_by_name_and_id, nameless_ones_by_identity, one_that_is_ambiguous_stops_no_other,
+	  hooks_and_errors, last_release)

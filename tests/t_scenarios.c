@@ -46,7 +46,8 @@ static char *lacks(struct json_object *want, struct json_object *got, const char
 {
 	char *found = NULL;
 
-	if (json_object_is_type(want, json_type_object) && json_object_is_type(got, json_type_object)) {
+	if (json_object_is_type(want, json_type_object) &&
+	    json_object_is_type(got, json_type_object)) {
 		json_object_object_foreach(want, key, v) {
 			AUTO_STR inner = xasprintf("%s.%s", where, key);
 			struct json_object *g = NULL;
@@ -76,15 +77,18 @@ static void judge(const struct scenario *s, struct json_object *result)
 	AUTO_STR missing = lacks(r->want, result, "");
 
 	(void)printf("%s: %s\n", s->file, r->title);
-	ck_assert_msg(!script_problem(now), "%s: %s: %s\n%.1500s", s->file, r->title, script_problem(now), text);
+	ck_assert_msg(!script_problem(now), "%s: %s: %s\n%.1500s", s->file, r->title,
+		      script_problem(now), text);
 	ck_assert_msg(json_len(r->words) || json_truth(r->want, "failed", false) ||
 			      !json_truth(result, "failed", false),
 		      "%s: %s: failed: %s", s->file, r->title, msg);
-	ck_assert_msg(!r->want || !missing, "%s: %s: %s is not as wanted: %.3000s", s->file, r->title, missing, text);
+	ck_assert_msg(!r->want || !missing, "%s: %s: %s is not as wanted: %.3000s", s->file,
+		      r->title, missing, text);
 	for (size_t i = 0; i < json_len(r->words); i++) {
 		const char *word = json_object_get_string(json_nth(r->words, i));
 
-		ck_assert_msg(msg && strstr(msg, word), "%s: %s: '%s' is not in: %s", s->file, r->title, word, msg);
+		ck_assert_msg(msg && strstr(msg, word), "%s: %s: '%s' is not in: %s", s->file,
+			      r->title, word, msg);
 	}
 }
 
@@ -105,7 +109,8 @@ static void play(struct scenario *s)
 	if (!s->run.title)
 		return;
 	ck_assert_msg(given, "%s: %s: no args", s->file, s->run.title);
-	json_set(given, "_ansible_check_mode", json_object_new_boolean(!!strstr(s->run.title, "(check)")));
+	json_set(given, "_ansible_check_mode",
+		 json_object_new_boolean(!!strstr(s->run.title, "(check)")));
 	json_set(given, "_ansible_diff", json_object_new_boolean(!!strstr(s->run.title, "(diff)")));
 	now = script_new(s->run.script.s, s->run.script.len);
 	result = task_run(given, "module", connect_script);

@@ -43,7 +43,9 @@ static bool of_type(enum attr_type t, struct json_object *v)
 	case STR: return json_object_is_type(v, json_type_string);
 	case BOOL: return json_object_is_type(v, json_type_boolean);
 	case INT: return json_object_is_type(v, json_type_int);
-	case FLOAT: return json_object_is_type(v, json_type_int) || json_object_is_type(v, json_type_double);
+	case FLOAT:
+		return json_object_is_type(v, json_type_int) ||
+		       json_object_is_type(v, json_type_double);
 	case LIST:
 	case SET: return json_object_is_type(v, json_type_array);
 	case MAP:
@@ -92,14 +94,16 @@ static void lint_choices(const struct attr *a)
 {
 	const enum attr_type t = a->type == LIST || a->type == SET ? a->elem : a->type;
 
-	flaw(a->choices && t != STR && t != INT && t != BOOL && t != FLOAT, "choices of this type", a->name);
+	flaw(a->choices && t != STR && t != INT && t != BOOL && t != FLOAT, "choices of this type",
+	     a->name);
 	WORDS_EACH(w, a->choices) {
 		AUTO_STR word = xstrndup(w, words_len(w));
 		AUTO_JSON v = json_object_new_string(word);
 		AUTO_JSON list = json_object_new_array();
 
 		json_object_array_add(list, json_copy(v));
-		flaw(!taken(a, a->type == LIST || a->type == SET ? list : v), "a choice of another type", word);
+		flaw(!taken(a, a->type == LIST || a->type == SET ? list : v),
+		     "a choice of another type", word);
 	}
 }
 
@@ -110,15 +114,17 @@ static void lint_flags(const struct attr *a)
 	flaw(f & REQUIRED && f & (READONLY | INTERNAL), "required, but no option", a->name);
 	flaw(f & READONLY && f & (REPLACES | CREATE | OPTION | FIXED | INTERNAL | MERGE),
 	     "read-only, yet it says how to change", a->name);
-	flaw(f & READONLY && (a->set || a->encode || a->value || a->aliases || a->option || a->choices || a->states),
+	flaw(f & READONLY && (a->set || a->encode || a->value || a->aliases || a->option ||
+			      a->choices || a->states),
 	     "read-only, yet written", a->name);
 	flaw(f & OPTION && f & (REPLACES | CREATE | HIDDEN | FIXED | MERGE | INLINE | INTERNAL),
 	     "no part of the object, yet compared", a->name);
-	flaw(f & OPTION && (a->wire || a->read || a->decode || a->set) && !(f & FILTER), "no part of the object, yet sent",
-	     a->name);
+	flaw(f & OPTION && (a->wire || a->read || a->decode || a->set) && !(f & FILTER),
+	     "no part of the object, yet sent", a->name);
 	flaw((f & (REPLACES | CREATE | FIXED)) & ((f & (REPLACES | CREATE | FIXED)) - 1),
 	     "one of REPLACES, CREATE and FIXED only", a->name);
-	flaw(f & (CREATE | REPLACES | FIXED) && a->set, "changed by its own call, yet never changed", a->name);
+	flaw(f & (CREATE | REPLACES | FIXED) && a->set,
+	     "changed by its own call, yet never changed", a->name);
 	flaw(f & MERGE && a->type != MAP, "MERGE of what is no map", a->name);
 	flaw(f & INLINE && a->type != MAP, "INLINE of what is no map", a->name);
 	flaw(f & BORN && !a->set, "BORN without .set", a->name);
@@ -130,10 +136,12 @@ static void lint_row(const struct attr *a, bool nested);
 static void lint_sub(const struct attr *a)
 {
 	flaw(a->type == OBJ && !a->sub, "an OBJ without .sub", a->name);
-	flaw(a->sub && a->type != OBJ && a->type != LIST && a->type != SET, ".sub of this type", a->name);
+	flaw(a->sub && a->type != OBJ && a->type != LIST && a->type != SET, ".sub of this type",
+	     a->name);
 	flaw(a->sub && a->ref, "both .sub and .ref", a->name);
 	flaw(a->ref && !a->ref->path, "a reference to what has no path", a->name);
-	flaw(a->ref && a->type != STR && !((a->type == LIST || a->type == SET) && a->elem == STR) && a->type != RAW,
+	flaw(a->ref && a->type != STR && !((a->type == LIST || a->type == SET) && a->elem == STR) &&
+		     a->type != RAW,
 	     "a reference that is no string", a->name);
 	for (const struct attr *s = a->sub; s && s->name; s++) {
 		lint_row(s, true);
@@ -145,10 +153,12 @@ static void lint_row(const struct attr *a, bool nested)
 {
 	flaw(!is_word(a->name), "a name of other letters", a->name);
 	flaw(a->option && !is_word(a->option), "an option of other letters", a->option);
-	flaw(a->option && strcmp(a->option, a->name) == 0, "the option's name is the name", a->name);
+	flaw(a->option && strcmp(a->option, a->name) == 0, "the option's name is the name",
+	     a->name);
 	flaw(a->wire && strcmp(a->wire, a->name) == 0, "the wire's name is the name", a->name);
 	flaw(!is_sentence(a->doc), "no sentence that ends with a dot", a->name);
-	flaw(nested && (a->read || a->decode || a->set || a->flags & (SECRET | HIDDEN | IDENTITY | MERGE)),
+	flaw(nested && (a->read || a->decode || a->set ||
+			a->flags & (SECRET | HIDDEN | IDENTITY | MERGE)),
 	     "not for rows of .sub", a->name);
 	WORDS_EACH(w, a->aliases) {
 		AUTO_STR word = xstrndup(w, words_len(w));
@@ -191,7 +201,8 @@ static const struct attr *option_named(const struct attr *const *tables, const c
 {
 	for (; *tables; tables++)
 		for (const struct attr *a = *tables; a->name; a++)
-			if (attr_is_option(a) && (strcmp(attr_option(a), name) == 0 || words_have(a->aliases, name)))
+			if (attr_is_option(a) &&
+			    (strcmp(attr_option(a), name) == 0 || words_have(a->aliases, name)))
 				return a;
 	return NULL;
 }
@@ -205,19 +216,22 @@ static void lint_rules(const struct attr *const *tables, const struct rule *rule
 		WORDS_EACH(w, rules->options) {
 			AUTO_STR name = xstrndup(w, words_len(w));
 
-			flaw(!option_named(tables, name), "a rule about an option there is not", name);
+			flaw(!option_named(tables, name), "a rule about an option there is not",
+			     name);
 			n++;
 		}
-		flaw(n < 2 && (rules->kind == EXCLUSIVE || rules->kind == TOGETHER), "a rule about one option", rules->options);
-		flaw(!!rules->when != (rules->kind == NEEDS_ALL || rules->kind == NEEDS_ONE), "`when` is for NEEDS only",
-		     rules->options);
+		flaw(n < 2 && (rules->kind == EXCLUSIVE || rules->kind == TOGETHER),
+		     "a rule about one option", rules->options);
+		flaw(!!rules->when != (rules->kind == NEEDS_ALL || rules->kind == NEEDS_ONE),
+		     "`when` is for NEEDS only", rules->options);
 		if (!rules->when)
 			continue;
-		AUTO_STR name = xstrndup(rules->when, equals ? (size_t)(equals - rules->when) : strlen(rules->when));
+		AUTO_STR name = xstrndup(rules->when, equals ? (size_t)(equals - rules->when)
+							     : strlen(rules->when));
 		const struct attr *a = option_named(tables, name);
 		flaw(!a, "a rule for an option there is not", name);
-		flaw(a && equals && a->choices && !words_have(a->choices, equals + 1), "a rule for a value it cannot have",
-		     rules->when);
+		flaw(a && equals && a->choices && !words_have(a->choices, equals + 1),
+		     "a rule for a value it cannot have", rules->when);
 	}
 }
 
@@ -259,7 +273,8 @@ static void lint_example(const struct module *m)
 		return;
 	e = yaml_parse(text, strlen(text), "example", &tasks);
 	flaw(e != NULL, "the example is no YAML", e ? e->text : "");
-	flaw(!e && !json_object_is_type(tasks, json_type_array), "the example is no list of tasks", NULL);
+	flaw(!e && !json_object_is_type(tasks, json_type_array), "the example is no list of tasks",
+	     NULL);
 	flaw(!e && !lint_tasks(m, tasks), "the example does not call the module", NULL);
 	err_free(e);
 	json_object_put(tasks);
@@ -282,8 +297,10 @@ static void lint_module(const struct module *m, void *arg)
 	lint_options(t.attrs);
 	lint_rules(t.attrs, t.rules[0]);
 	lint_example(m);
-	flaw(m->info && !is_word(m->info->returns), "an info returns a list of some name", m->info ? m->info->returns : "");
-	flaw(!m->info && !m->r->run && !is_word(module_returns(m)), "a module returns its object by some name", where);
+	flaw(m->info && !is_word(m->info->returns), "an info returns a list of some name",
+	     m->info ? m->info->returns : "");
+	flaw(!m->info && !m->r->run && !is_word(module_returns(m)),
+	     "a module returns its object by some name", where);
 }
 
 START_TEST(modules)
@@ -307,7 +324,8 @@ static void lint_path(const struct resource *r)
 		AUTO_STR name = xstrndup(s + 1, strcspn(s + 1, "}"));
 
 		flaw(!attr_named(r->attrs, name), "the path has an attribute there is not", name);
-		flaw(!r->find && !r->create, "a path with an attribute, but only hooks can find such", name);
+		flaw(!r->find && !r->create,
+		     "a path with an attribute, but only hooks can find such", name);
 	}
 	flaw(*r->path != '/', "a path without / in front", r->path);
 	flaw(r->path[strlen(r->path) - 1] == '/', "a path with / at its end", r->path);
@@ -316,10 +334,12 @@ static void lint_path(const struct resource *r)
 static void lint_wait(const struct resource *r)
 {
 	if (!r->wait.attr) {
-		flaw(r->wait.ready || r->wait.failed || r->wait.fault, "waits for no attribute", NULL);
+		flaw(r->wait.ready || r->wait.failed || r->wait.fault, "waits for no attribute",
+		     NULL);
 		return;
 	}
-	flaw(!attr_named(r->attrs, r->wait.attr), "waits for an attribute there is not", r->wait.attr);
+	flaw(!attr_named(r->attrs, r->wait.attr), "waits for an attribute there is not",
+	     r->wait.attr);
 	flaw(!r->wait.ready, "no state is ready", NULL);
 	WORDS_EACH(w, r->wait.ready) {
 		AUTO_STR state = xstrndup(w, words_len(w));
@@ -345,18 +365,21 @@ static void lint_object(const struct resource *r)
 	lint_wait(r);
 	flaw(!r->keys && !(r->flags & ID_IS_NAME) && !r->find, "no envelope of lists", NULL);
 	flaw(!attr_named(r->attrs, id) && !r->find, "no attribute is the ID", id);
-	flaw(r->update && !words_have("PUT PATCH JSONPATCH POST", r->update), "changed by", r->update);
+	flaw(r->update && !words_have("PUT PATCH JSONPATCH POST", r->update), "changed by",
+	     r->update);
 	flaw(r->flags & BULK && r->flags & LIST_MANY, "BULK is LIST_MANY, and more", NULL);
 	flaw(!(r->flags & NO_NAME) && r->name && !name, "has no name, but not NO_NAME", NULL);
-	flaw(r->flags & NO_NAME && !r->find && !has_identity(r->attrs), "no name and no identity", NULL);
-	flaw(r->flags & NO_NAME && name && !(name->flags & READONLY) && !r->find, "NO_NAME, but a name", NULL);
+	flaw(r->flags & NO_NAME && !r->find && !has_identity(r->attrs), "no name and no identity",
+	     NULL);
+	flaw(r->flags & NO_NAME && name && !(name->flags & READONLY) && !r->find,
+	     "NO_NAME, but a name", NULL);
 	for (const struct attr *a = r->attrs; a->name; a++) {
 		flaw(attr_named(r->attrs, a->name) != a, "two attributes of one name", a->name);
 		WORDS_EACH(w, a->states) {
 			AUTO_STR state = xstrndup(w, words_len(w));
 
-			flaw(!words_have(r->states ? r->states : "present absent", state), "required for a state there is not",
-			     state);
+			flaw(!words_have(r->states ? r->states : "present absent", state),
+			     "required for a state there is not", state);
 		}
 	}
 }

@@ -44,7 +44,8 @@ static void wrong(bool is, const char *what, struct json_object *result)
 	AUTO_STR log = cloud_log(now);
 	AUTO_STR text = json_text(result);
 	(void)printf("%.3000s\n%.20000s\n", text, log);
-	ck_abort_msg("%s, step %zu, failing call %s (%d): %s", file, step, failed_call, (int)how_failed, what);
+	ck_abort_msg("%s, step %zu, failing call %s (%d): %s", file, step, failed_call,
+		     (int)how_failed, what);
 }
 
 static bool failed(struct json_object *result)
@@ -81,8 +82,12 @@ static void mask(struct buf *out, const char *s)
 
 static struct json_object *essence(void)
 {
-	static const char *const chance[] = { "id",	     "_id",		  "mac_address",
-					      "fixed_ips",   "fixed_ip_address", "floating_ip_address",
+	static const char *const chance[] = { "id",
+					      "_id",
+					      "mac_address",
+					      "fixed_ips",
+					      "fixed_ip_address",
+					      "floating_ip_address",
 					      "external_gateway_info" };
 	AUTO_JSON all = cloud_contents(now);
 	struct json_object *out = json_object_new_object();
@@ -216,7 +221,8 @@ static bool has_id(struct json_object *result)
 }
 
 /* After a failure: what was done is told, and once more gets there. */
-static void recover(struct json_object *task, struct json_object *result, size_t before, enum cloud_failure how)
+static void recover(struct json_object *task, struct json_object *result, size_t before,
+		    enum cloud_failure how)
 {
 	AUTO_JSON more = NULL;
 	const char *msg = json_str(result, "msg");
@@ -225,9 +231,10 @@ static void recover(struct json_object *task, struct json_object *result, size_t
 	if (how == CLOUD_DEAD) /* of a run that was killed nobody hears anything */
 		cloud_revive(now);
 	else
-		wrong(!msg || !strstr(msg, cloud_failed(now)), "the error does not name the call", result);
-	wrong(how != CLOUD_DEAD && objects() > before && !has_id(result), "there is an object, but no ID is told",
-	      result);
+		wrong(!msg || !strstr(msg, cloud_failed(now)), "the error does not name the call",
+		      result);
+	wrong(how != CLOUD_DEAD && objects() > before && !has_id(result),
+	      "there is an object, but no ID is told", result);
 	more = run(task, false);
 	wrong(failed(more), "failed once more", more);
 }
@@ -240,12 +247,14 @@ static void print_missing(const char *what, struct json_object *from, struct jso
 		(void)json_object_object_get_ex(in, path, &other);
 		for (size_t i = 0; i < json_len(list); i++)
 			if (!json_list_has(other, json_nth(list, i)))
-				(void)printf("it %s %s\n", what, json_object_get_string(json_nth(list, i)));
+				(void)printf("it %s %s\n", what,
+					     json_object_get_string(json_nth(list, i)));
 	}
 }
 
 /* With one call failing, and without the check of what `again` marks: that is another one each time. */
-static void with_failure(struct json_object *plan, int call, enum cloud_failure how, struct json_object *goal)
+static void with_failure(struct json_object *plan, int call, enum cloud_failure how,
+			 struct json_object *goal)
 {
 	struct json_object *steps = json_at(plan, "steps");
 	AUTO_JSON end = NULL;
@@ -314,7 +323,8 @@ static int sequence(const char *path)
 			with_nonsense(plan, call, how);
 		runs += 3 + CLOUD_NONSENSE;
 	}
-	(void)printf("%-50s %3zu steps %4d calls %4d runs\n", path, json_len(json_at(plan, "steps")), calls, runs);
+	(void)printf("%-50s %3zu steps %4d calls %4d runs\n", path,
+		     json_len(json_at(plan, "steps")), calls, runs);
 	return runs;
 }
 

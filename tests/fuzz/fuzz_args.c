@@ -20,7 +20,8 @@ static struct err *dead_text(struct api *api, const char **ret)
 	return NULL;
 }
 
-static struct err *dead_offers(struct api *api, const char *service, const char *microversion, bool *ret)
+static struct err *dead_offers(struct api *api, const char *service, const char *microversion,
+			       bool *ret)
 {
 	(void)api;
 	(void)service;
@@ -45,7 +46,9 @@ static int64_t dead_now(struct api *api)
 
 static struct err *connect_nothing(struct json_object *options, struct connection *ret)
 {
-	static struct api api = { dead_call, dead_text, dead_text, dead_offers, dead_sleep, dead_now };
+	static struct api api = {
+		dead_call, dead_text, dead_text, dead_offers, dead_sleep, dead_now
+	};
 
 	(void)options;
 	*ret = (struct connection){ .api = &api };

@@ -181,7 +181,7 @@ class Project:
 
 
 class Requests:
-    """Requests that reached the lab since this was made, as (user agent, service, method, URI, status)."""
+    """Requests that reached the lab since this was made, as (user agent, service, method, URI, status, ms)."""
     path = os.path.join(LAB, 'log', 'requests.log')
 
     def __init__(self):
@@ -194,9 +194,9 @@ class Requests:
             lines = f.readlines()
         found = []
         for line in lines:
-            m = re.match(r'\d+ (\S+) (\S+) (\S+) (\d+) \d+ "(.*)"', line)
-            if m and agent in m.group(5):
-                found.append((m.group(5), m.group(1), m.group(2), m.group(3), int(m.group(4))))
+            m = re.match(r'\d+ (\S+) (\S+) (\S+) (\d+) (\d+) "(.*)"', line)
+            if m and agent in m.group(6):
+                found.append((m.group(6), m.group(1), m.group(2), m.group(3), int(m.group(4)), int(m.group(5))))
         return found
 
 

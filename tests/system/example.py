@@ -52,7 +52,8 @@ def run(what, playbook, args, changed=None, reads=False, missing=False, **how):
 
 def life(name, playbook):
     before = things()
-    predicted = run(name + ': check mode, nothing there', playbook, [*ARGS, '--check'], reads=True, missing=True).changed
+    predicted = run(name + ': check mode, nothing there', playbook, [*ARGS, '--check'], reads=True,
+                    missing=True).changed
     check(things() == before, name + ': nothing was made', things() ^ before)
     run(name + ': for real, as predicted', playbook, ARGS, changed=predicted)
     run(name + ': again', playbook, ARGS, changed=0, reads=True)

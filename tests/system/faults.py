@@ -330,7 +330,8 @@ def arguments():
     fails(Run([PROGRAM, '/no/such/file'], env=env), 'arguments: file not there', '/no/such/file')
     fails(Run([PROGRAM, TEMP], env=env), 'arguments: a folder', 'directory')
     for args, words in (({}, ('name', 'required')), ({'name': 'n', 'mtuu': 3}, ('mtuu', 'mtu')),
-                        ({'name': 'n', 'mtu': 'many'}, ('mtu', 'int')), ({'name': 'n', 'state': 'here'}, ('state', 'present')),
+                        ({'name': 'n', 'mtu': 'many'}, ('mtu', 'int')),
+                        ({'name': 'n', 'state': 'here'}, ('state', 'present')),
                         ({'name': 'n', 'items': 3}, ('items',)),
                         ({'items': [{'name': 'a'}, {'nmae': 'b'}]}, ('items', '1', 'nmae'))):
         fails(module('network', {'cloud': 'good', **args}, env), 'options %s' % args, *words, sent=0)

@@ -100,7 +100,8 @@ def tasks_of(prefix):
     yield 'cloud as dict', 'networks_info', {'cloud': {'auth': AUTH, 'region_name': 'RegionOne'}}, {}
     yield 'environment', 'networks_info', {}, os_
     yield 'application credential', 'networks_info', {
-        'auth_type': 'v3applicationcredential', 'auth': {**secret, 'application_credential_secret': CANARY['appcred']}}, {}
+        'auth_type': 'v3applicationcredential', 'auth': {
+            **secret, 'application_credential_secret': CANARY['appcred']}}, {}
     yield 'token', 'networks_info', {'auth_type': 'token', 'auth': {**token, 'token': CANARY['token']}}, {}
     yield 'network', 'network', {'auth': AUTH, **net}, {}
     yield 'subnet', 'subnet', {'cloud': 'file', 'network': prefix + 'n', **net, 'cidr': '10.8.0.0/24'}, {}
@@ -236,7 +237,7 @@ def main():
                 check(stat.S_IMODE(os.lstat(path).st_mode) == 0o600, 'mode 0600: ' + name)
                 check(stat.S_IMODE(os.stat(folder).st_mode) == 0o700, 'in a folder of mode 0700')
     check(caches > 4, 'there were cache files', caches)
-    for path in glob.glob('/tmp/ansible*') + glob.glob(os.path.join(TEMP, '.ansible/tmp/*')):
+    for path in glob.glob(os.path.join(TEMP, '.ansible/tmp/*')):
         check(False, 'left behind: ' + path)
 
 

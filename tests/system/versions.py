@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The collection on the ansible-core versions we promise: offline installation, documentation, both names, no warnings."""
+"""The collection on the versions of ansible-core we promise: installation, documentation, both names, no warnings."""
 import concurrent.futures
 import glob
 import json
@@ -86,7 +86,7 @@ def life(core, what, prefix, path, defaults, cwd=None):
 
 
 def binaries(core):
-    """Plain ELF programs beside a playbook. Ansible itself leads the bare name `network` elsewhere: hence the prefix."""
+    """Plain ELF programs beside a playbook. Ansible itself leads the bare name `network` elsewhere: the prefix."""
     folder = tempfile.mkdtemp(dir=TEMP)
     os.makedirs(os.path.join(folder, 'library'))
     for module in MODULES:
