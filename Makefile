@@ -21,7 +21,7 @@ Q       := $(if $(V),,@)
 
 # Every file of lib/openstack declares the resource of its name: the file list is the registry.
 RESOURCES := $(sort $(basename $(notdir $(wildcard lib/openstack/*.c))))
-LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c)
+LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/common/*.c)
 LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
@@ -173,4 +173,4 @@ help: ## this list
 
 .PHONY: all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration bench lint
 .SECONDARY:
--include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d)
+-include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # make test: all tests, from what takes seconds to what takes minutes. Closes with `N passed, N failed`.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 passed=0 failed=0 wrong=()
 

@@ -1,8 +1,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "openstack/shared.h"
 #include "resource.h"
-#include "session/shared.h"
 
 /* ---- reading ---- */
 

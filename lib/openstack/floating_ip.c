@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "session/shared.h"
+#include "openstack/shared.h"
 
 extern const struct resource os_network, os_port, os_project, os_router, os_server;
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "session/image_data.h"
-#include "session/shared.h"
+#include "openstack/image_data.h"
+#include "openstack/shared.h"
 
 extern const struct resource os_identity_domain, os_image, os_project, os_volume;
 

@@ -1,4 +1,4 @@
-#include "session/shared.h"
+#include "openstack/shared.h"
 
 extern const struct resource os_project;
 

@@ -1,8 +1,8 @@
 #include <string.h>
 
+#include "openstack/shared.h"
 #include "pool.h"
 #include "resource.h"
-#include "session/shared.h"
 
 extern const struct resource os_project;
 

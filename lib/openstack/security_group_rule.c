@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "session/rules.h"
-#include "session/shared.h"
+#include "openstack/rules.h"
+#include "openstack/shared.h"
 
 extern const struct resource os_project, os_security_group;
 

@@ -1,8 +1,8 @@
 #include <string.h>
 
+#include "openstack/server_ips.h"
+#include "openstack/shared.h"
 #include "resource.h"
-#include "session/server_ips.h"
-#include "session/shared.h"
 #include "text.h"
 
 extern const struct resource os_compute_flavor, os_image, os_network, os_port, os_security_group,

@@ -1,7 +1,7 @@
 #include <string.h>
 
+#include "openstack/shared.h"
 #include "resource.h"
-#include "session/shared.h"
 #include "text.h"
 
 extern const struct resource os_image, os_server;

@@ -1,5 +1,5 @@
-#ifndef SESSION_IMAGE_DATA_H
-#define SESSION_IMAGE_DATA_H
+#ifndef OPENSTACK_IMAGE_DATA_H
+#define OPENSTACK_IMAGE_DATA_H
 
 #include "resource.h"
 

@@ -1,8 +1,8 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "session/server_ips.h"
-#include "session/shared.h"
+#include "openstack/server_ips.h"
+#include "openstack/shared.h"
 
 extern const struct resource os_network;
 

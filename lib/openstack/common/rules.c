@@ -1,8 +1,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "session/rules.h"
-#include "session/shared.h"
+#include "openstack/rules.h"
+#include "openstack/shared.h"
 #include "text.h"
 
 /* Numbers and further names of the protocols that Neutron knows by name: "name number alias". */

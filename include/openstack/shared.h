@@ -1,5 +1,5 @@
-#ifndef SESSION_SHARED_H
-#define SESSION_SHARED_H
+#ifndef OPENSTACK_SHARED_H
+#define OPENSTACK_SHARED_H
 
 #include "resource.h"
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "digest.h"
-#include "session/image_data.h"
+#include "openstack/image_data.h"
 #include "text.h"
 
 enum { TRIES = 3, POLL_MS = 1000, SLOWEST = 64 << 10 /* bytes per second */, GRACE_MS = 60000 };

@@ -1,5 +1,5 @@
-#ifndef SESSION_RULES_H
-#define SESSION_RULES_H
+#ifndef OPENSTACK_RULES_H
+#define OPENSTACK_RULES_H
 
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#include "session/shared.h"
+#include "openstack/shared.h"
 
 struct err *set_tags(struct op *op, const struct attr *a, struct json_object *value)
 {

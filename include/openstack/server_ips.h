@@ -1,5 +1,5 @@
-#ifndef SESSION_SERVER_IPS_H
-#define SESSION_SERVER_IPS_H
+#ifndef OPENSTACK_SERVER_IPS_H
+#define OPENSTACK_SERVER_IPS_H
 
 #include "resource.h"
 
