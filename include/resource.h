@@ -244,7 +244,7 @@ void plan_make(const struct resource *r, const char *state, struct json_object *
 void plan_release(struct plan *p);
 const char *action_name(enum action a);
 
-/* ---- find (lib/find.c) ---- */
+/* ---- find (lib/find.c, list.c, refs.c, info.c) ---- */
 
 struct refs;
 struct refs *refs_new(void);

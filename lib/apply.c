@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "find.h"
 #include "pool.h"
 #include "resource.h"
 #include "text.h"
@@ -98,11 +99,6 @@ void op_created(struct op *op, const char *id)
 	}
 	op->id = op->out->id;
 	op->out->changed = true;
-}
-
-static const char *r_id(const struct resource *r)
-{
-	return r->identifier ? r->identifier : "id";
 }
 
 static void set_have(struct op *op, struct json_object *have)
@@ -229,7 +225,7 @@ static struct err *take_created(struct op *op, struct json_object *wire)
 	AUTO_JSON have = json_object_is_type(wire, json_type_object)
 				 ? attrs_decode(op->r->attrs, wire)
 				 : NULL;
-	const char *id = json_str(have, r_id(op->r));
+	const char *id = json_str(have, resource_key(op->r));
 
 	if (!id || !*id)
 		return err_new(ERR_PROTOCOL, "the answer to the creation has no ID");
@@ -255,12 +251,12 @@ static struct err *adopt(struct op *op, struct err *lost)
 {
 	struct err *e = refind(op);
 
-	if (e || !json_str(op->have, r_id(op->r))) {
+	if (e || !json_str(op->have, resource_key(op->r))) {
 		err_free(e);
 		return lost;
 	}
 	err_free(lost);
-	op_created(op, json_str(op->have, r_id(op->r)));
+	op_created(op, json_str(op->have, resource_key(op->r)));
 	return NULL;
 }
 
@@ -530,11 +526,12 @@ static struct err *look_closer(struct op *op)
 /* The object is known from here on; one that was given by its ID keeps its name. */
 static struct err *take_found(struct op *op)
 {
-	const char *id = json_str(op->have, r_id(op->r));
+	const char *id = json_str(op->have, resource_key(op->r));
 	const char *name = json_str(op->want, "name");
 
 	if (!id || !*id)
-		return err_new(ERR_PROTOCOL, "what the service found has no '%s'", r_id(op->r));
+		return err_new(ERR_PROTOCOL, "what the service found has no '%s'",
+			       resource_key(op->r));
 	if (name && strcmp(name, id) == 0 && json_str(op->have, "name"))
 		json_set(op->want, "name", json_copy(json_at(op->have, "name")));
 	free(op->out->id);
@@ -692,7 +689,7 @@ static void refuse_found_twins(struct batch *b, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (!b->errs[i] && b->ops[i].have)
 			refuse_twin(b, i, seen,
-				    json_copy(json_at(b->ops[i].have, r_id(b->ops[i].r))));
+				    json_copy(json_at(b->ops[i].have, resource_key(b->ops[i].r))));
 }
 
 /* One POST for ops[index[0..n)]; they are created, or none is (the caller does them singly then). */
@@ -731,9 +728,9 @@ static struct err *create_unless_there(struct op *op)
 
 	if (e)
 		return e;
-	if (!json_str(op->have, r_id(op->r)))
+	if (!json_str(op->have, resource_key(op->r)))
 		return create(op);
-	op_created(op, json_str(op->have, r_id(op->r)));
+	op_created(op, json_str(op->have, resource_key(op->r)));
 	return finish_bulk(op);
 }
 

@@ -7,9 +7,9 @@
 #include "json.h"
 
 /*
- * A cloud inside the test's own process, behind struct api: what it keeps is JSON, what it knows of a
- * kind of object is a row in a table. It filters, pages, refuses what does not fit, and takes its time
- * as the real services do. Its clock stands still but for sleeps and one millisecond a call.
+ * A cloud inside the test's own process, behind struct api: what it keeps is JSON, what it knows of
+ * a kind of object is a row in a table. It filters, pages, refuses what does not fit, and takes its
+ * time as the real services do. Its clock stands still but for sleeps and one millisecond a call.
  *
  * All functions may be called from many threads.
  */
@@ -83,8 +83,8 @@ enum cloud_failure {
 /* Makes the call of this number (the first is 1) fail; 0: none. */
 void cloud_fail_at(struct cloud *c, int call, enum cloud_failure how);
 /*
- * Makes nonsense of the answer to the call of this number: nothing, other types, or the same without
- * what should be in it. `how` is below CLOUD_NONSENSE.
+ * Makes nonsense of the answer to the call of this number: nothing, other types, or the same
+ * without what should be in it. `how` is below CLOUD_NONSENSE.
  */
 enum { CLOUD_NONSENSE = 10 };
 void cloud_mangle_at(struct cloud *c, int call, int how);

@@ -10,8 +10,8 @@
 
 #define P     "11111111111111111111111111111111"
 #define OWNER "'project_id':'" P "','tenant_id':'" P "',"
-#define DATES \
-	"'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z','revision_number':0,"
+#define DATES "'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z',"
+"'revision_number':0,"
 #define TAGS     "tags tags-any not-tags not-tags-any fields"
 #define NETWORK  "/v2.0/networks"
 #define SUBNETS  "/v2.0/subnets"
@@ -24,20 +24,20 @@
 #define IMAGES   "/v2/images"
 #define VOLUMES  "/volumes"
 
-const char openstack_seed[] =
-	"{'" NETWORK
-	"':[{'id':'ee000000-0000-4000-8000-000000000001','name':'public','router:external':true}],"
-	"'" SUBNETS "':[{'id':'ee000000-0000-4000-8000-000000000002','name':'public4',"
-	"'network_id':'ee000000-0000-4000-8000-000000000001','cidr':'172.24.0.0/24','ip_version':4,"
-	"'gateway_ip':'172.24.0.1'}],"
-	"'" GROUPS "':[{'id':'ee000000-0000-4000-8000-000000000003','name':'default'}],"
-	"'/v3/projects':[{'id':'" P "','name':'demo'}],"
-	"'/v3/domains':[{'id':'default','name':'Default'}],"
-	"'" FLAVORS "':[{'id':'1','name':'m1.tiny','ram':512,'vcpus':1,'disk':1},"
-	"{'id':'2','name':'m1.small','ram':2048,'vcpus':1,'disk':20}],"
-	"'" IMAGES
-	"':[{'id':'ee000000-0000-4000-8000-000000000004','name':'cirros','status':'active',"
-	"'checksum':'00000000000000000000000000000000','size':1}]}";
+	const char openstack_seed[] =
+		"{'" NETWORK
+		"':[{'id':'ee000000-0000-4000-8000-000000000001','name':'public','router:external':true}],"
+		"'" SUBNETS "':[{'id':'ee000000-0000-4000-8000-000000000002','name':'public4',"
+		"'network_id':'ee000000-0000-4000-8000-000000000001','cidr':'172.24.0.0/24','ip_version':4,"
+		"'gateway_ip':'172.24.0.1'}],"
+		"'" GROUPS "':[{'id':'ee000000-0000-4000-8000-000000000003','name':'default'}],"
+		"'/v3/projects':[{'id':'" P "','name':'demo'}],"
+		"'/v3/domains':[{'id':'default','name':'Default'}],"
+		"'" FLAVORS "':[{'id':'1','name':'m1.tiny','ram':512,'vcpus':1,'disk':1},"
+		"{'id':'2','name':'m1.small','ram':2048,'vcpus':1,'disk':20}],"
+		"'" IMAGES
+		"':[{'id':'ee000000-0000-4000-8000-000000000004','name':'cirros','status':'active',"
+		"'checksum':'00000000000000000000000000000000','size':1}]}";
 
 /* A field that is not there, or null, gets a value; takes v. */
 static void fill(struct json_object *o, const char *key, struct json_object *v)
@@ -867,38 +867,49 @@ static struct err *quota_call(struct cloud *c, struct cloud_call *q, bool *done)
 
 const struct cloud_kind openstack_kinds[] = {
 	{ "network", NETWORK, "network", "networks", KIND_BULK,
-	  "{" OWNER DATES
-	  "'admin_state_up':true,'status':'ACTIVE','subnets':[],'shared':false,'router:external':false,"
-	  "'mtu':1500,'port_security_enabled':true,'description':'','tags':[],'availability_zone_hints':[],"
-	  "'availability_zones':[],'qos_policy_id':null,'dns_domain':'','provider:network_type':'vxlan',"
+	  "{" OWNER DATES "'admin_state_up':true,'status':'ACTIVE','subnets':[],'shared':false,"
+	  "'router:external':false,"
+	  "'mtu':1500,'port_security_enabled':true,'description':'','tags':[],"
+	  "'availability_zone_hints':[],"
+	  "'availability_zones':[],'qos_policy_id':null,'dns_domain':'',"
+	  "'provider:network_type':'vxlan',"
 	  "'provider:physical_network':null,'provider:segmentation_id':1,'is_default':false}",
 	  .filters = TAGS, .special = tags_of, .gone = network_gone },
 	{ "network", SUBNETS, "subnet", "subnets", KIND_BULK,
 	  "{" OWNER DATES
-	  "'name':'','network_id':null,'cidr':null,'enable_dhcp':true,'ip_version':4,'dns_nameservers':[],"
-	  "'host_routes':[],'service_types':[],'subnetpool_id':null,'segment_id':null,'ipv6_ra_mode':null,"
+	  "'name':'','network_id':null,'cidr':null,'enable_dhcp':true,'ip_version':4,"
+	  "'dns_nameservers':[],"
+	  "'host_routes':[],'service_types':[],'subnetpool_id':null,'segment_id':null,"
+	  "'ipv6_ra_mode':null,"
 	  "'ipv6_address_mode':null,'description':'','tags':[],'dns_publish_fixed_ip':false}",
 	  .refs = "network_id=" NETWORK, .filters = TAGS, .special = tags_of, .born = subnet_born },
 	{ "network", PORTS, "port", "ports", KIND_BULK,
 	  "{" OWNER DATES
-	  "'name':'','network_id':null,'admin_state_up':true,'status':'DOWN','device_id':'','device_owner':'',"
-	  "'description':'','tags':[],'allowed_address_pairs':[],'extra_dhcp_opts':[],'port_security_enabled':true,"
-	  "'binding:vnic_type':'normal','binding:host_id':'','binding:profile':{},'binding:vif_type':'unbound',"
-	  "'binding:vif_details':{},'dns_name':'','dns_domain':'','dns_assignment':[],'qos_policy_id':null,"
+	  "'name':'','network_id':null,'admin_state_up':true,'status':'DOWN','device_id':'',"
+	  "'device_owner':'',"
+	  "'description':'','tags':[],'allowed_address_pairs':[],'extra_dhcp_opts':[],"
+	  "'port_security_enabled':true,"
+	  "'binding:vnic_type':'normal','binding:host_id':'','binding:profile':{},"
+	  "'binding:vif_type':'unbound',"
+	  "'binding:vif_details':{},'dns_name':'','dns_domain':'','dns_assignment':[],"
+	  "'qos_policy_id':null,"
 	  "'propagate_uplink_status':null,'numa_affinity_policy':null}",
 	  .refs = "network_id=" NETWORK "!", .filters = TAGS " fixed_ips", .special = tags_of,
 	  .born = port_born },
 	{ "network", "/v2.0/routers", "router", "routers", 0,
 	  "{" OWNER DATES
 	  "'name':'','admin_state_up':true,'status':'ACTIVE','description':'','tags':[],"
-	  "'external_gateway_info':null,'routes':[],'distributed':false,'ha':false,'flavor_id':null,"
+	  "'external_gateway_info':null,'routes':[],'distributed':false,'ha':false,"
+	  "'flavor_id':null,"
 	  "'availability_zone_hints':[],'availability_zones':[]}",
 	  .filters = TAGS, .special = router_call, .born = router_gateway,
 	  .changed = router_changed, .may_go = router_may_go },
 	{ "network", FLOATING, "floatingip", "floatingips", 0,
 	  "{" OWNER DATES
-	  "'floating_network_id':null,'floating_ip_address':null,'fixed_ip_address':null,'port_id':null,"
-	  "'router_id':null,'status':'DOWN','description':'','tags':[],'dns_name':'','dns_domain':'','port_details':null,"
+	  "'floating_network_id':null,'floating_ip_address':null,'fixed_ip_address':null,"
+	  "'port_id':null,"
+	  "'router_id':null,'status':'DOWN','description':'','tags':[],'dns_name':'',"
+	  "'dns_domain':'','port_details':null,"
 	  "'qos_policy_id':null}",
 	  .refs = "floating_network_id=" NETWORK "!", .filters = TAGS, .special = tags_of,
 	  .born = floating_born, .changed = floating_changed },
@@ -909,44 +920,54 @@ const struct cloud_kind openstack_kinds[] = {
 	{ "network", RULES, "security_group_rule", "security_group_rules", KIND_BULK,
 	  "{" OWNER DATES
 	  "'security_group_id':null,'direction':'ingress','ethertype':'IPv4','protocol':null,"
-	  "'port_range_min':null,'port_range_max':null,'remote_ip_prefix':null,'remote_group_id':null,"
-	  "'remote_address_group_id':null,'description':'','normalized_cidr':null,'belongs_to_default_sg':false}",
+	  "'port_range_min':null,'port_range_max':null,'remote_ip_prefix':null,"
+	  "'remote_group_id':null,"
+	  "'remote_address_group_id':null,'description':'','normalized_cidr':null,"
+	  "'belongs_to_default_sg':false}",
 	  .filters = TAGS, .born = rule_born },
 	{ "network", "/v2.0/quotas", "quota", NULL, .special = quota_call,
-	  .brief =
-		  "{'network':100,'subnet':100,'port':500,'router':10,'floatingip':50,'security_group':10,"
-		  "'security_group_rule':100,'rbac_policy':10,'subnetpool':-1}" },
+	  .brief = "{'network':100,'subnet':100,'port':500,'router':10,'floatingip':50,"
+		   "'security_group':10,"
+		   "'security_group_rule':100,'rbac_policy':10,'subnetpool':-1}" },
 	{ "compute", SERVERS, "server", "servers",
 	  KIND_REGEX | KIND_SLOW_DELETE | KIND_BRIEF | KIND_LAX,
-	  "{'tenant_id':'" P
-	  "','metadata':{},'tags':[],'key_name':null,'description':null,'OS-EXT-AZ:availability_zone':'nova',"
-	  "'OS-EXT-STS:power_state':1,'OS-EXT-STS:task_state':null,'OS-EXT-STS:vm_state':'active','config_drive':'',"
-	  "'os-extended-volumes:volumes_attached':[],'locked':false,'created':'2026-01-01T00:00:00Z','hostId':''}",
+	  "{'tenant_id':'" P "','metadata':{},'tags':[],'key_name':null,'description':null,"
+	  "'OS-EXT-AZ:availability_zone':'nova',"
+	  "'OS-EXT-STS:power_state':1,'OS-EXT-STS:task_state':null,"
+	  "'OS-EXT-STS:vm_state':'active','config_drive':'',"
+	  "'os-extended-volumes:volumes_attached':[],'locked':false,"
+	  "'created':'2026-01-01T00:00:00Z','hostId':''}",
 	  "status", "BUILD BUILD ACTIVE", .born = server_born, .special = server_call,
 	  .gone = server_gone, .shown = server_shown, .filters = "all_tenants" },
 	{ "compute", FLAVORS, "flavor", "flavors",
 	  KIND_UNIQUE | KIND_EXACT_ID | KIND_LAX | KIND_BRIEF,
 	  "{'ram':1,'vcpus':1,'disk':0,'swap':'','OS-FLV-EXT-DATA:ephemeral':0,'rxtx_factor':1.0,"
-	  "'os-flavor-access:is_public':true,'OS-FLV-DISABLED:disabled':false,'description':null,'extra_specs':{}}",
+	  "'os-flavor-access:is_public':true,'OS-FLV-DISABLED:disabled':false,"
+	  "'description':null,'extra_specs':{}}",
 	  .special = flavor_call },
 	{ "compute", "/os-keypairs", "keypair", "keypairs",
 	  KIND_UNIQUE | KIND_ID_IS_NAME | KIND_WRAPPED,
 	  "{'fingerprint':'00:11','type':'ssh','user_id':'u'}", .born = keypair_born,
 	  .shown = keypair_shown, .filters = "user_id" },
 	{ "compute", "/os-quota-sets", "quota_set", NULL, .special = quota_call,
-	  .brief =
-		  "{'instances':10,'cores':20,'ram':51200,'key_pairs':100,'metadata_items':128,'server_groups':10,"
-		  "'server_group_members':10}" },
+	  .brief = "{'instances':10,'cores':20,'ram':51200,'key_pairs':100,'metadata_items':128,"
+		   "'server_groups':10,"
+		   "'server_group_members':10}" },
 	{ "image", IMAGES, NULL, "images", KIND_OPS | KIND_EXACT_ID | KIND_LAX,
 	  "{'owner':'" P
-	  "','visibility':'shared','protected':false,'min_disk':0,'min_ram':0,'tags':[],'checksum':null,"
-	  "'size':null,'virtual_size':null,'disk_format':null,'container_format':null,'os_hidden':false,'os_hash_algo':null,"
-	  "'os_hash_value':null,'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z'}",
+	  "','visibility':'shared','protected':false,'min_disk':0,'min_ram':0,'tags':[],"
+	  "'checksum':null,"
+	  "'size':null,'virtual_size':null,'disk_format':null,'container_format':null,"
+	  "'os_hidden':false,'os_hash_algo':null,"
+	  "'os_hash_value':null,'created_at':'2026-01-01T00:00:00Z',"
+	  "'updated_at':'2026-01-01T00:00:00Z'}",
 	  "status", "queued", .filters = "status visibility member_status", .special = image_call,
 	  .may_go = image_may_go },
 	{ "block-storage", VOLUMES, "volume", "volumes", KIND_SLOW_DELETE | KIND_BRIEF,
-	  "{'size':0,'description':null,'availability_zone':'nova','metadata':{},'attachments':[],'bootable':'false',"
-	  "'multiattach':false,'encrypted':false,'snapshot_id':null,'source_volid':null,'replication_status':null,"
+	  "{'size':0,'description':null,'availability_zone':'nova','metadata':{},"
+	  "'attachments':[],'bootable':'false',"
+	  "'multiattach':false,'encrypted':false,'snapshot_id':null,'source_volid':null,"
+	  "'replication_status':null,"
 	  "'user_id':'u','os-vol-tenant-attr:tenant_id':'" P
 	  "','created_at':'2026-01-01T00:00:00Z'}",
 	  "status", "creating creating available", .filters = "all_tenants status",
@@ -955,11 +976,12 @@ const struct cloud_kind openstack_kinds[] = {
 	{ "block-storage", "/snapshots", "snapshot", "snapshots", KIND_BRIEF, "{'volume_id':null}",
 	  "status", "creating available", .filters = "all_tenants" },
 	{ "block-storage", "/os-quota-sets", "quota_set", NULL, .special = quota_call,
-	  .brief =
-		  "{'volumes':10,'snapshots':10,'gigabytes':1000,'backups':10,'backup_gigabytes':1000,'groups':10,"
-		  "'per_volume_gigabytes':-1}" },
+	  .brief = "{'volumes':10,'snapshots':10,'gigabytes':1000,'backups':10,"
+		   "'backup_gigabytes':1000,'groups':10,"
+		   "'per_volume_gigabytes':-1}" },
 	{ "identity", "/v3/projects", "project", "projects", KIND_UNIQUE | KIND_LAX,
-	  "{'domain_id':'default','parent_id':'default','enabled':true,'is_domain':false,'description':'','tags':[],"
+	  "{'domain_id':'default','parent_id':'default','enabled':true,'is_domain':false,"
+	  "'description':'','tags':[],"
 	  "'options':{},'links':{}}" },
 	{ "identity", "/v3/domains", "domain", "domains", KIND_UNIQUE | KIND_LAX,
 	  "{'enabled':true,'description':'','tags':[],'options':{},'links':{}}",

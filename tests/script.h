@@ -5,8 +5,8 @@
 #include "json.h"
 
 /*
- * An api that plays a part: each request must be the next one of the script, and gets the answer that
- * stands there. Lines:
+ * An api that plays a part: each request must be the next one of the script, and gets the answer
+ * that stands there. Lines:
  *
  *   > METHOD SERVICE PATH [BODY]   the request that is expected; its body as JSON
  *   * METHOD SERVICE PATH [BODY]   the same, but those that follow each other may come in any order

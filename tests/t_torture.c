@@ -252,7 +252,7 @@ static void print_missing(const char *what, struct json_object *from, struct jso
 	}
 }
 
-/* With one call failing, and without the check of what `again` marks: that is another one each time. */
+/* With one call failing. What `again` marks makes another object each time. */
 static void with_failure(struct json_object *plan, int call, enum cloud_failure how,
 			 struct json_object *goal)
 {

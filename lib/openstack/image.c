@@ -5,6 +5,8 @@
 
 extern const struct resource os_identity_domain, os_image, os_project, os_volume;
 
+enum { UUID_LEN = 36 };
+
 static const char QCOW2[] = "\"qcow2\"", BARE[] = "\"bare\"";
 
 static bool is_state(struct op *op, const char *state)
@@ -192,6 +194,15 @@ static struct err *find_by_checksum(struct op *op, const char *name, const char 
 	if (e)
 		return e;
 	some = candidates(list, name, checksum);
+	if (!json_len(some) && !json_len(list) && strlen(name) == UUID_LEN) {
+		/* What is no name may be an ID. */
+		e = find_by_id(op, name);
+		if (e || !op->have || json_is_str(json_at(op->have, "checksum"), checksum))
+			return e;
+		return err_at(err_new(ERR_CONFLICT, "checksum: image %s has another one, %s", name,
+				      json_str(op->have, "checksum")),
+			      "checksum");
+	}
 	if (!json_len(some) && image_has_source(op) && is_state(op, "present")) {
 		json_object_put(TAKE(some));
 		some = candidates(list, name, NULL);
@@ -353,7 +364,7 @@ static struct err *unprotect(struct op *op)
 
 static const struct attr attrs[] = {
 	{ "name", STR, REQUIRED | FILTER, "Name of the image." },
-	{ "id", STR, CREATE | FILTER,
+	{ "id", STR, CREATE | IDENTITY,
 	  "ID of the image, where the name is not enough; a new image gets this one." },
 	{ "checksum", STR, READONLY | FILTER, "MD5 sum of the data." },
 	{ "wanted_checksum", STR, OPTION | IDENTITY,

@@ -4,11 +4,6 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-say()
-{
-	printf '[%3d s] %s\n' $SECONDS "$*" >&2
-}
-
 ports_free()
 {
 	local port all=()
@@ -184,4 +179,4 @@ if ! [ -e "$STATE/run/ready" ]; then
 	cp "$ETC/clouds.yaml" "$STATE/clouds.yaml"
 	touch "$STATE/run/ready"
 fi
-say "the lab is up: $STATE/clouds.yaml"
+echo "tests/lab: up after $SECONDS s: $STATE/clouds.yaml" >&2
