@@ -47,11 +47,10 @@ struct cloud_kind {
 	const char *service, *path;
 	const char *key, *keys; /* key NULL: no envelope (Glance) */
 	unsigned flags;
-	const char *fields; /* what a new object has beside what it was given; JSON with ' for " */
-	const char *status; /* field of its state */
-	const char *states; /* those it goes through; one further with each GET of it */
-	const char *
-		refs; /* "field=/collection ...": must exist; with ! at its end it cannot go before */
+	const char *fields;  /* what a new object has beside what it was given; JSON with ' for " */
+	const char *status;  /* field of its state */
+	const char *states;  /* those it goes through; one further with each GET of it */
+	const char *refs;    /* "field=/collection ...": must exist; with ! it cannot go first */
 	const char *filters; /* query parameters beside its fields */
 	const char *brief;
 	/* Does all of a request that is out of the ordinary, and says so. */

@@ -10,8 +10,9 @@
 
 #define P     "11111111111111111111111111111111"
 #define OWNER "'project_id':'" P "','tenant_id':'" P "',"
-#define DATES "'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z',"
-"'revision_number':0,"
+#define DATES                                                                      \
+	"'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z'," \
+	"'revision_number':0,"
 #define TAGS     "tags tags-any not-tags not-tags-any fields"
 #define NETWORK  "/v2.0/networks"
 #define SUBNETS  "/v2.0/subnets"
@@ -24,20 +25,20 @@
 #define IMAGES   "/v2/images"
 #define VOLUMES  "/volumes"
 
-	const char openstack_seed[] =
-		"{'" NETWORK
-		"':[{'id':'ee000000-0000-4000-8000-000000000001','name':'public','router:external':true}],"
-		"'" SUBNETS "':[{'id':'ee000000-0000-4000-8000-000000000002','name':'public4',"
-		"'network_id':'ee000000-0000-4000-8000-000000000001','cidr':'172.24.0.0/24','ip_version':4,"
-		"'gateway_ip':'172.24.0.1'}],"
-		"'" GROUPS "':[{'id':'ee000000-0000-4000-8000-000000000003','name':'default'}],"
-		"'/v3/projects':[{'id':'" P "','name':'demo'}],"
-		"'/v3/domains':[{'id':'default','name':'Default'}],"
-		"'" FLAVORS "':[{'id':'1','name':'m1.tiny','ram':512,'vcpus':1,'disk':1},"
-		"{'id':'2','name':'m1.small','ram':2048,'vcpus':1,'disk':20}],"
-		"'" IMAGES
-		"':[{'id':'ee000000-0000-4000-8000-000000000004','name':'cirros','status':'active',"
-		"'checksum':'00000000000000000000000000000000','size':1}]}";
+const char openstack_seed[] =
+	"{'" NETWORK
+	"':[{'id':'ee000000-0000-4000-8000-000000000001','name':'public','router:external':true}],"
+	"'" SUBNETS "':[{'id':'ee000000-0000-4000-8000-000000000002','name':'public4',"
+	"'network_id':'ee000000-0000-4000-8000-000000000001','cidr':'172.24.0.0/24','ip_version':4,"
+	"'gateway_ip':'172.24.0.1'}],"
+	"'" GROUPS "':[{'id':'ee000000-0000-4000-8000-000000000003','name':'default'}],"
+	"'/v3/projects':[{'id':'" P "','name':'demo'}],"
+	"'/v3/domains':[{'id':'default','name':'Default'}],"
+	"'" FLAVORS "':[{'id':'1','name':'m1.tiny','ram':512,'vcpus':1,'disk':1},"
+	"{'id':'2','name':'m1.small','ram':2048,'vcpus':1,'disk':20}],"
+	"'" IMAGES
+	"':[{'id':'ee000000-0000-4000-8000-000000000004','name':'cirros','status':'active',"
+	"'checksum':'00000000000000000000000000000000','size':1}]}";
 
 /* A field that is not there, or null, gets a value; takes v. */
 static void fill(struct json_object *o, const char *key, struct json_object *v)
