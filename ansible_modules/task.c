@@ -3,6 +3,7 @@
 
 #include "args.h"
 #include "result.h"
+#include "session/session.h"
 #include "task.h"
 #include "text.h"
 
@@ -62,6 +63,21 @@ static void override(const struct args_spec *spec, struct json_object *merged, c
 	json_set(merged, key, json_object_get(value));
 }
 
+/* All items go by one connection: what would ask for another must not be passed over. */
+static struct err *check_connection(const struct task *t, struct json_object *item)
+{
+	json_object_object_foreach(item, key, v)
+		for (const struct attr *a = session_options; v && a->name; a++)
+			if ((strcmp(attr_option(a), key) == 0 || words_have(a->aliases, key)) &&
+			    !json_object_equal(v, json_at(t->given, key)))
+				return err_at(err_new(ERR_USAGE,
+						      "%s holds for all items: give it beside "
+						      "items, not in one",
+						      key),
+					      key);
+	return NULL;
+}
+
 static struct err *check_items(struct task *t, const struct args_spec *spec,
 			       struct json_object *items)
 {
@@ -80,6 +96,8 @@ static struct err *check_items(struct task *t, const struct args_spec *spec,
 			override(spec, merged, key, value);
 		e = json_has(item, "items") ? err_new(ERR_USAGE, "items do not nest")
 					    : args_check(spec, merged, &t->wants[i]);
+		if (!e)
+			e = check_connection(t, item);
 		e = err_wrap(e, "items[%zu]", i);
 	}
 	return e;

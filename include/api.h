@@ -18,17 +18,18 @@
  */
 struct request {
 	const char *method; /* "GET" */
-	const char *
-		service; /* catalogue type: "compute", "network", "identity", "image", "block-storage" */
-	const char
-		*path; /* below the endpoint, with query: "/v2.0/networks?name=a", escaped already.
-				A path that starts with "http" is a whole URL (a next-page link). */
+	/* Catalogue type: "compute", "network", "identity", "image", "block-storage". */
+	const char *service;
+	/*
+	 * Below the endpoint, with query: "/v2.0/networks?name=a", escaped already. A path that
+	 * starts with "http" is a whole URL (a next-page link).
+	 */
+	const char *path;
 	struct json_object *body;
 	const char *content_type; /* NULL: application/json */
-	const char
-		*microversion; /* highest one the caller understands ("2.96"); lowered to what the
-				     service offers; NULL: none is sent */
-	int upload_fd;         /* body is this file when upload_size > 0 */
+	/* Highest one the caller understands ("2.96"), lowered to what is offered; NULL: none. */
+	const char *microversion;
+	int upload_fd; /* body is this file when upload_size > 0 */
 	int64_t upload_size;
 	bool secret;         /* the body holds secrets */
 	int64_t deadline_ms; /* 0: the session's api_timeout */

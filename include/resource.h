@@ -34,21 +34,19 @@ enum attr_flags {
 	HIDDEN = 1 << 9,   /* compared, but not part of what is returned */
 	FIXED = 1 << 10, /* like CREATE, but a difference is refused: nothing could make it true */
 	INTERNAL = 1 << 11, /* no option: hooks put it into want; compared, changed and returned */
-	INLINE =
-		1
-		<< 12, /* a MAP whose keys stand among the others on the wire: all that no row claims */
+	/* A MAP whose keys stand among the others on the wire: all that no row claims. */
+	INLINE = 1 << 12,
 	BORN = 1 << 13, /* with .set: sent at creation too */
-	ONCE = 1
-	       << 15, /* only the answer to the creation has it: kept when the object is read again */
-	ASSUMED =
-		1
-		<< 14, /* .value tells what holds when nothing is said, but is not put into want */
+	/* .value tells what holds when nothing is said, but is not put into want. */
+	ASSUMED = 1 << 14,
+	/* Only the answer to the creation has it: kept when the object is read again. */
+	ONCE = 1 << 15,
 };
 
 /* A reference is one more row's job: name or ID in, ID on the wire. */
 struct attr {
-	const char *
-		name; /* in what is returned (the SDK's name), and as option unless .option is given */
+	/* In what is returned (the SDK's name), and as option unless .option is given. */
+	const char *name;
 	enum attr_type type;
 	unsigned flags;
 	const char *doc; /* one sentence for every surface's manual; ends with a dot */
@@ -97,9 +95,8 @@ enum resource_flags {
 	POLL_DELETE = 1 << 7, /* DELETE only begins the work: wait until it is gone */
 	GET_TO_READ = 1 << 8, /* lists leave attributes out: a found object is read by its ID */
 	ANY_ID = 1 << 9,      /* IDs may be any word ("default"): what is no name is tried as one */
-	NAME_OPS =
-		1
-		<< 10, /* a name filter may begin with an operator: "eq:" before a name with ':' */
+	/* A name filter may begin with an operator: "eq:" before a name with ':'. */
+	NAME_OPS = 1 << 10,
 	LIST_MANY = 1 << 11, /* as BULK, but POST takes one object only (Neutron's routers) */
 };
 
@@ -108,8 +105,8 @@ enum action { NONE, CREATED, UPDATED, REPLACED, DELETED };
 /* What is to happen to an object. A pure function of table, wanted and found: plan_make(). */
 struct plan {
 	enum action action;
-	struct json_object
-		*changes; /* {attribute: {"before": x, "after": y}}, SECRET ones masked */
+	/* {attribute: {"before": x, "after": y}}, SECRET ones masked. */
+	struct json_object *changes;
 	struct json_object *replaces; /* attributes that force a new object */
 };
 
@@ -160,8 +157,8 @@ struct info {
 	MUST_USE struct err *(*select)(struct op *op, struct json_object **list);
 	/* All that it tells about, decoded, instead of a LIST. */
 	MUST_USE struct err *(*list)(struct op *op, struct json_object **ret);
-	const char *
-		smallest; /* numbers by which objects are ranked where only the smallest is asked for */
+	/* Numbers by which objects are ranked where only the smallest is asked for. */
+	const char *smallest;
 	const char *example;
 };
 
@@ -171,9 +168,9 @@ struct resource {
 	const char *path;       /* collection, below the endpoint; "{attr}" is replaced from want */
 	const char *key, *keys; /* envelopes of one and of many; key NULL: none (Glance) */
 	const char *returns;    /* key of the object in a result; NULL: as key */
-	const struct resource
-		*shows;   /* what is returned is an object of this resource; NULL: of its own */
-	const char *list; /* LIST path if another ("/servers/detail") */
+	/* What is returned is an object of this resource; NULL: of its own. */
+	const struct resource *shows;
+	const char *list;         /* LIST path if another ("/servers/detail") */
 	const char *list_query;   /* always added to lists: "is_public=None" */
 	const char *microversion; /* highest one the table understands */
 	const char *update;       /* "PUT", "PATCH", "JSONPATCH"; NULL: every change replaces */

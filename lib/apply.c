@@ -237,6 +237,8 @@ static struct err *take_created(struct op *op, struct json_object *wire)
 static struct err *refind(struct op *op)
 {
 	struct json_object *before = TAKE(op->have);
+
+	op->sought = false; /* what that list told is out of date */
 	struct err *e = op->r->find ? op->r->find(op) : resource_find_ops(op, 1);
 
 	json_object_put(before);

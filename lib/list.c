@@ -137,6 +137,7 @@ struct err *resource_get(struct api *api, const struct resource *r, const char *
 	buf_addurl(&path, id);
 	return resource_get_path(api, r, path.s, ret);
 }
+
 void query_param(struct buf *query, const char *name, struct json_object *v)
 {
 	AUTO_STR text = json_text(v);

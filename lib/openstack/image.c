@@ -309,7 +309,7 @@ static struct err *create_from_volume(struct op *op)
 	/* Anything else than private is set with the other attributes, so that only one policy counts. */
 	e = op->api->call(op->api, &req, &answer);
 	if (e)
-		return err_wrap(e, "POST %s %s", os_volume.service, path);
+		return e;
 	id = json_str(answer, "os-volume_upload_image.image_id");
 	if (!id)
 		return err_new(ERR_PROTOCOL, "Cinder's answer has no 'image_id'");

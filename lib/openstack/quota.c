@@ -130,12 +130,11 @@ static struct err *service_call(struct op *op, const struct service *s, const ch
 	if (!e && strcmp(method, "GET") != 0)
 		op->out->changed = true;
 	if (!e && ret && !json_object_is_type(json_at(answer, s->key), json_type_object))
-		e = err_new(ERR_PROTOCOL, "the answer has no '%s'", s->key);
-	if (!e && ret && !json_object_is_type(json_at(answer, s->key), json_type_object))
-		e = err_new(ERR_PROTOCOL, "the answer has no '%s'", s->key);
+		return err_new(ERR_PROTOCOL, "%s %s %s: the answer has no '%s'", method, s->type,
+			       path, s->key);
 	if (!e && ret)
 		*ret = json_copy(json_at(answer, s->key));
-	return err_wrap(e, "%s %s %s", method, s->type, path);
+	return e;
 }
 
 static char *service_path(const char *pattern, const char *project)

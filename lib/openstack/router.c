@@ -224,17 +224,6 @@ static struct err *router_call(struct op *op, const char *call, const char *key,
 	return op_call(op, "PUT", tail, body, NULL);
 }
 
-static struct err *network_call(struct op *op, const char *method, const char *path,
-				struct json_object *body, struct json_object **ret)
-{
-	struct request req = { .method = method, .service = "network", .path = path, .body = body };
-	struct err *e = op->api->call(op->api, &req, ret);
-
-	if (!e && strcmp(method, "GET") != 0)
-		op->out->changed = true;
-	return err_wrap(e, "%s network %s", method, path);
-}
-
 /* The port that has an address of a subnet; *ret NULL: there is none. */
 static struct err *find_port(struct op *op, const char *subnet, const char *ip, char **ret)
 {
@@ -267,7 +256,7 @@ static struct err *create_port(struct op *op, const char *subnet, const char *ip
 	struct json_object *address = json_object_new_object();
 	struct json_object *ips = json_object_new_array();
 	AUTO_JSON body = json_wrap("port", port);
-	struct err *e = network_call(op, "GET", path, NULL, &found);
+	struct err *e = other_call(op, "network", "GET", path, NULL, &found);
 
 	json_sets(address, "subnet_id", subnet);
 	json_sets(address, "ip_address", ip);
@@ -276,7 +265,7 @@ static struct err *create_port(struct op *op, const char *subnet, const char *ip
 	json_set(port, "network_id", json_copy(json_at(found, "subnet.network_id")));
 	json_set(port, "project_id", json_copy(json_at(op->have, "project_id")));
 	if (!e)
-		e = network_call(op, "POST", "/v2.0/ports", body, &answer);
+		e = other_call(op, "network", "POST", "/v2.0/ports", body, &answer);
 	if (!e)
 		*ret = xstrdup(json_str(answer, "port.id"));
 	return e;
@@ -303,7 +292,7 @@ static struct err *add_interface(struct op *op, struct json_object *want)
 	if (e && made) {
 		AUTO_STR path = xasprintf("/v2.0/ports/%s", port);
 
-		err_free(network_call(op, "DELETE", path, NULL, NULL));
+		err_free(other_call(op, "network", "DELETE", path, NULL, NULL));
 	}
 	return e;
 }

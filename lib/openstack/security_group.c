@@ -100,13 +100,17 @@ static struct err *prepare(struct op *op)
 		complete(rule);
 		for (size_t k = 0; k < json_len(rules) && !twin; k++)
 			twin = rule_same(rule, json_nth(rules, k));
-		/* A group that is yet to be made has no ID to be looked up. */
-		if (json_is_str(json_at(rule, "remote_group_id"), name)) {
-			json_object_object_del(rule, "remote_group_id");
-			json_sets(rule, "remote_group", name);
-		}
 		if (!twin)
 			json_object_array_add(rules, TAKE(rule));
+	}
+	/* A group that is yet to be made has no ID to be looked up. */
+	for (size_t i = 0; i < json_len(rules); i++) {
+		struct json_object *rule = json_nth(rules, i);
+
+		if (!json_is_str(json_at(rule, "remote_group_id"), name))
+			continue;
+		json_object_object_del(rule, "remote_group_id");
+		json_sets(rule, "remote_group", name);
 	}
 	json_set(op->want, "security_group_rules", rules);
 	return NULL;
@@ -170,12 +174,8 @@ static struct err *rule_request(struct op *op, const char *method, const char *t
 				struct json_object *body, struct json_object **ret)
 {
 	AUTO_STR path = xasprintf("/v2.0/security-group-rules%s", tail);
-	struct request req = { .method = method, .service = "network", .path = path, .body = body };
-	struct err *e = op->api->call(op->api, &req, ret);
 
-	if (!e)
-		op->out->changed = true;
-	return err_wrap(e, "%s network %s", method, path);
+	return other_call(op, "network", method, path, body, ret);
 }
 
 /* Deletes the rules that have this kinship to the wanted ones; those that stay are in *ret. */

@@ -519,7 +519,11 @@ static struct err *match_groups(struct op *op)
 	if (!given)
 		return NULL;
 	for (size_t i = 0; i < json_len(given) && !e; i++) {
-		const char *name = json_object_get_string(json_nth(given, i));
+		struct json_object *one = json_nth(given, i);
+		/* After a lost answer they are matched once more. */
+		const char *name = json_object_is_type(one, json_type_object)
+					   ? json_str(one, "name")
+					   : json_object_get_string(one);
 		struct json_object *there = group_called(have, name);
 		AUTO_JSON want = NULL;
 		AUTO_STR id = NULL;
@@ -872,6 +876,11 @@ static struct err *before_delete(struct op *op)
 				json_set(op->want, key, json_copy(v));
 		json_object_object_del(op->want, "resize_confirmed");
 		json_object_object_del(op->want, "sound");
+		if (!json_has(given, "floating_ips")) {
+			/* Planned for the ports of the old one. */
+			json_object_object_del(op->want, "floating_ips");
+			json_object_object_del(op->want, "_place");
+		}
 		struct json_object *have = TAKE(op->have);
 		e = plan_new(op);
 		op->have = have;

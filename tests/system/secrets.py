@@ -88,7 +88,7 @@ def tasks_of(prefix):
     wrong = {**AUTH, 'password': CANARY['wrong']}
     secret = {'auth_url': AUTH['auth_url'], 'application_credential_id': CREDENTIAL['application_credential']['id']}
     token = {k: v for k, v in AUTH.items() if 'user' not in k and k != 'password'}
-    os_ = {'OS_' + k.upper(): v for k, v in AUTH.items()}
+    os_ = {'OS_REGION_NAME': 'RegionOne', **{'OS_' + k.upper(): v for k, v in AUTH.items()}}
     server = {'auth': AUTH, 'name': prefix + 's', 'image': project.name, 'flavor': project.name + '-small',
               'network': prefix + 'n', 'auto_ip': False}
     unreachable = {**AUTH, 'auth_url': 'http://u:%s@127.0.0.1:9/v3' % urllib.parse.quote(CANARY['url'], safe='')}

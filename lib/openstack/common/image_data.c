@@ -269,7 +269,7 @@ static struct err *send_once(struct op *op, const char *tail, int fd, int64_t si
 	if (e && e->status == 415)
 		e = err_wrap(e, "is it a %s image, as disk_format says?",
 			     json_str(op->have, "disk_format"));
-	return err_wrap(e, "PUT %s %s", op->r->service, path);
+	return e;
 }
 
 /*
