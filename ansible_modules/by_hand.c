@@ -55,7 +55,7 @@ bool by_hand(int argc, char **argv, int *ret)
 	} else if (strcmp(verb, "--markdown") == 0 && argc == 3) {
 		*ret = page(argv[2], emit_markdown);
 	} else if (strcmp(verb, "--version") == 0) {
-		(void)puts("treenail " VERSION);
+		(void)puts("treenail-openstack " VERSION);
 	} else if (strncmp(verb, "--", 2) == 0) {
 		*ret = help(strcmp(verb, "--help") == 0 ? stdout : stderr,
 			    strcmp(verb, "--help") == 0 ? 0 : 2);

@@ -170,6 +170,12 @@ static bool option_secret(const struct attr *const *tables, const char *key)
 static struct json_object *mask_secrets(const struct attr *const *tables,
 					struct json_object *given);
 
+/* A cloud may be given as what would stand in clouds.yaml, passwords and all. */
+static bool is_cloud(const char *key, struct json_object *v)
+{
+	return strcmp(key, "cloud") == 0 && json_object_is_type(v, json_type_object);
+}
+
 /* An item may be text of the form k=v: who knows what is in there. */
 static struct json_object *mask_items(const struct attr *const *tables, struct json_object *items)
 {
@@ -194,7 +200,7 @@ static struct json_object *mask_secrets(const struct attr *const *tables, struct
 			continue;
 		if (items && json_object_is_type(v, json_type_array))
 			json_set(o, key, mask_items(tables, v));
-		else if (v && (option_secret(tables, key) ||
+		else if (v && (option_secret(tables, key) || is_cloud(key, v) ||
 			       (items && json_object_is_type(v, json_type_string))))
 			json_sets(o, key, MASK);
 		else
@@ -275,7 +281,8 @@ static void scrub_options(struct json_object *result, const struct attr *const *
 void result_scrub(struct json_object *result, const struct module *m, struct json_object *given,
 		  const char *const *secrets)
 {
-	struct json_object *auth = json_at(given, "auth");
+	struct json_object *const auths[] = { json_at(given, "auth"),
+					      json_at(given, "cloud.auth") };
 	/* What the module `auth` returns is the secret it was asked for. */
 	AUTO_JSON token = json_object_get(json_at(result, "auth_token"));
 	struct module_tables tables;
@@ -287,8 +294,10 @@ void result_scrub(struct json_object *result, const struct module *m, struct jso
 	WORDS_EACH(w, secrets ? "" : "password token passcode application_credential_secret") {
 		AUTO_STR key = xstrndup(w, words_len(w));
 
-		if (json_str(auth, key))
-			scrub(result, (const char *const[]){ json_str(auth, key), NULL });
+		for (size_t i = 0; i < COUNT(auths); i++)
+			if (json_str(auths[i], key))
+				scrub(result,
+				      (const char *const[]){ json_str(auths[i], key), NULL });
 	}
 	if (m->r) {
 		module_tables(m, &tables);

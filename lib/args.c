@@ -372,6 +372,16 @@ static void missing(const struct attr *attrs, struct json_object *want, struct b
 			buf_addf(names, "%s%s", names->len ? ", " : "", attr_option(a));
 }
 
+/* What comes of a template that found nothing: no object may be called that. */
+static struct err *check_blank(const struct attr *attrs, struct json_object *want)
+{
+	for (const struct attr *a = attrs; a->name; a++)
+		if (a->flags & REQUIRED && json_is_str(json_at(want, a->name), ""))
+			return err_at(err_new(ERR_USAGE, "argument '%s' is empty", attr_option(a)),
+				      attr_option(a));
+	return NULL;
+}
+
 static struct err *check_object(const struct attr *attrs, struct json_object *given,
 				const char *where, struct json_object **ret)
 {
@@ -513,6 +523,8 @@ struct err *args_check(const struct args_spec *spec, struct json_object *given,
 	e = check_names(where, spec->tables, given);
 	for (const struct attr *const *t = spec->tables; *t && !e; t++) {
 		e = check_table(*t, given, "", want);
+		if (!e)
+			e = check_blank(*t, want);
 		if (!spec->partial)
 			missing(*t, want, &names);
 	}

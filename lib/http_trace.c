@@ -132,9 +132,12 @@ struct err *http_trace_open(int *ret)
 	int fd;
 
 	*ret = -1;
-	if (!level || strcmp(level, "debug") != 0)
+	if (path && !*path)
+		path = NULL;
+	/* Whoever names a file wants a trace in it. */
+	if (level ? strcmp(level, "debug") != 0 : !path)
 		return NULL;
-	if (!path || !*path) {
+	if (!path) {
 		*ret = STDERR_FILENO;
 		return NULL;
 	}

@@ -155,10 +155,16 @@ struct err *op_ref(struct op *op, const struct resource *r, const char *option,
 
 	if (ref_missing(e) && op->check) {
 		/* In check mode an earlier task would have made it. */
-		op_warn(op, "%s, assumed to exist by then", e->text);
+		op_warn(op, "%s, but check mode takes it that an earlier task makes it", e->text);
 		err_free(e);
 		e = NULL;
 		*ret = xstrdup(name_or_id);
+	} else if (ref_missing(e)) {
+		AUTO_STR text = e->text;
+
+		e->text = xasprintf("%s: make it first, or see that cloud, region and project are "
+				    "the right ones",
+				    text);
 	}
 	return err_at(err_wrap(e, "%s", option), option);
 }

@@ -341,7 +341,7 @@ static struct err *find_server(struct op *op, char **ret)
 	if (e && e->kind == ERR_NOT_FOUND && !e->status &&
 	    (op->check || strcmp(op->state, "absent") == 0)) {
 		if (strcmp(op->state, "absent") != 0)
-			op_warn(op, "%s, assumed to exist by then", e->text);
+			op_warn(op, "%s, but check mode takes it that an earlier task makes it", e->text);
 		err_free(e);
 		return NULL;
 	}
@@ -593,17 +593,17 @@ const struct resource os_floating_ip = {
 	.created = wait_for_nova,
 	.update_hook = wait_for_nova,
 	.info = &info,
-	.example = "- name: An address from outside\n"
+	.example = "- name: A server that can be reached from outside\n"
 		   "  treenail.openstack.floating_ip:\n"
 		   "    cloud: demo\n"
+		   "    server: web-1\n"
 		   "    network: public\n"
-		   "  register: address\n"
+		   "    reuse: true\n"
 		   "\n"
-		   "- name: Give it back\n"
+		   "- name: Not any more; the address is given back\n"
 		   "  treenail.openstack.floating_ip:\n"
 		   "    cloud: demo\n"
-		   "    floating_ip_address: \"{{ address.floating_ip.floating_ip_address }}\"\n"
-		   "    network: public\n"
+		   "    server: web-1\n"
 		   "    state: absent\n"
 		   "    purge: true\n",
 };

@@ -131,7 +131,7 @@ static struct err *resolve_owner(struct op *op)
 	if (project)
 		json_sets(op->want, "owner", json_str(project, "id"));
 	else if (op->check)
-		op_warn(op, "owner: no project is named '%s', assumed to exist by then", owner);
+		op_warn(op, "owner: no project is named '%s', but check mode takes it that an earlier task makes it", owner);
 	else
 		return err_at(err_new(ERR_NOT_FOUND,
 				      "owner: no project is named '%s' in domain '%s'", owner,

@@ -42,7 +42,7 @@ static struct err *look_up(struct op *op, const struct resource *r, const char *
 	if (!e && !*ret && strcmp(op->state, "absent") != 0)
 		e = err_new(ERR_NOT_FOUND, "no %s is named '%s'", option, name);
 	if (e && e->kind == ERR_NOT_FOUND && op->check) {
-		op_warn(op, "%s, assumed to exist by then", e->text);
+		op_warn(op, "%s, but check mode takes it that an earlier task makes it", e->text);
 		err_free(e);
 		e = NULL;
 	}

@@ -92,6 +92,8 @@ static struct err *set_metadata(struct op *op, const struct attr *a, struct json
 /* Cinder keeps text only. */
 static struct err *prepare(struct op *op)
 {
+	if (json_int(op->want, "size", 1) < 1)
+		return err_at(err_new(ERR_USAGE, "size: a volume has 1 GiB at least"), "size");
 	if (json_at(op->want, "metadata"))
 		json_set(op->want, "metadata", texts(json_at(op->want, "metadata")));
 	return NULL;

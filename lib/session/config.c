@@ -155,7 +155,7 @@ static struct err *cloud_unknown(const struct sources *s, const char *name)
 			      "there is no cloud '%s' in %s%s%s%s; it has %s; looked for %s", name,
 			      s->path ? s->path : s->secure_path,
 			      near.best ? ": did you mean '" : "", near.best ? near.best : "",
-			      near.best ? "'?" : "", known.len ? known.s : "no clouds", places),
+			      near.best ? "'" : "", known.len ? known.s : "no clouds", places),
 		      "cloud");
 }
 
@@ -188,6 +188,25 @@ static struct err *cloud_choose(const struct sources *s, const char **ret)
 	return NULL;
 }
 
+static struct err *none_chosen(const struct sources *s)
+{
+	struct json_object *clouds = files_clouds(s);
+	AUTO_BUF known = BUF_INIT;
+
+	if (clouds) {
+		json_object_object_foreach(clouds, key, v) {
+			(void)v;
+			buf_addf(&known, "%s'%s'", known.len ? ", " : "", key);
+		}
+	}
+	return err_at(err_new(ERR_USAGE,
+			      "no cloud is chosen: give the option cloud, or set OS_CLOUD or the "
+			      "other OS_* variables; %s has %s",
+			      s->path ? s->path : "clouds.yaml, which is missing,",
+			      known.len ? known.s : "no clouds"),
+		      "cloud");
+}
+
 /* The layer of the chosen cloud; *ret_title and *ret_where say where it is from. */
 static struct err *base_read(const struct sources *s, const char *name, struct json_object **ret,
 			     char **ret_title)
@@ -195,6 +214,8 @@ static struct err *base_read(const struct sources *s, const char *name, struct j
 	struct json_object *raw = NULL;
 	const char *path = s->path ? s->path : s->secure_path;
 
+	if (!name && !json_at(s->options, "auth") && !json_at(s->options, "cloud"))
+		return none_chosen(s);
 	if (!name) {
 		*ret_title = xstrdup("the options");
 		return layer_new(NULL, "options", ret);
