@@ -144,8 +144,7 @@ static void init_op(struct task *t, struct op *op, struct outcome *out, struct j
 		.out = out,
 	};
 	if (timeout_s >= 0)
-		op->deadline = op->api->now_ms(op->api) +
-			       1000 * (timeout_s < TIMEOUT_MOST_S ? timeout_s : TIMEOUT_MOST_S);
+		op->timeout_ms = 1 + 1000 * (timeout_s < TIMEOUT_MOST_S ? timeout_s : TIMEOUT_MOST_S);
 }
 
 static void run_info(struct task *t, struct json_object *result)

@@ -134,8 +134,9 @@ struct op {
 	bool stale;  /* set by hooks: have no longer shows what the cloud has, read it again */
 	bool sought; /* have is what one list for all ops told: a find hook need not look again */
 	bool gone;   /* to be absent, and what it belongs to is not there any more */
-	int64_t deadline;  /* of all waits, on api->now_ms */
-	struct refs *refs; /* names looked up so far, shared by all ops of a run */
+	int64_t timeout_ms; /* of the waits in one step of the work, counted from when it begins */
+	int64_t deadline;   /* of the waits, on api->now_ms; set from timeout_ms if that is given */
+	struct refs *refs;  /* names looked up so far, shared by all ops of a run */
 	struct outcome *out;
 };
 

@@ -591,8 +591,13 @@ static void run_step(void *arg, size_t i)
 {
 	struct batch *b = arg;
 
+	struct op *op = &b->ops[i];
+
+	/* Items that had to queue for a worker have waited for nothing yet. */
+	if (op->timeout_ms)
+		op->deadline = op->api->now_ms(op->api) + op->timeout_ms;
 	if (!b->errs[i])
-		b->errs[i] = b->step(&b->ops[i]);
+		b->errs[i] = b->step(op);
 }
 
 static void all(struct batch *b, size_t n, int width, struct err *(*step)(struct op *op))

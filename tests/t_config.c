@@ -350,7 +350,7 @@ static const struct config_case configs[] = {
 	  { 0 },
 	  "{'cloud': 'prdo'}",
 	  "",
-	  "!: did you mean 'prod'?; it has 'prod', 'test'; looked for "
+	  "!: did you mean 'prod'; it has 'prod', 'test'; looked for "
 	  "clouds.yaml, .yml and .json in ., " },
 	{ "unknown, without a file",
 	  { 0 },

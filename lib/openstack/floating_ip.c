@@ -599,11 +599,14 @@ const struct resource os_floating_ip = {
 		   "    server: web-1\n"
 		   "    network: public\n"
 		   "    reuse: true\n"
+		   "  register: address\n"
 		   "\n"
 		   "- name: Not any more; the address is given back\n"
 		   "  treenail.openstack.floating_ip:\n"
 		   "    cloud: demo\n"
 		   "    server: web-1\n"
+		   "    network: public\n"
+		   "    floating_ip_address: \"{{ address.floating_ip.floating_ip_address }}\"\n"
 		   "    state: absent\n"
 		   "    purge: true\n",
 };

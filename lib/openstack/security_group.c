@@ -242,18 +242,23 @@ static struct err *create_rules(struct op *op, struct json_object *want, struct 
 static struct err *set_rules(struct op *op, const struct attr *a, struct json_object *value)
 {
 	AUTO_JSON kept = NULL;
+	AUTO_JSON left = NULL;
 	struct err *e = delete_rules(op, value, RELATED, &kept);
+	const size_t before = json_len(kept);
 
-	(void)a;
-	if (!e)
+	if (!e) {
+		json_set(op->have, a->name, json_copy(kept));
 		e = create_rules(op, value, kept);
+	}
+	/* Only of what was there: the service may spell a new one otherwise. */
+	if (!e)
+		e = delete_rules(op, value, STRANGER, &left);
 	if (e)
 		return e;
-	json_set(op->have, "security_group_rules", TAKE(kept));
-	e = delete_rules(op, value, STRANGER, &kept);
-	if (!e)
-		json_set(op->have, "security_group_rules", TAKE(kept));
-	return e;
+	for (size_t i = before; i < json_len(kept); i++)
+		json_object_array_add(left, json_copy(json_nth(kept, i)));
+	json_set(op->have, a->name, TAKE(left));
+	return NULL;
 }
 
 static const struct attr params[] = {

@@ -202,7 +202,7 @@ static struct err *none_chosen(const struct sources *s)
 	return err_at(err_new(ERR_USAGE,
 			      "no cloud is chosen: give the option cloud, or set OS_CLOUD or the "
 			      "other OS_* variables; %s has %s",
-			      s->path ? s->path : "clouds.yaml, which is missing,",
+			      s->path ? s->path : s->secure_path,
 			      known.len ? known.s : "no clouds"),
 		      "cloud");
 }
@@ -214,7 +214,8 @@ static struct err *base_read(const struct sources *s, const char *name, struct j
 	struct json_object *raw = NULL;
 	const char *path = s->path ? s->path : s->secure_path;
 
-	if (!name && !json_at(s->options, "auth") && !json_at(s->options, "cloud"))
+	if (!name && files_clouds(s) && !json_at(s->options, "auth") &&
+	    !json_at(s->options, "auth_type") && !json_at(s->options, "cloud"))
 		return none_chosen(s);
 	if (!name) {
 		*ret_title = xstrdup("the options");
