@@ -166,7 +166,7 @@ void emit_ansible(const struct module *m, FILE *out)
 		out);
 	if (!m->info)
 		(void)fputs(
-			"    - \"Supports check mode and diff: what they predict is what happens.\"\n",
+			"    - \"Supports check mode and diff: what they show is what the real run does, unless the service refuses it.\"\n",
 			out);
 	(void)fputs("  options:\n", out);
 	for (const struct attr *const *t = tables.attrs; *t; t++)

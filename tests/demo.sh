@@ -22,7 +22,7 @@ image=build/demo/disk.raw
 mkdir -p build/demo
 [ -s $image ] || head -c 1048576 /dev/urandom >$image
 export OS_CLIENT_CONFIG_FILE=$PWD/build/lab/clouds.yaml ANSIBLE_COLLECTIONS_PATH=$PWD/build/collection
-export ANSIBLE_LOCALHOST_WARNING=0 ANSIBLE_INVENTORY_UNPARSED_WARNING=0
+export ANSIBLE_DISPLAY_SKIPPED_HOSTS=0 ANSIBLE_LOCALHOST_WARNING=0 ANSIBLE_INVENTORY_UNPARSED_WARNING=0
 play()
 {
 	"$venv/bin/ansible-playbook" examples/openstack-project/project.yml \
@@ -30,7 +30,7 @@ play()
 }
 
 step "What would be done: check mode"
-play --check
+play --check --diff
 step "Made for real"
 play
 step "Again: nothing changes"
@@ -46,4 +46,14 @@ r = json.load(sys.stdin)
 addresses = [a["addr"] for net in json.loads(r["addresses"]).values() for a in net]
 print("server %s: %s, %s" % (r["name"], r["status"], ", ".join(addresses)))'
 done
-step "Done. To take it away: ansible-playbook ... -e state=absent; to stop the lab: make lab-down"
+step "Done"
+cat <<END
+To go on by hand:
+  export OS_CLIENT_CONFIG_FILE=$OS_CLIENT_CONFIG_FILE
+  export ANSIBLE_COLLECTIONS_PATH=$ANSIBLE_COLLECTIONS_PATH
+  export PATH=$PWD/build/bin:$venv/bin:\$PATH
+To take away what was made:
+  ansible-playbook examples/openstack-project/project.yml -e cloud=demo -e state=absent
+To stop the lab:
+  make lab-down
+END
