@@ -9,8 +9,6 @@
  */
 enum { MAX_QUERY = 6000 }; /* bytes of a query that any server takes */
 
-/* The attribute that is the ID. */
-const char *resource_key(const struct resource *r);
 /* UUIDs, with or without their dashes, are taken for IDs. */
 bool name_is_id(const char *s);
 
@@ -23,9 +21,6 @@ void query_literal(struct buf *re, const char *name);
 
 MUST_USE struct err *resource_get_path(struct api *api, const struct resource *r, const char *path,
 				       struct json_object **ret);
-/* *ret is NULL where a 404 says that it is not there. */
-MUST_USE struct err *find_by_id(struct api *api, const struct resource *r, const char *id,
-				struct json_object **ret);
 /* As resource_find(); of several of a name, the one of the project is meant. */
 MUST_USE struct err *find_in_project(struct api *api, const struct resource *r,
 				     const char *name_or_id, const char *scope, const char *project,

@@ -189,7 +189,6 @@ struct resource {
 	struct {
 		const char *attr, *ready, *failed; /* values separated by blanks */
 		const char *fault; /* dotted path to the service's reason, on the wire */
-		int create_s;      /* when the module has no timeout option; 0: 180 */
 	} wait;
 
 	/* Hooks, in the order they run. Each may be NULL. */
@@ -276,6 +275,11 @@ MUST_USE struct err *resource_choose(struct api *api, const struct resource *r,
 /* GET by ID, decoded; ERR_NOT_FOUND if it is gone. */
 MUST_USE struct err *resource_get(struct api *api, const struct resource *r, const char *id,
 				  struct json_object **ret);
+/* The same, but a confirmed 404 is no error: *ret is NULL then. */
+MUST_USE struct err *resource_try_get(struct api *api, const struct resource *r, const char *id,
+				      struct json_object **ret);
+/* The attribute that is the ID. */
+const char *resource_key(const struct resource *r);
 /* What an info module answers: op->want holds its options. */
 MUST_USE struct err *info_run(struct op *op, const struct info *info, struct json_object **ret);
 /* All pages of any list: path with query, the envelope's key. Elements as the service sent them. */

@@ -7,11 +7,6 @@
 #include "resource.h"
 #include "text.h"
 
-/*
- * A service makes the objects of a bulk one by one; three requests side by side keep it and its
- * database busy.
- */
-enum { BULK_LEAST = 32, BULK_PARTS = 3 };
 enum { BULK_MOST = 200, POLL_FIRST_MS = 500, POLL_MOST_MS = 5000, DEFAULT_WAIT_S = 180 };
 
 /* ---- for hooks ---- */
@@ -493,9 +488,7 @@ static struct err *prepare(struct op *op)
 	struct err *e = op->r->prepare ? op->r->prepare(op) : NULL;
 
 	if (!op->deadline)
-		op->deadline =
-			op->api->now_ms(op->api) +
-			1000L * (op->r->wait.create_s ? op->r->wait.create_s : DEFAULT_WAIT_S);
+		op->deadline = op->api->now_ms(op->api) + 1000L * DEFAULT_WAIT_S;
 	return e;
 }
 
@@ -764,34 +757,6 @@ static void bulk_some(struct batch *b, const size_t *index, size_t n, int width)
 	free(errs);
 }
 
-struct bulk {
-	struct batch *b;
-	const size_t *index;
-	size_t n, part;
-	int width;
-};
-
-static void bulk_part(void *arg, size_t i)
-{
-	struct bulk *bulk = arg;
-	const size_t from = i * bulk->part, left = bulk->n - from;
-
-	bulk_some(bulk->b, bulk->index + from, left < bulk->part ? left : bulk->part, bulk->width);
-}
-
-static void bulk_parts(struct batch *b, const size_t *index, size_t n, int width)
-{
-	struct bulk bulk = { .b = b, .index = index, .n = n, .width = width };
-	size_t parts = n / BULK_LEAST;
-
-	if (parts > BULK_PARTS)
-		parts = BULK_PARTS;
-	if (parts < 1)
-		parts = 1;
-	bulk.part = (n + parts - 1) / parts;
-	pool_run(parts, width, bulk_part, &bulk);
-}
-
 /* Whether two objects may be in one POST. */
 static bool bulk_fits(const struct op *x, const struct op *y)
 {
@@ -816,7 +781,7 @@ static void bulk_create(struct batch *b, size_t n, int width)
 			index[m++] = i;
 		}
 		if (m > 1)
-			bulk_parts(b, index, m, width);
+			bulk_some(b, index, m, width);
 	}
 	free(index);
 }

@@ -126,8 +126,8 @@ static struct err *by_name(struct api *api, const struct resource *r, const char
 	return find_choose(api, r, named, name, project, ret);
 }
 
-struct err *find_by_id(struct api *api, const struct resource *r, const char *id,
-		       struct json_object **ret)
+struct err *resource_try_get(struct api *api, const struct resource *r, const char *id,
+			     struct json_object **ret)
 {
 	struct err *e = resource_get(api, r, id, ret);
 
@@ -147,17 +147,17 @@ struct err *find_in_project(struct api *api, const struct resource *r, const cha
 	struct err *e = NULL;
 
 	if (r->flags & ID_IS_NAME || name_is_id(name_or_id))
-		e = find_by_id(api, r, name_or_id, &found);
+		e = resource_try_get(api, r, name_or_id, &found);
 	if (!e && !found && !(r->flags & ID_IS_NAME)) {
 		e = by_name(api, r, name_or_id, scope, project, &found);
 		if (!e && found && r->flags & GET_TO_READ) {
 			AUTO_STR id = xstrdup(json_str(found, resource_key(r)));
 
 			json_object_put(TAKE(found));
-			e = find_by_id(api, r, id, &found);
+			e = resource_try_get(api, r, id, &found);
 		}
 		if (!e && !found && r->flags & ANY_ID && *name_or_id && !name_is_id(name_or_id))
-			e = find_by_id(api, r, name_or_id, &found);
+			e = resource_try_get(api, r, name_or_id, &found);
 	}
 	if (!e)
 		*ret = TAKE(found);

@@ -154,7 +154,7 @@ static struct err *info_by_id(struct op *op, const char *id, const char *query,
 	struct err *e;
 
 	if (!(op->r->flags & ID_IS_NAME) || !*query)
-		return find_by_id(op->api, op->r, id, ret);
+		return resource_try_get(op->api, op->r, id, ret);
 	buf_addf(&path, "%s/", op->r->path);
 	buf_addurl(&path, id);
 	buf_addf(&path, "?%s", query);

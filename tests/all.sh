@@ -38,6 +38,7 @@ lab=$!
 part build make -j2 all
 part units make check
 part sanitizers make check-san
+part threads make check-tsan
 part fuzz make fuzz
 part lint tests/lint.sh quick
 part collection make collection

@@ -55,12 +55,7 @@ static struct err *find(struct op *op)
 		e = needs_microversion(op, "2.55", "description");
 	if (e || !id)
 		return e ? e : resource_find_ops(op, 1);
-	e = resource_get(op->api, op->r, id, &op->have);
-	if (e && e->kind == ERR_NOT_FOUND) {
-		err_free(e);
-		e = NULL;
-	}
-	return e;
+	return resource_try_get(op->api, op->r, id, &op->have);
 }
 
 static struct err *expand(struct op *op)

@@ -131,7 +131,9 @@ static struct err *resolve_owner(struct op *op)
 	if (project)
 		json_sets(op->want, "owner", json_str(project, "id"));
 	else if (op->check)
-		op_warn(op, "owner: no project is named '%s', but check mode takes it that an earlier task makes it", owner);
+		op_warn(op,
+			"owner: no project is named '%s', but check mode takes it that an earlier task makes it",
+			owner);
 	else
 		return err_at(err_new(ERR_NOT_FOUND,
 				      "owner: no project is named '%s' in domain '%s'", owner,
@@ -141,16 +143,6 @@ static struct err *resolve_owner(struct op *op)
 }
 
 /* ---- which image is meant ---- */
-
-static struct err *find_by_id(struct op *op, const char *id)
-{
-	struct err *e = resource_get(op->api, op->r, id, &op->have);
-
-	if (!e || e->kind != ERR_NOT_FOUND)
-		return e;
-	err_free(e);
-	return NULL;
-}
 
 static bool unfinished(struct json_object *image)
 {
@@ -196,7 +188,7 @@ static struct err *find_by_checksum(struct op *op, const char *name, const char 
 	some = candidates(list, name, checksum);
 	if (!json_len(some) && !json_len(list) && strlen(name) == UUID_LEN) {
 		/* What is no name may be an ID. */
-		e = find_by_id(op, name);
+		e = resource_try_get(op->api, op->r, name, &op->have);
 		if (e || !op->have || json_is_str(json_at(op->have, "checksum"), checksum))
 			return e;
 		return err_at(err_new(ERR_CONFLICT, "checksum: image %s has another one, %s", name,
@@ -255,7 +247,7 @@ static struct err *find(struct op *op)
 	if (e)
 		return e;
 	if (id)
-		e = find_by_id(op, id);
+		e = resource_try_get(op->api, op->r, id, &op->have);
 	else if (checksum)
 		e = find_by_checksum(op, name, checksum);
 	else

@@ -1147,7 +1147,7 @@ const struct resource os_server = {
 	.flags = NAME_REGEX | ACCEPTED | POLL_DELETE,
 	.attrs = attrs,
 	.rules = rules,
-	.wait = { "status", "ACTIVE", "ERROR", .fault = "fault.message", .create_s = 180 },
+	.wait = { "status", "ACTIVE", "ERROR", .fault = "fault.message" },
 	.prepare = prepare,
 	.find = find,
 	.expand = expand,

@@ -289,14 +289,9 @@ void lookup_release(struct lookup *l)
 
 /* ---- which one ---- */
 
-static const char *r_id(const struct resource *r)
-{
-	return r->identifier ? r->identifier : "id";
-}
-
 static bool fits(const struct lookup *l, struct json_object *object)
 {
-	AUTO_STR id = json_text(json_at(object, r_id(l->r)));
+	AUTO_STR id = json_text(json_at(object, resource_key(l->r)));
 
 	if (l->id && strcmp(id, l->id) != 0)
 		return false;
@@ -377,7 +372,7 @@ static struct err *several(const struct lookup *l, struct json_object *list)
 
 	for (size_t i = 0; i < json_len(list) && i < SHOWN; i++) {
 		struct json_object *one = json_nth(list, i);
-		AUTO_STR id = json_text(json_at(one, r_id(l->r)));
+		AUTO_STR id = json_text(json_at(one, resource_key(l->r)));
 		const char *name = json_str(one, "name");
 
 		buf_addf(&names, "%s%s%s%s%s", i ? ", " : "", id, name ? " (" : "",
@@ -471,7 +466,7 @@ static struct json_object *flat(const struct lookup *l, struct json_object *obje
 	AUTO_JSON o = ordered_object(l->r, object);
 	AUTO_STR text = json_text(o);
 	AUTO_STR sum = digest_text("sha256", text, strlen(text));
-	AUTO_STR id = json_text(json_at(o, r_id(l->r)));
+	AUTO_STR id = json_text(json_at(o, resource_key(l->r)));
 	AUTO_BUF told = BUF_INIT;
 
 	json_object_object_foreach(o, key, v) {
