@@ -144,7 +144,8 @@ static void init_op(struct task *t, struct op *op, struct outcome *out, struct j
 		.out = out,
 	};
 	if (timeout_s >= 0)
-		op->timeout_ms = 1 + 1000 * (timeout_s < TIMEOUT_MOST_S ? timeout_s : TIMEOUT_MOST_S);
+		op->timeout_ms =
+			1 + 1000 * (timeout_s < TIMEOUT_MOST_S ? timeout_s : TIMEOUT_MOST_S);
 }
 
 static void run_info(struct task *t, struct json_object *result)

@@ -341,7 +341,8 @@ static struct err *find_server(struct op *op, char **ret)
 	if (e && e->kind == ERR_NOT_FOUND && !e->status &&
 	    (op->check || strcmp(op->state, "absent") == 0)) {
 		if (strcmp(op->state, "absent") != 0)
-			op_warn(op, "%s, but check mode takes it that an earlier task makes it", e->text);
+			op_warn(op, "%s, but check mode takes it that an earlier task makes it",
+				e->text);
 		err_free(e);
 		return NULL;
 	}

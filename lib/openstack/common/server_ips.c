@@ -468,7 +468,8 @@ static struct err *check_given(struct op *op, struct json_object *wanted)
 		if (by_address(given, json_nth(wanted, i)))
 			continue;
 		if (op->check)
-			op_warn(op, "there is no floating IP %s, but check mode takes it that an earlier task makes it",
+			op_warn(op,
+				"there is no floating IP %s, but check mode takes it that an earlier task makes it",
 				address);
 		else
 			e = err_new(ERR_NOT_FOUND, "there is no floating IP %s", address);
