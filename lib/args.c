@@ -166,12 +166,13 @@ static struct json_object *parse_pairs(const char *s)
 			return NULL;
 		}
 		s += n + 1;
-		const char quote = *s == '"' || *s == '\'' ? *s++ : '\0';
-		const char stop[2] = { quote, '\0' };
-		const size_t len = strcspn(s, quote ? stop : ", ");
+		const bool quoted = *s == '"' || *s == '\'';
+		const char stop[2] = { *s, '\0' };
+		s += quoted;
+		const size_t len = strcspn(s, quoted ? stop : ", ");
 		json_set(o, key, json_object_new_string_len(s, (int)len));
 		s += len;
-		if (quote && *s)
+		if (quoted && *s)
 			s++;
 	}
 	return o;
@@ -438,57 +439,81 @@ static struct json_object *option_given(const struct args_spec *spec, struct jso
 	return NULL;
 }
 
-static struct err *check_rule(const struct args_spec *spec, const struct rule *rule,
-			      struct json_object *args, struct json_object *want)
-{
-	AUTO_BUF given = BUF_INIT;
-	AUTO_BUF absent = BUF_INIT;
-	size_t n_given = 0, n_absent = 0;
-	AUTO_STR when = rule->when ? xstrdup(rule->when) : NULL;
-	char *equals = when ? strchr(when, '=') : NULL;
+struct tally {
+	struct buf given, absent;
+	size_t n_given, n_absent;
+};
 
+static void count_options(const struct args_spec *spec, const struct rule *rule,
+			  struct json_object *args, struct json_object *want, struct tally *ret)
+{
 	WORDS_EACH(w, rule->options) {
 		AUTO_STR name = xstrndup(w, words_len(w));
 		const bool there = rule->kind == EXCLUSIVE ? option_given(spec, args, name)
 							   : option_value(spec, want, name);
-		struct buf *b = there ? &given : &absent;
 
-		n_given += there;
-		n_absent += !there;
-		buf_addf(b, "%s%s", b->len ? (there ? "|" : ", ") : "", name);
+		ret->n_given += there;
+		ret->n_absent += !there;
+		if (there)
+			buf_addf(&ret->given, "%s%s", ret->given.len ? "|" : "", name);
+		else
+			buf_addf(&ret->absent, "%s%s", ret->absent.len ? ", " : "", name);
 	}
-	if (when && !holds(spec, want, when))
-		return NULL;
-	if (equals)
-		*equals = '\0';
+}
+
+/* "state is present but all of the following are missing: cidr" */
+static struct err *lacking(const struct rule *rule, const char *how_many, const struct tally *t)
+{
+	const char *when = rule->when ? rule->when : "";
+	const size_t n = strcspn(when, "=");
+
+	return err_new(ERR_USAGE, "%.*s is %s but %s of the following are missing: %s", (int)n,
+		       when, when[n] ? when + n + 1 : "given", how_many, t->absent.s);
+}
+
+static struct err *judge(const struct rule *rule, const struct tally *t)
+{
 	switch (rule->kind) {
 	case EXCLUSIVE:
-		if (n_given > 1)
-			return err_new(ERR_USAGE, "parameters are mutually exclusive: %s", given.s);
+		if (t->n_given > 1)
+			return err_new(ERR_USAGE, "parameters are mutually exclusive: %s",
+				       t->given.s);
 		break;
 	case TOGETHER:
-		if (n_given && n_absent)
+		if (t->n_given && t->n_absent)
 			return err_new(ERR_USAGE, "parameters are required together: %s",
 				       rule->options);
 		break;
 	case ONE_OF:
-		if (!n_given)
-			return err_new(ERR_USAGE, "one of the following is required: %s", absent.s);
+		if (!t->n_given)
+			return err_new(ERR_USAGE, "one of the following is required: %s",
+				       t->absent.s);
 		break;
 	case NEEDS_ALL:
-		if (n_absent)
-			return err_new(ERR_USAGE,
-				       "%s is %s but all of the following are missing: %s", when,
-				       equals ? equals + 1 : "given", absent.s);
+		if (t->n_absent)
+			return lacking(rule, "all", t);
 		break;
 	case NEEDS_ONE:
-		if (!n_given)
-			return err_new(ERR_USAGE,
-				       "%s is %s but any of the following are missing: %s", when,
-				       equals ? equals + 1 : "given", absent.s);
+		if (!t->n_given)
+			return lacking(rule, "any", t);
 		break;
 	}
 	return NULL;
+}
+
+static struct err *check_rule(const struct args_spec *spec, const struct rule *rule,
+			      struct json_object *args, struct json_object *want)
+{
+	struct tally t = { .given = BUF_INIT, .absent = BUF_INIT };
+	struct err *e = NULL;
+
+	if (!rule->when || holds(spec, want, rule->when)) {
+		count_options(spec, rule, args, want, &t);
+		e = judge(rule, &t);
+	}
+	buf_release(&t.given);
+	buf_release(&t.absent);
+	return e;
 }
 
 /* Attributes that some states need and others do not. */
