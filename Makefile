@@ -107,6 +107,10 @@ check: $(UNITS:%=$(B)/tests/%) ## unit tests; UNITS="t_args t_engine" for some o
 	  grep '^[0-9]*%' $(B)/tests/$$t.log | sed 's/^/       /'; done; \
 	if [ "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
+san: ## the programs with the sanitizers of addresses, leaks and undefined behaviour, in build/san/bin
+	$(Q)$(MAKE) --no-print-directory O=$(dir $(O))san B=$(dir $(O))san/bin LDFLAGS= \
+		CFLAGS='$(SANITIZE) -fsanitize=address,undefined' all
+
 check-san: ## the same with the sanitizers of addresses, leaks and undefined behaviour
 	$(Q)$(MAKE) --no-print-directory O=$(dir $(O))san B=$(dir $(O))san/bin LDFLAGS= \
 		CFLAGS='$(SANITIZE) -fsanitize=address,undefined' check
@@ -171,6 +175,6 @@ clean: ## remove what was built, but for the lab
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration bench lint
+.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration bench lint
 .SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)

@@ -49,6 +49,8 @@ for script in tests/system/*; do
 	name=${script##*/}
 	[ -d "$script" ] || [ ! -x "$script" ] || part "${name%.*}" "$script"
 done
+part sanitized-programs make san
+part kill-sanitized env B=build/san/bin ASAN_OPTIONS=verify_asan_link_order=0 tests/system/kill.py
 
 [ ${#wrong[@]} = 0 ] || printf 'failed: %s\n' "${wrong[*]}"
 printf '%d passed, %d failed\n' $passed $failed
