@@ -296,6 +296,9 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs);
 void outcome_release(struct outcome *o);
 
 /* For hooks. */
+/* Any request of an op: refused in check mode if it writes, else remembered as a change. */
+MUST_USE struct err *op_request(struct op *op, const struct request *req, struct json_object **ret);
+/* To the resource's own path. */
 MUST_USE struct err *op_call(struct op *op, const char *method, const char *tail,
 			     struct json_object *body, struct json_object **ret);
 /* POST {action: arg} to <path>/<id>/action. Takes arg. */

@@ -44,13 +44,26 @@ char *op_path(struct op *op)
 	return buf_take(&path);
 }
 
+struct err *op_request(struct op *op, const struct request *req, struct json_object **ret)
+{
+	const bool writes = strcmp(req->method, "GET") != 0;
+	struct err *e;
+
+	if (op->check && writes)
+		return err_new(ERR_PROTOCOL, "%s %s in check mode: a bug in Treenail", req->method,
+			       req->path);
+	e = op->api->call(op->api, req, ret);
+	if (!e && writes)
+		op->out->changed = true;
+	return e;
+}
+
 struct err *op_call(struct op *op, const char *method, const char *tail, struct json_object *body,
 		    struct json_object **ret)
 {
 	AUTO_STR collection = op_path(op);
 	AUTO_STR path = xasprintf("%s%s", collection, tail);
 	const bool patch = op->r->update && strcmp(op->r->update, "JSONPATCH") == 0;
-	const bool writes = strcmp(method, "GET") != 0;
 	struct request req = {
 		.method = method,
 		.service = op->r->service,
@@ -62,15 +75,8 @@ struct err *op_call(struct op *op, const char *method, const char *tail, struct 
 					: NULL,
 		.secret = true,
 	};
-	struct err *e;
 
-	if (op->check && writes)
-		return err_new(ERR_PROTOCOL, "%s %s in check mode: a bug in Treenail", method,
-			       path);
-	e = op->api->call(op->api, &req, ret);
-	if (!e && writes)
-		op->out->changed = true;
-	return e;
+	return op_request(op, &req, ret);
 }
 
 static char *id_tail(const char *id)

@@ -299,7 +299,7 @@ static struct err *create_from_volume(struct op *op)
 	json_sets(arg, "disk_format", json_str(op->want, "disk_format"));
 	json_sets(arg, "container_format", json_str(op->want, "container_format"));
 	/* Anything else than private is set with the other attributes, so that only one policy counts. */
-	e = op->api->call(op->api, &req, &answer);
+	e = op_request(op, &req, &answer);
 	if (e)
 		return e;
 	id = json_str(answer, "os-volume_upload_image.image_id");

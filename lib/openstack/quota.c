@@ -125,10 +125,8 @@ static struct err *service_call(struct op *op, const struct service *s, const ch
 				     .body = body,
 				     .microversion = s->microversion };
 	AUTO_JSON answer = NULL;
-	struct err *e = op->api->call(op->api, &req, &answer);
+	struct err *e = op_request(op, &req, &answer);
 
-	if (!e && strcmp(method, "GET") != 0)
-		op->out->changed = true;
 	if (!e && ret && !json_object_is_type(json_at(answer, s->key), json_type_object))
 		return err_new(ERR_PROTOCOL, "%s %s %s: the answer has no '%s'", method, s->type,
 			       path, s->key);

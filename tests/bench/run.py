@@ -6,8 +6,9 @@
   RULES=100   security group rules
 
 Both are run by the same ansible-core with pipelining on. Ours begins each play with an empty cache: its login counts.
-What one task costs is (a play of 20 of it - an empty play) / 20. Requests are those the services logged. Memory and
-processor time of the module process are measured from outside, with one task.
+What one task costs is (a play of 20 of it - an empty play) / 20. Requests are those the services logged, so that
+nobody else may use the lab meanwhile. Memory and processor time of the module process are measured
+from outside, with one task.
 """
 import json
 import os

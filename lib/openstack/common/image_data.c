@@ -265,7 +265,7 @@ static struct err *send_once(struct op *op, const char *tail, int fd, int64_t si
 	(void)lseek(fd, 0, SEEK_SET);
 	op->out->changed = true;
 	op->stale = true;
-	e = op->api->call(op->api, &req, NULL);
+	e = op_request(op, &req, NULL);
 	if (e && e->status == 415)
 		e = err_wrap(e, "is it a %s image, as disk_format says?",
 			     json_str(op->have, "disk_format"));

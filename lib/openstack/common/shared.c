@@ -127,19 +127,13 @@ bool not_in_catalogue(struct err **e)
 struct err *other_call(struct op *op, const char *service, const char *method, const char *path,
 		       struct json_object *body, struct json_object **ret)
 {
-	const struct request req = {
-		.method = method, .service = service, .path = path, .body = body, .secret = true
-	};
-	const bool writes = strcmp(method, "GET") != 0;
-	struct err *e;
-
-	if (op->check && writes)
-		return err_new(ERR_PROTOCOL, "%s %s in check mode: a bug in Treenail", method,
-			       path);
-	e = op->api->call(op->api, &req, ret);
-	if (!e && writes)
-		op->out->changed = true;
-	return e;
+	return op_request(op,
+			  &(struct request){ .method = method,
+					     .service = service,
+					     .path = path,
+					     .body = body,
+					     .secret = true },
+			  ret);
 }
 
 struct err *needs_text(struct json_object *object, const char *what, const char *key)
