@@ -950,6 +950,8 @@ const struct cloud_kind openstack_kinds[] = {
 	  KIND_UNIQUE | KIND_ID_IS_NAME | KIND_WRAPPED,
 	  "{'fingerprint':'00:11','type':'ssh','user_id':'u'}", .born = keypair_born,
 	  .shown = keypair_shown, .filters = "user_id" },
+	{ "compute", "/os-server-groups", "server_group", "server_groups", KIND_LAX,
+	  "{'policy':null,'rules':{},'members':[],'project_id':'" P "','user_id':'u'}" },
 	{ "compute", "/os-quota-sets", "quota_set", NULL, .special = quota_call,
 	  .brief = "{'instances':10,'cores':20,'ram':51200,'key_pairs':100,'metadata_items':128,"
 		   "'server_groups':10,"
