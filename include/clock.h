@@ -1,6 +1,7 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -11,5 +12,12 @@
 /* Monotonic milliseconds. */
 int64_t clock_ms(void);
 void clock_sleep_ms(int64_t ms);
+
+/*
+ * For a program that is told to end while it waits: from here on clock_sleep_ms() returns at once, in
+ * all threads, and whoever polls or repeats gives up when clock_is_cut().
+ */
+void clock_cut(void);
+bool clock_is_cut(void);
 
 #endif

@@ -30,6 +30,12 @@ MUST_USE struct err *find_choose(struct api *api, const struct resource *r,
 				 struct json_object *list, const char *name, const char *project,
 				 struct json_object **ret);
 
+/*
+ * Sets op->have to what an attempt to make the op's object has left, if anything: of the same name, as
+ * wanted in all that a creation says, not older than the attempt, and not claimed by anybody.
+ */
+MUST_USE struct err *find_lost(struct op *op);
+
 /* The value of an attribute that refers to another object, as an ID. */
 MUST_USE struct err *ref_resolve(struct op *op, const struct attr *a, struct json_object *v,
 				 struct json_object **ret);

@@ -18,6 +18,7 @@
 struct resource;
 struct attr;
 struct op;
+struct tf_kind;
 
 enum attr_type { STR, BOOL, INT, FLOAT, LIST, SET, MAP, OBJ, RAW };
 
@@ -54,7 +55,7 @@ struct attr {
 	/* Seldom needed; give them by name. */
 	const char *option;         /* the option's name, if another */
 	const char *aliases;        /* further option names, separated by blanks */
-	const char *wire;           /* name in request bodies and queries, if another */
+	const char *wire;           /* name in request bodies (dotted: nested) and queries, if another */
 	const char *read;           /* dotted path in answers, if other than wire */
 	const char *value;          /* default, as JSON text */
 	const char *choices;        /* separated by blanks */
@@ -62,6 +63,7 @@ struct attr {
 	enum attr_type elem;        /* of a LIST or SET without sub; STR by default */
 	const struct attr *sub;     /* of an OBJ, or of the elements of a LIST or SET */
 	const struct resource *ref; /* names or IDs of this resource */
+	const char *within; /* attribute above it with the ID of the domain to look names up in */
 	/* The value as the wire wants it; owned by the caller. */
 	struct json_object *(*encode)(struct json_object *value);
 	/* What an answer says, as value; gets the whole object and owns nothing. */
@@ -120,6 +122,23 @@ struct outcome {
 	struct json_object *warnings;       /* array of strings */
 };
 
+/*
+ * Whoever keeps the IDs of objects himself (Terraform): an op with a keeper is about the object of
+ * op->id (op->have, if that is given), or about a new one, whatever others of its name there are. Its
+ * references are IDs, and nothing is looked up.
+ */
+struct keeper {
+	/* Called as soon as an object exists, before anything is waited for. May be NULL. */
+	void (*born)(const struct keeper *k, struct op *op, const char *id);
+	/* False: this object belongs to somebody else. NULL: none does. */
+	bool (*claim)(const struct keeper *k, struct op *op, const char *id);
+	/* Wall clock (s) when creation was first tried; what is older is not ours. */
+	int64_t since_s;
+	/* A run that was killed may have made it: look before making it again. `id`: what it got; may be NULL. */
+	bool lost;
+	const char *id;
+};
+
 /* One piece of work. Hooks get it and may read and change want (before the plan) and have. */
 struct op {
 	struct api *api;
@@ -134,6 +153,8 @@ struct op {
 	bool stale;  /* set by hooks: have no longer shows what the cloud has, read it again */
 	bool sought; /* have is what one list for all ops told: a find hook need not look again */
 	bool gone;   /* to be absent, and what it belongs to is not there any more */
+	const struct keeper *keeper; /* NULL: objects are found by their names */
+	struct json_object *specs; /* goes into the body of the creation as it is; NULL: nothing */
 	int64_t timeout_ms; /* of the waits in one step of the work, counted from when it begins */
 	int64_t deadline;   /* of the waits, on api->now_ms; set from timeout_ms if that is given */
 	struct refs *refs;  /* names looked up so far, shared by all ops of a run */
@@ -204,13 +225,15 @@ struct resource {
 	MUST_USE struct err *(*update_hook)(struct op *op); /* after the generic update */
 	MUST_USE struct err *(*created)(struct op *op);     /* after creation and wait */
 	MUST_USE struct err *(*before_delete)(struct op *op);
+	MUST_USE struct err *(*remove)(struct op *op); /* in place of DELETE <path>/<id> */
 	/* Everything but checking arguments: for what is no object (server_action, auth). */
 	MUST_USE struct err *(*run)(struct op *op);
 
 	const struct attr *returned; /* what `run` puts into out->extra, for the documentation */
 	const struct info *info;
 	const struct info *lookup; /* in its place for look-ups, where info is no module or NULL */
-	const char *example;       /* YAML of tasks; the tests run it */
+	const struct tf_kind *const *terraform; /* how Terraform files see it (terraform.h); ends with NULL */
+	const char *example;                    /* YAML of tasks; the tests run it */
 };
 
 /* ---- the tables (lib/attr.c) ---- */

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "clock.h"
 #include "find.h"
 #include "pool.h"
 #include "resource.h"
@@ -105,6 +106,8 @@ void op_created(struct op *op, const char *id)
 	}
 	op->id = op->out->id;
 	op->out->changed = true;
+	if (op->keeper && op->keeper->born)
+		op->keeper->born(op->keeper, op, id);
 }
 
 static void set_have(struct op *op, struct json_object *have)
@@ -207,6 +210,9 @@ struct err *op_wait_on(struct op *op, const char *attr, const char *ready, const
 		const int64_t left = op->deadline - op->api->now_ms(op->api);
 		if (left <= 0)
 			return still(op, state, began);
+		if (clock_is_cut())
+			return err_new(ERR_TIMEOUT, "told to stop while %s %s is %s",
+				       op->r->key ? op->r->key : op->r->name, op->id, state);
 		if (pause > POLL_MOST_MS)
 			pause = POLL_MOST_MS;
 		op->api->sleep_ms(op->api, pause < left ? pause : left);
@@ -245,7 +251,9 @@ static struct err *refind(struct op *op)
 	struct json_object *before = TAKE(op->have);
 
 	op->sought = false; /* what that list told is out of date */
-	struct err *e = op->r->find ? op->r->find(op) : resource_find_ops(op, 1);
+	struct err *e = op->r->find  ? op->r->find(op)
+			: op->keeper ? find_lost(op)
+				     : resource_find_ops(op, 1);
 
 	json_object_put(before);
 	return e;
@@ -268,9 +276,21 @@ static struct err *adopt(struct op *op, struct err *lost)
 	return NULL;
 }
 
+static struct json_object *creation(struct op *op)
+{
+	struct json_object *body = attrs_encode(op->r->attrs, op->want, NULL);
+
+	if (!op->specs)
+		return body;
+	json_object_object_foreach(op->specs, key, v) {
+		json_set(body, key, json_copy(v));
+	}
+	return body;
+}
+
 struct err *op_post(struct op *op)
 {
-	struct json_object *inner = attrs_encode(op->r->attrs, op->want, NULL);
+	struct json_object *inner = creation(op);
 	AUTO_JSON body = op->r->key ? json_wrap(op->r->key, inner) : inner;
 	AUTO_JSON answer = NULL;
 	struct err *e = op->r->body ? op->r->body(op, body) : NULL;
@@ -323,9 +343,25 @@ static struct err *finish_creation(struct op *op)
 	return e;
 }
 
+/* What a killed run made is taken for what was to be made. */
+static struct err *make(struct op *op)
+{
+	struct err *e = NULL;
+
+	if (op->keeper && op->keeper->lost && !op->r->find)
+		e = find_lost(op);
+	if (e)
+		return e;
+	if (op->have) {
+		op_created(op, json_str(op->have, resource_key(op->r)));
+		return NULL;
+	}
+	return op->r->create ? op->r->create(op) : op_post(op);
+}
+
 static struct err *create(struct op *op)
 {
-	struct err *e = op->r->create ? op->r->create(op) : op_post(op);
+	struct err *e = make(op);
 
 	if (e && e->ambiguous && op->r->create && !op->id)
 		e = adopt(op, e);
@@ -408,7 +444,7 @@ static struct err *destroy(struct op *op, bool wait)
 
 	if (e)
 		return err_wrap(e, "deleting");
-	e = op_call(op, "DELETE", tail, NULL, NULL);
+	e = op->r->remove ? op->r->remove(op) : op_call(op, "DELETE", tail, NULL, NULL);
 	if (e && e->kind == ERR_NOT_FOUND && e->status == 404) {
 		err_free(e);
 		e = NULL;
@@ -515,7 +551,8 @@ static struct err *settle(struct op *op)
 static struct err *look_closer(struct op *op)
 {
 	AUTO_JSON found = json_object_get(op->have);
-	struct err *e = op->r->expand ? op->r->expand(op) : NULL;
+	const bool enough = op->keeper && strcmp(op->state, "absent") == 0;
+	struct err *e = op->r->expand && !enough ? op->r->expand(op) : NULL;
 
 	json_object_put(op->out->before);
 	op->out->before = json_copy(op->have);
@@ -612,9 +649,13 @@ static void all(struct batch *b, size_t n, int width, struct err *(*step)(struct
 
 static struct err *find_one(struct op *op)
 {
-	if (op->gone)
+	if (op->gone || (op->keeper && op->have))
 		return NULL;
-	return op->r->find ? op->r->find(op) : resource_find_ops(op, 1);
+	if (op->r->find)
+		return op->r->find(op);
+	if (!op->keeper)
+		return resource_find_ops(op, 1);
+	return op->id ? resource_try_get(op->api, op->r, op->id, &op->have) : NULL;
 }
 
 /* One LIST for all that have come this far; where that fails, each by itself. */
@@ -703,8 +744,11 @@ static void refuse_found_twins(struct batch *b, size_t n)
 				    json_copy(json_at(b->ops[i].have, resource_key(b->ops[i].r))));
 }
 
-/* One POST for ops[index[0..n)]; they are created, or none is (the caller does them singly then). */
-static bool bulk_post(struct op *ops, const size_t *index, size_t n)
+/*
+ * One POST for ops[index[0..n)]; they are created, or none is (the caller does them singly then).
+ * *refused: none is for certain.
+ */
+static bool bulk_post(struct op *ops, const size_t *index, size_t n, bool *refused)
 {
 	struct op *first = &ops[index[0]];
 	struct json_object *bodies = json_object_new_array();
@@ -714,11 +758,11 @@ static bool bulk_post(struct op *ops, const size_t *index, size_t n)
 	struct err *e;
 
 	for (size_t i = 0; i < n; i++)
-		json_object_array_add(bodies,
-				      attrs_encode(first->r->attrs, ops[index[i]].want, NULL));
+		json_object_array_add(bodies, creation(&ops[index[i]]));
 	e = op_call(first, "POST", "", body, &answer);
 	made = json_at(answer, first->r->keys);
 	bool ok = !e && json_len(made) == n;
+	*refused = e && !e->ambiguous;
 	for (size_t i = 0; i < n && ok; i++) {
 		e = take_created(&ops[index[i]], json_nth(made, i));
 		ok = !e;
@@ -747,14 +791,17 @@ static struct err *create_unless_there(struct op *op)
 
 static void bulk_some(struct batch *b, const size_t *index, size_t n, int width)
 {
-	const bool ok = bulk_post(b->ops, index, n);
+	bool refused = false;
+	const bool ok = bulk_post(b->ops, index, n, &refused);
 	struct op *ops = xcalloc(n, sizeof(*ops));
 	struct err **errs = xcalloc(n, sizeof(void *));
 	struct batch sub = { .ops = ops, .errs = errs };
 
 	for (size_t i = 0; i < n; i++)
 		ops[i] = b->ops[index[i]];
-	all(&sub, n, width, ok ? finish_bulk : create_unless_there);
+	/* Finding what has no name costs more than it can tell: Neutron makes all, or none. */
+	refused = refused && b->ops->keeper;
+	all(&sub, n, width, ok ? finish_bulk : refused ? create : create_unless_there);
 	for (size_t i = 0; i < n; i++) {
 		b->ops[index[i]] = ops[i];
 		b->errs[index[i]] = errs[i];
@@ -768,6 +815,8 @@ static bool bulk_fits(const struct op *x, const struct op *y)
 {
 	const char *by = x->r->bulk_by;
 
+	if ((x->keeper && x->keeper->lost) || (y->keeper && y->keeper->lost))
+		return false;
 	return !by || json_object_equal(json_at(x->want, by), json_at(y->want, by));
 }
 
@@ -819,8 +868,7 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 	struct batch b = { .ops = ops, .errs = errs };
 	const struct resource *r = ops->r;
 	struct refs *refs = refs_new();
-	const bool many =
-		n > 1 && (r->flags & NAME_REGEX || (r->flags & (BULK | LIST_MANY) && !r->find));
+	const bool many = n > 1 && !ops->keeper && (r->flags & NAME_REGEX || (r->flags & (BULK | LIST_MANY) && !r->find));
 
 	for (size_t i = 0; i < n; i++)
 		ops[i].refs = refs;
@@ -830,13 +878,15 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 		all(&b, n, width, prepare);
 		refs_prefetch(ops, errs, n);
 		all(&b, n, width, op_resolve);
-		refuse_twins(&b, n);
+		if (!ops->keeper)
+			refuse_twins(&b, n);
 		if (!many || (find_all(&b, n, width) && r->find))
 			all(&b, n, width, find_one);
 		refuse_found_twins(&b, n);
 		all(&b, n, width, make_plan);
 		if (!ops->check) {
-			if (many && r->flags & BULK && !r->create && !r->body)
+			if (n > 1 && r->flags & BULK && (many || ops->keeper) && !r->create &&
+			    !r->body)
 				bulk_create(&b, n, width);
 			all(&b, n, width, act_unless_made);
 		}

@@ -1,5 +1,6 @@
 /* Finding objects: by ID, by name, by what identifies them, one or many, with few requests. */
 #include <string.h>
+#include <time.h>
 
 #include "find.h"
 
@@ -362,5 +363,82 @@ struct err *resource_find_ops(struct op *ops, size_t n)
 		return find_op(ops);
 	for (size_t done = 0, some; done < n && !e; done += some)
 		e = find_some(ops + done, n - done, &some);
+	return e;
+}
+
+/* ---- what a lost answer was about ---- */
+
+enum { CLOCKS_DIFFER_S = 120 };
+
+/* "2026-11-22T00:45:35Z", with or without its zone (always UTC); 0 if it is no such thing. */
+static int64_t wall_clock(const char *s)
+{
+	struct tm tm = { 0 };
+
+	return s && strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : 0;
+}
+
+/* What is set by calls of its own may not have been set yet. */
+static bool as_created(struct op *op, struct json_object *object)
+{
+	struct plan plan;
+	bool same = true;
+
+	plan_make(op->r, "present", op->want, object, &plan);
+	json_object_object_foreach(plan.changes, key, change) {
+		const struct attr *a = attr_named(op->r->attrs, key);
+
+		(void)change;
+		same = same && a->set && !(a->flags & BORN);
+	}
+	plan_release(&plan);
+	return same;
+}
+
+static bool may_be_ours(struct op *op, struct json_object *object)
+{
+	const char *name = json_str(op->want, "name");
+	const int64_t made = wall_clock(json_str(object, "created_at"));
+
+	if (name && !json_is_str(json_at(object, "name"), name))
+		return false;
+	/* Where the service tells no time, only a name can say so. */
+	if (made ? made < op->keeper->since_s - CLOCKS_DIFFER_S : !name)
+		return false;
+	return as_created(op, object);
+}
+
+static struct err *take_lost(struct op *op, struct json_object *object)
+{
+	const struct keeper *k = op->keeper;
+	const char *id = json_str(object, resource_key(op->r));
+
+	if (op->have || !id || !may_be_ours(op, object) || (k->claim && !k->claim(k, op, id)))
+		return NULL;
+	if (op->r->flags & GET_TO_READ)
+		return resource_try_get(op->api, op->r, id, &op->have);
+	op->have = json_copy(object);
+	return NULL;
+}
+
+struct err *find_lost(struct op *op)
+{
+	AUTO_BUF query = BUF_INIT;
+	AUTO_JSON list = NULL;
+	const char *name = json_str(op->want, "name");
+	struct err *e;
+
+	if (op->keeper->id) {
+		e = resource_try_get(op->api, op->r, op->keeper->id, &op->have);
+		if (e || op->have)
+			return e;
+	}
+	if (name && *name && !(op->r->flags & LIST_ONLY))
+		query_name(&query, op->r, name);
+	else
+		common_params(op, 1, &query);
+	e = resource_list(op->api, op->r, NULL, query.s, &list);
+	for (size_t i = 0; i < json_len(list) && !e; i++)
+		e = take_lost(op, json_nth(list, i));
 	return e;
 }

@@ -172,7 +172,7 @@ static bool pause_before_repeat(struct call *c, const struct http_answer *a)
 	if (ms >= c->until_ms - clock_ms())
 		return false;
 	clock_sleep_ms(ms);
-	return true;
+	return !clock_is_cut();
 }
 
 static void remember(struct call *c, char *last)

@@ -1,0 +1,124 @@
+#ifndef TERRAFORM_H
+#define TERRAFORM_H
+
+#include "resource.h"
+
+/*
+ * How kinds of objects look in Terraform files: the names and types of terraform-provider-openstack
+ * (or of whichever provider is replaced), row by row, beside the table of the kind itself. The
+ * adapter (providers/terraform/adapter) makes schema, documentation, plan, apply, refresh and import
+ * of it; the engine (resource.h) does the work.
+ *
+ * All kinds have, without rows: `id`; with `region` and `cloud` where the provider has targets:
+ * `region` (computed, a change makes a new object) and `cloud` (another target than the provider
+ * block's; a change makes a new object); a `timeouts` block where .minutes says so.
+ *
+ * Values are json-c objects: null is NULL, what is not known yet is value_unknown() (see
+ * providers/terraform/protocol/value.h).
+ */
+enum tf_flags {
+	/* Whether it may be given. None of these three means OPTIONAL. */
+	TF_REQUIRED = 1 << 0,
+	TF_OPTIONAL = 1 << 1,
+	TF_COMPUTED = 1 << 2, /* the service sets it where it is not given */
+	TF_OC = TF_OPTIONAL | TF_COMPUTED,
+
+	TF_NEW = 1 << 3,       /* a change makes a new object */
+	TF_SENSITIVE = 1 << 4, /* never shown; if it may be given, NAME_wo and NAME_wo_version are there too */
+	/* Only what was given is compared and kept; what else the service has is no difference. */
+	TF_SUBSET = 1 << 5,
+	TF_KEPT = 1 << 6,  /* never read back: the state keeps what was given */
+	TF_BLOCK = 1 << 7, /* a nested block: list, or set with TF_SET; .sub are its rows */
+	TF_SET = 1 << 8,   /* of a block, or where .type does not say */
+	TF_UNIQUE = 1 << 9, /* of a block: at most one */
+	TF_EXACT = 1 << 10, /* in data sources: compared here, not sent to the service */
+	TF_LAST = 1 << 11,  /* in data sources: this option picks the newest of several (most_recent) */
+	TF_REGEX = 1 << 12, /* in data sources: a regular expression that .attr has to match */
+	TF_DEPRECATED = 1 << 13,
+};
+
+struct tf_attr {
+	const char *name;
+	unsigned flags;
+	/*
+	 * Attribute (or option, alias, name on the wire) of the kind's own table that it is; NULL: the
+	 * one of the same name. "": none: the hooks see to it.
+	 */
+	const char *attr;
+	const char *doc; /* NULL: that of the attribute */
+
+	/* Seldom needed; give them by name. */
+	const char *type;  /* Terraform's type as JSON; NULL: what follows from the attribute */
+	const char *value; /* default as JSON; makes it computed as well (the protocol wants that) */
+	/* Rows (blanks between, "*": any) whose change makes this computed one unknown again. */
+	const char *follows;
+	const char *choices; /* beyond those of the attribute */
+	const struct tf_attr *sub;
+};
+
+enum tf_what { TF_RESOURCE, TF_DATA, TF_EPHEMERAL };
+
+enum tf_kind_flags {
+	TF_EXPAND = 1 << 0,   /* refreshing runs the kind's expand() hook (more requests) */
+	TF_NO_LIST = 1 << 1,  /* LIST does not tell all: refresh by GET */
+	TF_PLURAL = 1 << 2,   /* a data source of many: `ids` has all that match */
+	TF_NO_ADOPT = 1 << 3, /* creating it twice does no harm: nothing to find after a killed run */
+};
+
+struct tf_op;
+
+struct tf_kind {
+	const char *name; /* whole, without the provider: "networking_network_v2" */
+	enum tf_what what;
+	const char *doc;
+	const struct tf_attr *attrs; /* ends with an empty row */
+	const struct rule *rules;    /* by Terraform's names; NEEDS_* with `when` as in resource.h */
+	unsigned flags;
+	int version; /* of the state; 0 as the peer's */
+	struct {
+		int create, update, remove; /* minutes by default; 0: no such timeout */
+	} minutes;
+	/*
+	 * What identifies it: "{instance_id}/{volume_id}" of rows; NULL: the kind's own ID. An import
+	 * takes the same text apart.
+	 */
+	const char *id;
+	const char *import_doc; /* what an ID for import is, if not plainly the ID */
+	const char *example;    /* HCL; the tests apply it */
+
+	/* Hooks, in the order they run; each may be NULL. */
+
+	/* Refines t->planned; tf_replace() makes it a new object. Sends nothing: there may be no cloud. */
+	MUST_USE struct err *(*plan)(struct tf_op *t);
+	/* Creation and update: refines op->want, which has the rows that changed (creation: all). */
+	MUST_USE struct err *(*prepare)(struct tf_op *t);
+	/* Reading: sets op->have (NULL: gone) instead of a GET by op->id. Wants nothing but t->prior. */
+	MUST_USE struct err *(*read)(struct tf_op *t);
+	/* After any work: refines t->state, which has the rows as op->have has them. */
+	MUST_USE struct err *(*show)(struct tf_op *t);
+	/* Data sources: refines the query, then picks among what was found (takes and gives the list). */
+	MUST_USE struct err *(*query)(struct tf_op *t, struct buf *query);
+	MUST_USE struct err *(*select)(struct tf_op *t, struct json_object **list);
+	/* Data and ephemeral resources that are no lookup: all by itself, into t->state. */
+	MUST_USE struct err *(*open)(struct tf_op *t);
+};
+
+/* One call about one object, for the hooks. Objects are by Terraform's names. */
+struct tf_op {
+	const struct tf_kind *kind;
+	const struct resource *r;
+	struct op *op;              /* the engine's: api, want, have, id */
+	struct json_object *config; /* as written, write-only values too; NULL when reading */
+	struct json_object *prior;  /* NULL: creation */
+	struct json_object *planned; /* NULL: destruction */
+	struct json_object *state;   /* result */
+	struct json_object *replace; /* paths that make it a new object (array of strings) */
+	bool importing;              /* there is nothing but the ID yet */
+};
+
+/* Whether a row's value is another one than before (true of all rows that are not null at creation). */
+bool tf_changed(const struct tf_op *t, const char *name);
+/* A change at this path ("network[0].uuid") makes a new object. */
+void tf_replace(struct tf_op *t, const char *path);
+
+#endif
