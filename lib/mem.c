@@ -8,7 +8,8 @@
 static void *check(void *p)
 {
 	if (!p) {
-		(void)fputs("treenail: out of memory\n", stderr);
+		/* So that Terraform shows it: of a plugin's last words, it does those that begin so. */
+		(void)fputs("panic: treenail: out of memory\n", stderr);
 		exit(70);
 	}
 	return p;
