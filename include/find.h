@@ -12,7 +12,7 @@ enum { MAX_QUERY = 6000 }; /* bytes of a query that any server takes */
 /* UUIDs, with or without their dashes, are taken for IDs. */
 bool name_is_id(const char *s);
 
-/* Appends "&name=value", escaped. */
+/* query_text() of a value's text. */
 void query_param(struct buf *query, const char *name, struct json_object *v);
 /* Appends the filter for a name, in the service's own way. */
 void query_name(struct buf *query, const struct resource *r, const char *name);

@@ -305,6 +305,8 @@ MUST_USE struct err *resource_try_get(struct api *api, const struct resource *r,
 const char *resource_key(const struct resource *r);
 /* What an info module answers: op->want holds its options. */
 MUST_USE struct err *info_run(struct op *op, const struct info *info, struct json_object **ret);
+/* Appends "name=value", escaped, to a query; with '&' if it has something already. */
+void query_text(struct buf *query, const char *name, const char *value);
 /* All pages of any list: path with query, the envelope's key. Elements as the service sent them. */
 MUST_USE struct err *list_pages(struct api *api, const struct request *first, const char *keys,
 				struct json_object **ret);

@@ -138,13 +138,18 @@ struct err *resource_get(struct api *api, const struct resource *r, const char *
 	return resource_get_path(api, r, path.s, ret);
 }
 
-void query_param(struct buf *query, const char *name, struct json_object *v)
+void query_text(struct buf *query, const char *name, const char *value)
 {
-	AUTO_STR text = json_text(v);
-
 	if (query->len)
 		buf_adds(query, "&");
 	buf_addurl(query, name);
 	buf_adds(query, "=");
-	buf_addurl(query, text);
+	buf_addurl(query, value);
+}
+
+void query_param(struct buf *query, const char *name, struct json_object *v)
+{
+	AUTO_STR text = json_text(v);
+
+	query_text(query, name, text);
 }

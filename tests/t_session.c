@@ -1011,6 +1011,27 @@ START_TEST(microversions)
 }
 END_TEST
 
+/* What is to be refused if somebody else was there in between. */
+START_TEST(if_match)
+{
+	struct session *s = session_made("");
+	struct api *api = session_api(s);
+
+	unit_ok(api->call(api,
+			  &(struct request){ .method = "GET",
+					     .service = "network",
+					     .path = "/v2.0/networks?name=a",
+					     .if_match = "revision_number=4" },
+			  NULL));
+	AUTO_STR request = wire_last(wire, 0);
+	has(request, "\r\nIf-Match: revision_number=4\r\n");
+	networks(s);
+	AUTO_STR plain = wire_last(wire, 0);
+	has_not(plain, "If-Match");
+	session_free(s);
+}
+END_TEST
+
 /* Published without a version: looked up once, and links that lead elsewhere are not followed. */
 START_TEST(unversioned)
 {
@@ -1224,6 +1245,7 @@ int main(void)
 	tcase_add_test(t2, renewal);
 	tcase_add_test(t2, short_lives);
 	tcase_add_test(t2, microversions);
+	tcase_add_test(t2, if_match);
 	tcase_add_test(t2, unversioned);
 	tcase_add_test(t2, next_links);
 	tcase_add_test(t2, answers);

@@ -67,12 +67,6 @@ static struct err *prepare(struct op *op)
 
 /* ---- lists ---- */
 
-static void add_param(struct buf *query, const char *name, const char *value)
-{
-	buf_addf(query, "%s%s=", query->len ? "&" : "", name);
-	buf_addurl(query, value);
-}
-
 /* One parameter for each different obj[key] of a list. */
 static void add_params(struct buf *query, const char *name, struct json_object *list,
 		       const char *key)
@@ -85,7 +79,7 @@ static void add_params(struct buf *query, const char *name, struct json_object *
 		if (!v || json_list_has(seen, v))
 			continue;
 		json_object_array_add(seen, json_object_get(v));
-		add_param(query, name, json_object_get_string(v));
+		query_text(query, name, json_object_get_string(v));
 	}
 }
 
@@ -150,9 +144,9 @@ static struct err *list_attached(struct op *op, struct json_object *ports, struc
 		return NULL;
 	add_params(&query, "port_id", ports, "id");
 	if (fixed)
-		add_param(&query, "fixed_ip_address", fixed);
+		query_text(&query, "fixed_ip_address", fixed);
 	if (network)
-		add_param(&query, "floating_network_id", network);
+		query_text(&query, "floating_network_id", network);
 	e = resource_list(op->api, op->r, NULL, query.s, &list);
 	if (e) {
 		json_object_put(TAKE(*ret));
@@ -317,8 +311,8 @@ static struct err *take_free(struct op *op)
 
 	if (e)
 		return e;
-	add_param(&query, "floating_network_id", json_str(op->want, "floating_network_id"));
-	add_param(&query, "project_id", project);
+	query_text(&query, "floating_network_id", json_str(op->want, "floating_network_id"));
+	query_text(&query, "project_id", project);
 	e = resource_list(op->api, op->r, NULL, query.s, &list);
 	for (size_t i = 0; i < json_len(list) && !e && !op->have; i++) {
 		struct json_object *one = json_nth(list, i);
@@ -357,9 +351,10 @@ static struct err *find_by_address(struct op *op)
 	AUTO_JSON list = NULL;
 	struct err *e;
 
-	add_param(&query, "floating_ip_address", json_str(op->want, "floating_ip_address"));
+	query_text(&query, "floating_ip_address", json_str(op->want, "floating_ip_address"));
 	if (json_str(op->want, "floating_network_id"))
-		add_param(&query, "floating_network_id", json_str(op->want, "floating_network_id"));
+		query_text(&query, "floating_network_id",
+			   json_str(op->want, "floating_network_id"));
 	e = resource_list(op->api, op->r, NULL, query.s, &list);
 	if (!e && json_len(list) > 1)
 		e = err_new(ERR_CONFLICT, "%zu networks have the address: say which with network",
@@ -378,15 +373,15 @@ static struct err *find_ports(struct op *op, const char *server, struct json_obj
 	const char *fixed = json_str(op->want, "fixed_ip_address");
 
 	if (server) {
-		add_param(&query, "device_id", server);
+		query_text(&query, "device_id", server);
 	} else if (port) {
-		add_param(&query, "id", port);
+		query_text(&query, "id", port);
 	} else if (nat) {
-		add_param(&query, "network_id", nat);
+		query_text(&query, "network_id", nat);
 		if (fixed) {
 			AUTO_STR filter = xasprintf("ip_address=%s", fixed);
 
-			add_param(&query, "fixed_ips", filter);
+			query_text(&query, "fixed_ips", filter);
 		}
 	} else {
 		return NULL;
@@ -401,9 +396,9 @@ static struct err *find_on_network(struct op *op, struct json_object **ret)
 	const char *project = NULL;
 	struct err *e = op->api->project(op->api, &project);
 
-	add_param(&query, "floating_network_id", json_str(op->want, "floating_network_id"));
+	query_text(&query, "floating_network_id", json_str(op->want, "floating_network_id"));
 	if (!e)
-		add_param(&query, "project_id", project);
+		query_text(&query, "project_id", project);
 	return e ? e : resource_list(op->api, op->r, NULL, query.s, ret);
 }
 

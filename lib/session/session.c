@@ -484,6 +484,8 @@ static void headers_make(const struct request *req, const struct target *t, cons
 		list[n++] = xasprintf("Content-Type: %s", req->content_type ? req->content_type
 							  : req->body       ? "application/json"
 								      : "application/octet-stream");
+	if (req->if_match)
+		list[n++] = xasprintf("If-Match: %s", req->if_match);
 	if (!version)
 		return;
 	list[n++] = xasprintf("OpenStack-API-Version: %s %s", t->service->header_type, version);
