@@ -5,7 +5,7 @@ CC      ?= gcc
 O       ?= build/obj
 B       ?= build/bin
 
-PKGS    := libcurl json-c openssl yaml-0.1 zlib libnghttp2
+PKGS    := libcurl json-c openssl yaml-0.1 zlib libnghttp2 libprotobuf-c
 WARN    := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wno-sign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wundef -Wcast-qual -Wformat=2 -Wimplicit-fallthrough -Wswitch-enum \
@@ -13,7 +13,8 @@ WARN    := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -
 HARDEN  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS  ?= -O2 -g $(HARDEN)
 LDFLAGS ?= -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iinclude -Iansible_modules -Iproviders/terraform/server -Itests
+CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iinclude -Iansible_modules -Iproviders/terraform/server -Itests \
+	-Iproviders/terraform/protocol -isystem $(O)/protocol
 COMPILE = $(CC) -std=gnu11 $(CPPFLAGS) $(WARN) $(CFLAGS) $(shell pkg-config --cflags $(PKGS)) -pthread -MMD -MP
 LINK    = $(CC) $(CFLAGS) $(LDFLAGS)
 LIBS    = $(shell pkg-config --libs $(PKGS)) -pthread
@@ -48,6 +49,19 @@ $(O)/libtreenail.a: $(LIBOBJ)
 
 # A program that Terraform starts as a plugin; knows none of its messages.
 $(O)/libplugin.a: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/server/*.c))
+	@echo "  AR   $@"
+	$(Q)rm -f $@ && ar qcs $@ $^
+
+# Terraform's messages: the .proto as C, what reads and writes them, and values. What may include
+# message.h waits for the header.
+PROTO   := $(O)/protocol/tfplugin6.pb-c
+$(PROTO).c $(PROTO).h &: providers/terraform/protocol/tfplugin6.proto
+	@mkdir -p $(@D)
+	@echo "  GEN  $(PROTO).c"
+	$(Q)protoc-c --c_out=$(@D) --proto_path=$(<D) $<
+$(PROTO).o: WARN := -w
+$(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/*/*.c tests/*.c tests/fuzz/*.c)): | $(PROTO).h
+$(O)/libprotocol.a: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/protocol/*.c)) $(PROTO).o
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar qcs $@ $^
 
@@ -96,7 +110,7 @@ $(O)/libtests.a: $(TESTLIB)
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar qcs $@ $^
 
-$(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libplugin.a $(O)/libtreenail.a
+$(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libplugin.a $(O)/libprotocol.a $(O)/libtreenail.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(LINK) $^ $(LIBS) $(shell pkg-config --libs check) -o $@
@@ -132,7 +146,7 @@ fuzz: ## fuzzers, FUZZ_S=20 seconds each; FUZZERS="fuzz_args" for some of them
 	$(Q)$(MAKE) --no-print-directory O=$(dir $(O))fuzz B=$(dir $(O))fuzz/bin CC=clang-14 LDFLAGS= \
 		CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link,address,undefined' fuzz-run
 
-$(B)/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libtests.a $(O)/libplugin.a $(O)/libtreenail.a
+$(B)/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libtests.a $(O)/libplugin.a $(O)/libprotocol.a $(O)/libtreenail.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@

@@ -13,8 +13,11 @@
  *   AUTO_ARENA mem = ARENA_INIT;
  *   Tf__ReadResource__Request *req = tf__read_resource__request__unpack(arena_alloc(&mem), len, body);
  */
+enum { ARENA_UNPACK_BYTES = 512 << 20 };
+
 struct arena {
 	struct arena_chunk *chunks;
+	size_t bytes;
 	ProtobufCAllocator alloc;
 };
 
@@ -30,7 +33,10 @@ void *arena_new(struct arena *a, size_t size);
 char *arena_str(struct arena *a, const char *s);
 /* A copy; .data is NULL if len is 0. */
 ProtobufCBinaryData arena_bytes(struct arena *a, const void *s, size_t len);
-/* For the library's unpack functions. The arena must stay where it is from then on. */
+/*
+ * For the library's unpack functions, which fail when a message would take more than
+ * ARENA_UNPACK_BYTES in memory. The arena must stay where it is from then on.
+ */
 ProtobufCAllocator *arena_alloc(struct arena *a);
 /*
  * Appends to a list of pointers, as repeated messages are held:
