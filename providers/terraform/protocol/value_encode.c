@@ -225,7 +225,7 @@ static struct err *put_dynamic(struct writer *w, struct json_object *v)
 {
 	AUTO_JSON type =
 		json_has(v, KEY_TYPE) ? json_object_get(json_at(v, KEY_TYPE)) : shown_type(v);
-	AUTO_STR text = json_text(type);
+	const char *text = json_object_to_json_string_ext(type, JSON_C_TO_STRING_PLAIN);
 
 	put_array(w, 2);
 	put_len(w, 0, 0, 0xc4, true, strlen(text));
