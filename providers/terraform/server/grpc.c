@@ -48,8 +48,8 @@ static nghttp2_nv header(const char *name, const char *value)
 
 /* ---- answers ---- */
 
-/* The stream is there and has no answer yet. */
-static struct stream *waiting(struct grpc *g, int32_t id)
+/* NULL: it is closed. */
+static struct stream *stream_of(struct grpc *g, int32_t id)
 {
 	return nghttp2_session_get_stream_user_data(g->session, id);
 }
@@ -71,15 +71,11 @@ static void refuse(struct grpc *g, struct stream *s, const char *http, enum grpc
 	};
 	s->is_over = true;
 	(void)nghttp2_submit_response(g->session, s->id, nv, COUNT(nv), NULL);
-	/* Or the client would go on sending what nobody reads. */
-	if (!s->has_ended)
-		(void)nghttp2_submit_rst_stream(g->session, NGHTTP2_FLAG_NONE, s->id,
-						NGHTTP2_NO_ERROR);
 }
 
 void grpc_refuse(struct grpc *g, int32_t id, enum grpc_status status, const char *words)
 {
-	struct stream *s = waiting(g, id);
+	struct stream *s = stream_of(g, id);
 
 	if (s)
 		refuse(g, s, "200", status, words);
@@ -145,7 +141,7 @@ static void respond(struct grpc *g, struct stream *s, nghttp2_data_source_read_c
 
 void grpc_answer(struct grpc *g, int32_t id, struct buf *reply)
 {
-	struct stream *s = waiting(g, id);
+	struct stream *s = stream_of(g, id);
 
 	if (!s)
 		return;
@@ -194,7 +190,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 		   size_t len, void *arg)
 {
 	struct grpc *g = arg;
-	struct stream *s = waiting(g, id);
+	struct stream *s = stream_of(g, id);
 
 	(void)session;
 	(void)flags;
@@ -274,7 +270,7 @@ static bool is_grpc_type(const char *value)
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
 		     size_t name_len, const uint8_t *value, size_t len, uint8_t flags, void *arg)
 {
-	struct stream *s = waiting(arg, frame->hd.stream_id);
+	struct stream *s = stream_of(arg, frame->hd.stream_id);
 	const char *n = (const char *)name;
 	const char *v = (const char *)value;
 
@@ -302,7 +298,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	(void)session;
 	if (!is_headers && frame->hd.type != NGHTTP2_DATA)
 		return 0;
-	s = waiting(g, frame->hd.stream_id);
+	s = stream_of(g, frame->hd.stream_id);
 	if (!s)
 		return 0;
 	s->has_ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
@@ -310,6 +306,20 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 		begin(g, s);
 	if (s->has_ended && !s->is_over)
 		finish(g, s);
+	return 0;
+}
+
+/* A client whose request is refused halfway would go on sending what nobody reads. */
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	const struct stream *s;
+
+	if (frame->hd.type != NGHTTP2_HEADERS || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+		return 0;
+	s = stream_of(arg, frame->hd.stream_id);
+	if (s && !s->has_ended)
+		(void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id,
+						NGHTTP2_NO_ERROR);
 	return 0;
 }
 
@@ -354,6 +364,7 @@ static nghttp2_session *session_new(struct grpc *g)
 	nghttp2_session_callbacks_set_on_header_callback(c, on_header);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame);
+	nghttp2_session_callbacks_set_on_frame_send_callback(c, on_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(c, on_close);
 	(void)nghttp2_session_server_new(&session, c, g);
 	nghttp2_session_callbacks_del(c);

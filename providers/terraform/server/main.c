@@ -79,7 +79,7 @@ static struct err *secure(const char *client, SSL_CTX **ret, struct buf *ret_cer
 {
 	EVP_PKEY *key = NULL;
 	X509 *cert = NULL;
-	struct err *e = tls_identity(&key, &cert);
+	struct err *e = tls_identity("P-256", &key, &cert);
 
 	if (!e)
 		e = tls_text(cert, ret_cert);

@@ -60,9 +60,9 @@ static bool fill(X509 *cert, EVP_PKEY *key)
 	       X509_sign(cert, key, EVP_sha256()) > 0;
 }
 
-struct err *tls_identity(EVP_PKEY **ret_key, X509 **ret_cert)
+struct err *tls_identity(const char *curve, EVP_PKEY **ret_key, X509 **ret_cert)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key = EVP_EC_gen(curve);
 	X509 *cert = X509_new();
 
 	if (!key || !cert || !fill(cert, key)) {

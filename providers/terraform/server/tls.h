@@ -10,8 +10,8 @@
  * for each process, the other's comes in the environment.
  */
 
-/* A key, and a certificate for "localhost" signed by it. */
-MUST_USE struct err *tls_identity(EVP_PKEY **ret_key, X509 **ret_cert);
+/* A key on that curve ("P-256"), and a certificate for "localhost" signed by it. */
+MUST_USE struct err *tls_identity(const char *curve, EVP_PKEY **ret_key, X509 **ret_cert);
 /* For whom shows the certificate `peer` (PEM) and nobody else; ALPN h2. */
 MUST_USE struct err *tls_server(const char *peer, EVP_PKEY *key, X509 *cert, SSL_CTX **ret);
 /* DER in base64 without padding: a reader of Go's refuses the padding. */
