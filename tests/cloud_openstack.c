@@ -190,6 +190,9 @@ static struct err *router_port(struct cloud *c, struct cloud_call *q, const char
 	}
 	json_set(o, "device_id", json_copy(json_at(q->object, "id")));
 	json_sets(o, "device_owner", "network:router_interface");
+	q->answer = json_wrap("port_id", json_copy(json_at(o, "id")));
+	json_set(q->answer, "subnet_id",
+		 json_copy(json_at(json_nth(json_at(o, "fixed_ips"), 0), "subnet_id")));
 	return NULL;
 }
 
@@ -203,12 +206,58 @@ static bool is_interface(struct json_object *port, const char *router, const cha
 		   : json_is_str(json_at(ip, "subnet_id"), subnet));
 }
 
+static int by_destination(const void *a, const void *b)
+{
+	const struct json_object *const *x = a, *const *y = b;
+
+	return strcmp(json_str((struct json_object *)(uintptr_t)*x, "destination"),
+		      json_str((struct json_object *)(uintptr_t)*y, "destination"));
+}
+
+/* Single routes, added or removed; in no order of theirs. */
+static struct err *router_routes(struct cloud_call *q, bool add)
+{
+	struct json_object *given = json_at(q->body, "router.routes");
+	struct json_object *have = json_at(q->object, "routes"), *all = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(have); i++)
+		if (!json_list_has(given, json_nth(have, i)))
+			json_object_array_add(all, json_copy(json_nth(have, i)));
+	for (size_t i = 0; i < json_len(given) && add; i++)
+		json_object_array_add(all, json_copy(json_nth(given, i)));
+	json_object_array_sort(all, by_destination);
+	json_set(q->object, "routes", all);
+	q->answer = json_wrap("router", json_wrap("routes", json_copy(all)));
+	return NULL;
+}
+
+/* A route by way of the subnet; NULL: there is none. */
+static const char *route_by(struct cloud *c, struct json_object *router, struct json_object *port)
+{
+	struct json_object *routes = json_at(router, "routes");
+	struct json_object *ip = json_nth(json_at(port, "fixed_ips"), 0);
+	const char *cidr = json_str(cloud_one(c, SUBNETS, json_str(ip, "subnet_id")), "cidr");
+	const char *dot = cidr ? strrchr(cidr, '.') : NULL;
+
+	for (size_t i = 0; i < json_len(routes) && dot; i++) {
+		const char *nexthop = json_str(json_nth(routes, i), "nexthop");
+
+		if (nexthop && strncmp(nexthop, cidr, (size_t)(dot - cidr) + 1) == 0)
+			return nexthop;
+	}
+	return NULL;
+}
+
 static struct err *router_call(struct cloud *c, struct cloud_call *q, bool *done)
 {
 	const char *port = json_str(q->body, "port_id"), *subnet = json_str(q->body, "subnet_id");
 	AUTO_JSON ports = json_copy(cloud_at(c, PORTS));
 	const bool add = strcmp(q->sub, "add_router_interface") == 0;
+	const bool route = strcmp(q->sub, "add_extraroutes") == 0;
 
+	*done = q->object && (route || strcmp(q->sub, "remove_extraroutes") == 0);
+	if (*done)
+		return router_routes(q, route);
 	if (!q->object || (!add && strcmp(q->sub, "remove_router_interface") != 0))
 		return tags_of(c, q, done);
 	*done = true;
@@ -218,6 +267,9 @@ static struct err *router_call(struct cloud *c, struct cloud_call *q, bool *done
 		if (add)
 			return cloud_fault(400, "Router already has a port on subnet %s.",
 					   subnet ? subnet : id);
+		if (route_by(c, q->object, o))
+			return cloud_fault(409, "Router interface is required by the route to %s.",
+					   route_by(c, q->object, o));
 		cloud_drop(c, PORTS, id);
 		return NULL;
 	}

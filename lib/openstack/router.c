@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "openstack/routes.h"
 #include "openstack/shared.h"
 
 extern const struct resource os_network, os_project, os_subnet;
@@ -342,9 +343,13 @@ static struct err *set_interfaces(struct op *op, const struct attr *a, struct js
 
 static struct err *before_delete(struct op *op)
 {
+	struct json_object *routes = json_at(op->have, "routes");
 	AUTO_JSON list = NULL;
 	struct err *e = list_interfaces(op, &list);
 
+	/* An interface that a route needs cannot go. */
+	if (!e && json_len(list) && json_len(routes))
+		e = routes_remove(op, op->id, routes);
 	for (size_t i = 0; i < json_len(list) && !e; i++) {
 		e = router_call(op, "remove_router_interface", "subnet_id",
 				json_str(json_nth(list, i), "subnet_id"));
