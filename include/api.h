@@ -44,6 +44,13 @@ struct api {
 				     struct json_object **ret);
 	/* The project the token is for; "" if unscoped. Borrowed. Logs in when that has not been done. */
 	MUST_USE struct err *(*project)(struct api *api, const char **ret);
+	/* The user the token is of; "" if that cannot be known. Borrowed. Logs in when that has not been done. */
+	MUST_USE struct err *(*user)(struct api *api, const char **ret);
+	/*
+	 * The settings of the cloud as clouds.yaml has them, less the credentials: of "auth", auth_url
+	 * alone. Owned by the caller.
+	 */
+	struct json_object *(*settings)(struct api *api);
 	/* The token in use, for those who ask for it by name. Borrowed. Logs in when that has not been done. */
 	MUST_USE struct err *(*token)(struct api *api, const char **ret);
 	/* True if the service offers this microversion. */

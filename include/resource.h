@@ -229,7 +229,7 @@ struct resource {
 	/* Everything but checking arguments: for what is no object (server_action, auth). */
 	MUST_USE struct err *(*run)(struct op *op);
 
-	const struct attr *returned; /* what `run` puts into out->extra, for the documentation */
+	const struct attr *returned; /* what hooks put into out->extra, for the documentation */
 	const struct info *info;
 	const struct info *lookup; /* in its place for look-ups, where info is no module or NULL */
 	const struct tf_kind *const *terraform; /* how Terraform files see it (terraform.h); ends with NULL */

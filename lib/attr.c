@@ -305,6 +305,21 @@ static struct json_object *value_encode(const struct attr *a, struct json_object
 	return list;
 }
 
+/* "options.a": {"options": {"a": v}}; takes v. */
+static void set_at(struct json_object *body, const char *path, struct json_object *v)
+{
+	const size_t n = strcspn(path, ".");
+	AUTO_STR key = xstrndup(path, n);
+
+	if (!path[n]) {
+		json_set(body, key, v);
+		return;
+	}
+	if (!json_has(body, key))
+		json_set(body, key, json_object_new_object());
+	set_at(json_at(body, key), path + n + 1, v);
+}
+
 /* The keys of a map, beside the others; of a change those that differ. Null takes a key away. */
 static void encode_inline(struct json_object *body, struct json_object *map,
 			  struct json_object *change)
@@ -336,7 +351,7 @@ struct json_object *attrs_encode(const struct attr *attrs, struct json_object *w
 		if (a->flags & INLINE)
 			encode_inline(body, v, changes ? json_at(changes, a->name) : NULL);
 		else
-			json_set(body, attr_wire(a), value_encode(a, v));
+			set_at(body, attr_wire(a), value_encode(a, v));
 	}
 	return body;
 }

@@ -104,7 +104,7 @@ static void returns(FILE *out, const struct module *m)
 	const char *key = module_returns(m);
 
 	(void)fputs("RETURN:\n", out);
-	if (m->r->run && !m->info && m->r->returned)
+	if (!m->info && m->r->returned)
 		for (const struct attr *a = m->r->returned; a->name; a++)
 			returned(out, a, 2, "success");
 	if (key) {

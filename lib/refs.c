@@ -111,9 +111,21 @@ const char *ref_project(struct op *op)
 	return project && name_is_id(project) ? project : NULL;
 }
 
-static char *ref_key(const struct resource *r, const char *project, const char *name)
+static char *ref_key(const struct resource *r, const char *project, const char *scope,
+		     const char *name)
 {
-	return xasprintf("%s %s %s", r->name, project ? project : "", name);
+	return xasprintf("%s %s %s %s", r->name, project ? project : "", scope, name);
+}
+
+/* The query that keeps a look-up to the domain that is meant; "": any. */
+static char *ref_scope(struct op *op, const struct attr *a)
+{
+	const char *domain = a->within ? json_str(op->want, a->within) : NULL;
+	AUTO_BUF query = BUF_INIT;
+
+	if (domain)
+		query_param(&query, "domain_id", json_at(op->want, a->within));
+	return buf_take(&query);
 }
 
 /* That nothing has a name is no answer of 404: such a one is about the list (no such extension). */
@@ -122,20 +134,21 @@ bool ref_missing(const struct err *e)
 	return e && e->kind == ERR_NOT_FOUND && !e->status;
 }
 
-struct err *refs_id(struct op *op, const struct resource *r, const char *name_or_id, char **ret)
+static struct err *ref_id(struct op *op, const struct resource *r, const char *name_or_id,
+			  const char *scope, char **ret)
 {
 	const char *project = ref_project(op);
-	AUTO_STR key = ref_key(r, project, name_or_id);
+	AUTO_STR key = ref_key(r, project, scope, name_or_id);
 	AUTO_JSON found = NULL;
 	char *id = NULL;
 	struct err *e = NULL;
 
-	if (name_is_id(name_or_id)) {
+	if (op->keeper || name_is_id(name_or_id)) {
 		*ret = xstrdup(name_or_id);
 		return NULL;
 	}
 	if (!ref_known(op->refs, key, &id)) {
-		e = find_in_project(op->api, r, name_or_id, NULL, project, &found);
+		e = find_in_project(op->api, r, name_or_id, scope, project, &found);
 		id = xstrdup(json_str(found, resource_key(r)));
 		ref_done(op->refs, key, !e, id);
 	}
@@ -148,10 +161,15 @@ struct err *refs_id(struct op *op, const struct resource *r, const char *name_or
 	return e;
 }
 
-struct err *op_ref(struct op *op, const struct resource *r, const char *option,
-		   const char *name_or_id, char **ret)
+struct err *refs_id(struct op *op, const struct resource *r, const char *name_or_id, char **ret)
 {
-	struct err *e = refs_id(op, r, name_or_id, ret);
+	return ref_id(op, r, name_or_id, "", ret);
+}
+
+static struct err *ref_or_tell(struct op *op, const struct resource *r, const char *option,
+			       const char *name_or_id, const char *scope, char **ret)
+{
+	struct err *e = ref_id(op, r, name_or_id, scope, ret);
 
 	if (ref_missing(e) && op->check) {
 		/* In check mode an earlier task would have made it. */
@@ -169,9 +187,16 @@ struct err *op_ref(struct op *op, const struct resource *r, const char *option,
 	return err_at(err_wrap(e, "%s", option), option);
 }
 
+struct err *op_ref(struct op *op, const struct resource *r, const char *option,
+		   const char *name_or_id, char **ret)
+{
+	return ref_or_tell(op, r, option, name_or_id, "", ret);
+}
+
 struct err *ref_resolve(struct op *op, const struct attr *a, struct json_object *v,
 			struct json_object **ret)
 {
+	AUTO_STR scope = ref_scope(op, a);
 	AUTO_STR id = NULL;
 	struct err *e;
 
@@ -179,7 +204,7 @@ struct err *ref_resolve(struct op *op, const struct attr *a, struct json_object 
 		*ret = json_copy(v);
 		return NULL;
 	}
-	e = op_ref(op, a->ref, attr_option(a), json_object_get_string(v), &id);
+	e = ref_or_tell(op, a->ref, attr_option(a), json_object_get_string(v), scope, &id);
 	if (!e)
 		*ret = json_object_new_string(id);
 	return e;
@@ -236,12 +261,13 @@ static struct err *resolve_in(struct op *op, const struct attr *attrs, struct js
 /* What belongs to something that is not there is not there either. */
 static struct err *resolve_absent(struct op *op, const struct attr *a, struct json_object *v)
 {
+	AUTO_STR scope = ref_scope(op, a);
 	AUTO_STR id = NULL;
 	struct err *e;
 
 	if (!json_object_is_type(v, json_type_string))
 		return NULL;
-	e = refs_id(op, a->ref, json_object_get_string(v), &id);
+	e = ref_id(op, a->ref, json_object_get_string(v), scope, &id);
 	if (ref_missing(e)) {
 		err_free(e);
 		op->gone = true;
@@ -259,7 +285,7 @@ struct err *op_resolve(struct op *op)
 	if (strcmp(op->state, "absent") != 0)
 		return resolve_in(op, op->r->attrs, op->want);
 	/* Only what says which object is to go; a network that is gone already has no subnet. */
-	for (const struct attr *a = op->r->attrs; a->name && !e; a++) {
+	for (const struct attr *a = op->r->attrs; a->name && !e && !op->gone; a++) {
 		struct json_object *v = json_at(op->want, a->name);
 
 		if (v && a->ref && a->flags & IDENTITY && !(a->flags & OPTION))
@@ -331,7 +357,7 @@ static void take_name(struct op *op, const struct wanted *w, struct json_object 
 		      const char *name)
 {
 	const char *project = *w->project ? w->project : NULL;
-	AUTO_STR key = ref_key(w->r, project, name);
+	AUTO_STR key = ref_key(w->r, project, "", name);
 	AUTO_JSON named = json_object_new_array();
 	AUTO_JSON found = NULL;
 	AUTO_STR known = NULL;
@@ -377,7 +403,7 @@ void refs_prefetch(struct op *ops, struct err *const *errs, size_t n)
 	struct wanted *first = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (!errs[i])
+		if (!errs[i] && !ops[i].keeper)
 			want_names(&first, &ops[i], ops[i].r->attrs, ops[i].want);
 	while (first) {
 		struct wanted *w = first;

@@ -9,6 +9,7 @@
 
 #define URL     "http://cloud.test/"
 #define PROJECT "11111111111111111111111111111111"
+#define USER    "22222222222222222222222222222222"
 
 enum { DELETE_LOOKS = 2 };
 
@@ -813,6 +814,19 @@ static struct err *api_project(struct api *api, const char **ret)
 	return NULL;
 }
 
+static struct err *api_user(struct api *api, const char **ret)
+{
+	(void)api;
+	*ret = USER;
+	return NULL;
+}
+
+static struct json_object *api_settings(struct api *api)
+{
+	(void)api;
+	return json_wrap("auth", json_wrap("auth_url", json_object_new_string(URL)));
+}
+
 static struct err *api_token(struct api *api, const char **ret)
 {
 	(void)api;
@@ -886,7 +900,8 @@ struct cloud *cloud_new(const struct cloud_kind *kinds, const char *seed)
 {
 	struct cloud *c = xcalloc(1, sizeof(*c));
 
-	c->api = (struct api){ api_call, api_project, api_token, api_offers, api_sleep, api_now };
+	c->api = (struct api){ api_call,  api_project, api_user,  api_settings,
+			       api_token, api_offers,  api_sleep, api_now };
 	(void)pthread_mutex_init(&c->lock, NULL);
 	c->kinds = kinds;
 	c->store = json_object_new_object();

@@ -193,6 +193,20 @@ static struct err *api_project(struct api *api, const char **ret)
 	return NULL;
 }
 
+static struct err *api_user(struct api *api, const char **ret)
+{
+	(void)api;
+	*ret = "22222222222222222222222222222222";
+	return NULL;
+}
+
+static struct json_object *api_settings(struct api *api)
+{
+	(void)api;
+	return json_wrap("auth",
+			 json_wrap("auth_url", json_object_new_string("http://cloud.test/")));
+}
+
 static struct err *api_token(struct api *api, const char **ret)
 {
 	(void)api;
@@ -232,7 +246,8 @@ static int64_t api_now(struct api *api)
 
 struct api *script_api(struct script *s)
 {
-	s->api = (struct api){ api_call, api_project, api_token, api_offers, api_sleep, api_now };
+	s->api = (struct api){ api_call,  api_project, api_user,  api_settings,
+			       api_token, api_offers,  api_sleep, api_now };
 	return &s->api;
 }
 

@@ -294,6 +294,8 @@ static const struct attr wired[] = {
 	{ "pairs", LIST, 0, ".", .sub = pair_attrs },
 	{ "pair", OBJ, 0, ".", .sub = pair_attrs },
 	{ "labels", SET, 0, ".", .set = set_labels },
+	{ "deep", BOOL, 0, ".", .wire = "options.deep" },
+	{ "deeper", BOOL, 0, ".", .wire = "options.more.deeper" },
 	{ "keep", BOOL, OPTION, "." },
 	{ 0 },
 };
@@ -302,20 +304,25 @@ START_TEST(attr_wire_forms)
 {
 	AUTO_JSON wire =
 		unit_json("{'name':'n','router:external':true,'image':{'id':'i'},'x':1,'y':2,"
-			  "'loud':'A','pairs':[{'ip':'a','number':1}],'pair':null,'more':1}");
+			  "'loud':'A','pairs':[{'ip':'a','number':1}],'pair':null,'more':1,"
+			  "'options':{'deep':true}}");
 	AUTO_JSON have = attrs_decode(wired, wire);
 	AUTO_JSON want =
 		unit_json("{'name':'n','external':false,'image_id':'i','loud':'abc','total':9,"
-			  "'pairs':[{'ip':'a','n':1}],'pair':{'n':2},'labels':['a'],'keep':true}");
-	AUTO_JSON changes = unit_json("{'external':{},'labels':{}}");
+			  "'pairs':[{'ip':'a','n':1}],'pair':{'n':2},'labels':['a'],'keep':true,"
+			  "'deep':false,'deeper':true}");
+	AUTO_JSON changes = unit_json("{'external':{},'labels':{},'deeper':{}}");
 	AUTO_JSON body = attrs_encode(wired, want, NULL);
 	AUTO_JSON some = attrs_encode(wired, want, changes);
 
-	unit_same(have, "{'name':'n','external':true,'image_id':'i','loud':'A','total':3,"
-			"'pairs':[{'ip':'a','n':1}],'pair':null,'labels':null}");
+	unit_same(
+		have,
+		"{'name':'n','external':true,'image_id':'i','loud':'A','total':3,"
+		"'pairs':[{'ip':'a','n':1}],'pair':null,'labels':null,'deep':true,'deeper':null}");
 	unit_same(body, "{'name':'n','router:external':false,'imageRef':'i','loud':'ABC',"
-			"'pairs':[{'ip':'a','number':1}],'pair':{'number':2}}");
-	unit_same(some, "{'router:external':false}");
+			"'pairs':[{'ip':'a','number':1}],'pair':{'number':2},"
+			"'options':{'deep':false,'more':{'deeper':true}}}");
+	unit_same(some, "{'router:external':false,'options':{'more':{'deeper':true}}}");
 }
 END_TEST
 

@@ -644,6 +644,23 @@ START_TEST(first_call)
 }
 END_TEST
 
+START_TEST(whose_login)
+{
+	struct session *s = session_made(", 'region_name': 'one'");
+	const char *user = NULL;
+	AUTO_JSON settings = NULL;
+
+	unit_ok(session_api(s)->user(session_api(s), &user));
+	ck_assert_str_eq(user, "u1");
+	settings = session_api(s)->settings(session_api(s));
+	ck_assert_str_eq(json_str(settings, "region_name"), "one");
+	ck_assert_int_eq(json_object_object_length(json_at(settings, "auth")), 1);
+	has(json_str(settings, "auth.auth_url"), "/identity");
+	has_not(json_object_to_json_string(settings), PASSWORD);
+	session_free(s);
+}
+END_TEST
+
 START_TEST(second_process)
 {
 	struct session *s = session_made("");
@@ -1232,6 +1249,7 @@ int main(void)
 	tcase_set_timeout(t2, 300);
 	tcase_add_checked_fixture(t2, enter, leave);
 	tcase_add_test(t2, first_call);
+	tcase_add_test(t2, whose_login);
 	tcase_add_test(t2, second_process);
 	tcase_add_test(t2, canaries);
 	tcase_add_test(t2, no_cache);

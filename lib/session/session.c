@@ -666,6 +666,31 @@ static struct err *project(struct api *api, const char **ret)
 	return e;
 }
 
+static struct err *user(struct api *api, const char **ret)
+{
+	struct session *s = (struct session *)api;
+	struct login *l = NULL;
+	struct err *e = login_need(s, NULL, &l);
+
+	if (!e)
+		*ret = l->user;
+	return e;
+}
+
+static struct json_object *settings(struct api *api)
+{
+	const struct config *c = ((struct session *)api)->cloud;
+	struct json_object *o = json_object_new_object(), *auth = json_object_new_object();
+
+	json_object_object_foreach(c->config, key, v) {
+		if (!auth_key_secret(key))
+			json_set(o, key, json_copy(v));
+	}
+	json_sets(auth, "auth_url", config_auth(c, "auth_url"));
+	json_set(o, "auth", auth);
+	return o;
+}
+
 static struct err *offers_with(struct session *s, const struct login *l, const char *type,
 			       const char *wanted, bool *ret)
 {
@@ -753,6 +778,8 @@ struct err *session_new(struct json_object *options, struct session **ret)
 	s = xcalloc(1, sizeof(*s));
 	s->api = (struct api){ .call = call,
 			       .project = project,
+			       .user = user,
+			       .settings = settings,
 			       .token = token,
 			       .offers = offers,
 			       .sleep_ms = sleep_ms,
