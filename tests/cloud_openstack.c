@@ -9,6 +9,7 @@
 #include "text.h"
 
 #define P     "11111111111111111111111111111111"
+#define U     "22222222222222222222222222222222"
 #define OWNER "'project_id':'" P "','tenant_id':'" P "',"
 #define DATES                                                                      \
 	"'created_at':'2026-01-01T00:00:00Z','updated_at':'2026-01-01T00:00:00Z'," \
@@ -24,6 +25,7 @@
 #define FLAVORS  "/flavors"
 #define IMAGES   "/v2/images"
 #define VOLUMES  "/volumes"
+#define GRANTS   "/v3/role_assignments"
 
 const char openstack_seed[] =
 	"{'" NETWORK
@@ -34,6 +36,9 @@ const char openstack_seed[] =
 	"'" GROUPS "':[{'id':'ee000000-0000-4000-8000-000000000003','name':'default'}],"
 	"'/v3/projects':[{'id':'" P "','name':'demo'}],"
 	"'/v3/domains':[{'id':'default','name':'Default'}],"
+	"'/v3/users':[{'id':'" U "','name':'demo'}],"
+	"'/v3/roles':[{'id':'33333333333333333333333333333331','name':'member'},"
+	"{'id':'33333333333333333333333333333332','name':'reader'}],"
 	"'" FLAVORS "':[{'id':'1','name':'m1.tiny','ram':512,'vcpus':1,'disk':1},"
 	"{'id':'2','name':'m1.small','ram':2048,'vcpus':1,'disk':20}],"
 	"'" IMAGES
@@ -871,6 +876,130 @@ static struct err *domain_may_go(struct cloud *c, struct json_object *o)
 	return NULL;
 }
 
+static void user_shown(struct cloud *c, struct json_object *o, struct json_object *copy)
+{
+	(void)c;
+	(void)o;
+	json_object_object_del(copy, "password");
+}
+
+static void user_gone(struct cloud *c, struct json_object *o)
+{
+	drop_all(c, GRANTS, "user.id", json_str(o, "id"));
+}
+
+static void group_of_users_gone(struct cloud *c, struct json_object *o)
+{
+	drop_all(c, GRANTS, "group.id", json_str(o, "id"));
+}
+
+/* Options that are not named stay as they are. */
+static struct err *user_call(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	struct json_object *options = json_at(q->body, "user.options"), *all;
+
+	(void)c;
+	(void)done;
+	if (strcmp(q->method, "PATCH") != 0 || !q->object || !options)
+		return NULL;
+	all = json_copy(json_at(q->object, "options"));
+	json_object_object_foreach(options, key, v)
+		json_set(all, key, json_copy(v));
+	json_set(json_at(q->body, "user"), "options", all);
+	return NULL;
+}
+
+static bool covers_role(struct json_object *named, struct json_object *role)
+{
+	const char *key = json_str(named, "id") ? "id" : "name";
+
+	return json_is_str(json_at(role, key), json_str(named, key));
+}
+
+/* A role brings those that it implies. */
+static struct err *credential_born(struct cloud *c, struct json_object *o)
+{
+	struct json_object *roles = json_at(o, "roles"), *all = json_object_new_array();
+
+	json_object_object_foreach(cloud_at(c, "/v3/roles"), id, role) {
+		bool has = !roles;
+
+		(void)id;
+		for (size_t i = 0; i < json_len(roles); i++)
+			has = has || covers_role(json_nth(roles, i), role) ||
+			      json_is_str(json_at(role, "name"), "reader");
+		if (has)
+			json_object_array_add(all, json_copy(role));
+	}
+	json_set(o, "roles", all);
+	fill(o, "secret", json_object_new_string("a-secret-of-keystone"));
+	json_sets(o, "_young", "");
+	return NULL;
+}
+
+static void credential_shown(struct cloud *c, struct json_object *o, struct json_object *copy)
+{
+	(void)c;
+	if (!json_has(o, "_young"))
+		json_object_object_del(copy, "secret");
+	json_object_object_del(o, "_young");
+}
+
+/* "users/U/roles/R" below a project, a domain, the system; all that below OS-INHERIT once more. */
+static struct json_object *grant_named(struct cloud_call *q)
+{
+	AUTO_STR path = xasprintf("%s/%s/%s", q->kind->path + strlen("/v3/"), q->id, q->sub);
+	struct json_object *grant = json_object_new_object();
+	struct json_object *scope = json_object_new_object();
+	char *rest = path;
+
+	json_set(grant, "scope", scope);
+	for (char *kind = strsep(&rest, "/"); kind && rest; kind = strsep(&rest, "/")) {
+		const bool inherited = strcmp(kind, "OS-INHERIT") == 0;
+		struct json_object *one;
+
+		if (inherited)
+			json_sets(scope, "OS-INHERIT:inherited_to", "projects");
+		else if (strcmp(kind, "system") == 0)
+			json_set(scope, "system", json_wrap("all", json_object_new_boolean(true)));
+		if (inherited || strcmp(kind, "system") == 0)
+			continue;
+		one = json_wrap("id", json_object_new_string(strsep(&rest, "/")));
+		kind[strlen(kind) - 1] = '\0'; /* users: user */
+		json_set(words_have("project domain", kind) ? scope : grant, kind, one);
+	}
+	return grant;
+}
+
+static struct err *grant_call(struct cloud *c, struct cloud_call *q, bool *done)
+{
+	AUTO_JSON wanted = NULL;
+	AUTO_JSON all = json_copy(cloud_at(c, GRANTS));
+	bool found = false;
+
+	if (!words_have("GET PUT DELETE", q->method) || !strstr(q->sub, "roles/"))
+		return NULL;
+	*done = true;
+	wanted = grant_named(q);
+	if (!cloud_one(c, "/v3/roles", json_str(wanted, "role.id")))
+		return cloud_fault(404, "Could not find role.");
+	json_object_object_foreach(all, id, grant) {
+		AUTO_JSON plain = json_copy(grant);
+
+		json_object_object_del(plain, "id");
+		json_object_object_del(plain, "_id");
+		json_object_object_del(plain, "_kind");
+		if (!json_object_equal(plain, wanted))
+			continue;
+		found = true;
+		if (strcmp(q->method, "DELETE") == 0)
+			cloud_drop(c, GRANTS, id);
+	}
+	if (strcmp(q->method, "PUT") != 0)
+		return found ? NULL : cloud_fault(404, "Could not find role assignment.");
+	return found ? NULL : cloud_make(c, GRANTS, TAKE(wanted), NULL);
+}
+
 /* A set of quotas there is of every project, with what holds at first. */
 static struct json_object *first_quotas(const struct cloud_kind *k)
 {
@@ -1037,9 +1166,26 @@ const struct cloud_kind openstack_kinds[] = {
 	{ "identity", "/v3/projects", "project", "projects", KIND_UNIQUE | KIND_LAX,
 	  "{'domain_id':'default','parent_id':'default','enabled':true,'is_domain':false,"
 	  "'description':'','tags':[],"
-	  "'options':{},'links':{}}" },
+	  "'options':{},'links':{}}",
+	  .special = grant_call },
 	{ "identity", "/v3/domains", "domain", "domains", KIND_UNIQUE | KIND_LAX,
 	  "{'enabled':true,'description':'','tags':[],'options':{},'links':{}}",
-	  .may_go = domain_may_go },
+	  .special = grant_call, .may_go = domain_may_go },
+	{ "identity", "/v3/users", "user", "users", KIND_UNIQUE | KIND_LAX,
+	  "{'domain_id':'default','enabled':true,'password_expires_at':null,'options':{},"
+	  "'links':{}}",
+	  .special = user_call, .gone = user_gone, .shown = user_shown },
+	{ "identity", "/v3/groups", "group", "groups", KIND_UNIQUE | KIND_LAX,
+	  "{'domain_id':'default','description':'','links':{}}", .gone = group_of_users_gone },
+	{ "identity", "/v3/roles", "role", "roles", KIND_UNIQUE | KIND_LAX,
+	  "{'domain_id':null,'description':null,'options':{},'links':{}}" },
+	{ "identity", GRANTS, "role_assignment", "role_assignments", KIND_LAX, "{}" },
+	{ "identity", "/v3/system", "system", NULL, .special = grant_call },
+	{ "identity", "/v3/OS-INHERIT", "inherit", NULL, .special = grant_call },
+	{ "identity", "/v3/users/" U "/application_credentials", "application_credential",
+	  "application_credentials", KIND_UNIQUE | KIND_LAX,
+	  "{'description':null,'user_id':'" U "','project_id':'" P "','system':null,"
+	  "'expires_at':null,'unrestricted':false,'access_rules':[],'links':{}}",
+	  .born = credential_born, .shown = credential_shown },
 	{ 0 },
 };

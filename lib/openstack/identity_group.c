@@ -1,0 +1,52 @@
+#include "resource.h"
+
+extern const struct resource os_identity_domain;
+
+static const struct attr attrs[] = {
+	{ "name", STR, REQUIRED | FILTER, "Name of the group; unique in its domain." },
+	{ "domain_id", STR, IDENTITY | FIXED, "Domain the group belongs to.",
+	  .ref = &os_identity_domain },
+	{ "description", STR, 0, "Free text for people." },
+	{ "id", STR, READONLY, "ID of the group." },
+	{ "links", MAP, READONLY, "Link to the group itself." },
+	{ 0 },
+};
+
+static const struct attr params[] = {
+	{ "domain_id", STR, FILTER, "Only groups of this domain.", .option = "domain",
+	  .ref = &os_identity_domain },
+	{ 0 },
+};
+
+static const struct info info = {
+	.name = "identity_group_info",
+	.doc = "Tell about groups of users.",
+	.returns = "groups",
+	.params = params,
+	.missing_is_empty = true,
+	.example = "- name: All groups of a domain\n"
+		   "  treenail.openstack.identity_group_info:\n"
+		   "    cloud: admin\n"
+		   "    domain: Default\n",
+};
+
+const struct resource os_identity_group = {
+	.name = "identity_group",
+	.doc = "Groups of users, which roles can be given to.",
+	.service = "identity",
+	.path = "/v3/groups",
+	.key = "group",
+	.keys = "groups",
+	.update = "PATCH",
+	.attrs = attrs,
+	.info = &info,
+	.example = "- treenail.openstack.identity_group:\n"
+		   "    cloud: admin\n"
+		   "    name: example\n"
+		   "    domain_id: Default\n"
+		   "    description: Who looks after the shop windows\n"
+		   "- treenail.openstack.identity_group:\n"
+		   "    cloud: admin\n"
+		   "    name: example\n"
+		   "    state: absent\n",
+};
