@@ -27,12 +27,16 @@ enum shape type_shape(struct json_object *type)
 {
 	const bool plain = json_object_is_type(type, json_type_string);
 	struct json_object *name = plain ? type : json_nth(type, 0);
+	enum shape s = plain ? SHAPE_STRING : SHAPE_LIST;
+	const enum shape last = plain ? SHAPE_DYNAMIC : SHAPE_OBJECT;
 
-	for (enum shape s = plain ? SHAPE_STRING : SHAPE_LIST;
-	     s <= (plain ? SHAPE_DYNAMIC : SHAPE_OBJECT); s++)
-		if (json_is_str(name, shapes[s].name))
-			return s;
-	return SHAPE_NONE;
+	while (s <= last && !json_is_str(name, shapes[s].name))
+		s++;
+	if (s > last ||
+	    (s == SHAPE_TUPLE && !json_object_is_type(type_of(type), json_type_array)) ||
+	    (s == SHAPE_OBJECT && !json_object_is_type(type_of(type), json_type_object)))
+		return SHAPE_NONE;
+	return s;
 }
 
 struct json_object *type_of(struct json_object *type)
@@ -42,11 +46,10 @@ struct json_object *type_of(struct json_object *type)
 
 struct err *value_check_type(struct json_object *type)
 {
-	const enum shape shape = type_shape(type);
 	struct json_object *of = type_of(type);
 	struct err *e = NULL;
 
-	switch (shape) {
+	switch (type_shape(type)) {
 	case SHAPE_STRING:
 	case SHAPE_NUMBER:
 	case SHAPE_BOOL:
@@ -55,14 +58,10 @@ struct err *value_check_type(struct json_object *type)
 	case SHAPE_SET:
 	case SHAPE_MAP: return value_check_type(of);
 	case SHAPE_TUPLE:
-		if (!json_object_is_type(of, json_type_array))
-			break;
 		for (size_t i = 0; i < json_len(of) && !e; i++)
 			e = value_check_type(json_nth(of, i));
 		return e;
 	case SHAPE_OBJECT:
-		if (!json_object_is_type(of, json_type_object))
-			break;
 		json_object_object_foreach(of, name, inner) {
 			e = at_attr(value_check_type(inner), name);
 			if (e)

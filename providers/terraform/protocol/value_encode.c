@@ -70,11 +70,13 @@ static void put_int(struct writer *w, int64_t i)
 		put_n(w, 0xcd, 2, n);
 	else if (i >= 0 && i <= UINT32_MAX)
 		put_n(w, 0xce, 4, n);
-	else if (i >= INT8_MIN && i < 0)
+	else if (i >= 0)
+		put_n(w, 0xcf, 8, n);
+	else if (i >= INT8_MIN)
 		put_n(w, 0xd0, 1, n);
-	else if (i >= INT16_MIN && i < 0)
+	else if (i >= INT16_MIN)
 		put_n(w, 0xd1, 2, n);
-	else if (i >= INT32_MIN && i < 0)
+	else if (i >= INT32_MIN)
 		put_n(w, 0xd2, 4, n);
 	else
 		put_n(w, 0xd3, 8, n);
