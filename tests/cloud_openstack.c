@@ -640,6 +640,71 @@ static struct err *attachments(struct cloud *c, struct cloud_call *q)
 	return NULL;
 }
 
+static struct json_object *interface_of(struct json_object *port)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_set(o, "port_id", json_copy(json_at(port, "id")));
+	json_set(o, "net_id", json_copy(json_at(port, "network_id")));
+	json_set(o, "fixed_ips", json_copy(json_at(port, "fixed_ips")));
+	json_set(o, "mac_addr", json_copy(json_at(port, "mac_address")));
+	json_set(o, "port_state", json_copy(json_at(port, "status")));
+	return o;
+}
+
+static struct err *plug(struct cloud *c, struct cloud_call *q)
+{
+	struct json_object *inner = json_at(q->body, "interfaceAttachment");
+	const char *id = json_str(inner, "port_id");
+	struct json_object *port = id ? cloud_one(c, PORTS, id) : NULL;
+	struct err *e = NULL;
+
+	if (id && (!port || *json_str(port, "device_id")))
+		return port ? cloud_fault(409, "Port %s is still in use.", id)
+			    : cloud_fault(404, "Port id %s could not be found.", id);
+	if (!port) {
+		port = json_wrap("network_id", json_copy(json_at(inner, "net_id")));
+		if (json_at(inner, "fixed_ips"))
+			json_set(port, "fixed_ips", json_copy(json_at(inner, "fixed_ips")));
+		json_sets(port, "_owned", "");
+		e = cloud_make(c, PORTS, port, &port);
+	}
+	if (e)
+		return e;
+	json_sets(port, "device_id", q->id);
+	json_sets(port, "device_owner", "compute:nova");
+	q->answer = json_wrap("interfaceAttachment", interface_of(port));
+	return NULL;
+}
+
+static struct err *interfaces(struct cloud *c, struct cloud_call *q)
+{
+	const char *id = strchr(q->sub, '/');
+	struct json_object *port = id ? cloud_one(c, PORTS, id + 1) : NULL, *list;
+
+	if (!id && strcmp(q->method, "POST") == 0)
+		return plug(c, q);
+	if (id && !json_is_str(json_at(port, "device_id"), q->id))
+		return cloud_fault(404, "The server has no such port.");
+	if (!id) {
+		list = json_object_new_array();
+		q->answer = json_wrap("interfaceAttachments", list);
+		json_object_object_foreach(cloud_at(c, PORTS), key, o) {
+			(void)key;
+			if (json_is_str(json_at(o, "device_id"), q->id))
+				json_object_array_add(list, interface_of(o));
+		}
+	} else if (strcmp(q->method, "GET") == 0) {
+		q->answer = json_wrap("interfaceAttachment", interface_of(port));
+	} else if (json_has(port, "_owned")) {
+		cloud_drop(c, PORTS, id + 1);
+	} else {
+		json_sets(port, "device_id", "");
+		json_sets(port, "device_owner", "");
+	}
+	return NULL;
+}
+
 static struct err *server_groups(struct cloud *c, struct cloud_call *q)
 {
 	struct json_object *list = json_object_new_array();
@@ -666,6 +731,8 @@ static struct err *server_call(struct cloud *c, struct cloud_call *q, bool *done
 		return server_action(c, q);
 	if (strncmp(q->sub, "os-volume_attachments", 21) == 0)
 		return attachments(c, q);
+	if (strncmp(q->sub, "os-interface", 12) == 0)
+		return interfaces(c, q);
 	if (strcmp(q->sub, "os-security-groups") == 0)
 		return server_groups(c, q);
 	if (strcmp(q->sub, "os-instance-actions") == 0) {
