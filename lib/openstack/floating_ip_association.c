@@ -1,0 +1,169 @@
+#include <string.h>
+
+#include "openstack/shared.h"
+
+extern const struct resource os_port;
+
+static struct err *set_place(struct op *op, const struct attr *a, struct json_object *value);
+
+static const struct attr attrs[] = {
+	{ "id", STR, READONLY, "ID of the floating IP." },
+	{ "floating_ip_address", STR, REQUIRED | IDENTITY | CREATE,
+	  "The floating IP, which must be there: its address or ID.", .option = "floating_ip",
+	  .aliases = "floating_ip_address" },
+	{ "port_id", STR, IDENTITY, "Port it is to lead to.", .option = "port", .states = "present",
+	  .ref = &os_port, .set = set_place },
+	{ "fixed_ip_address", STR, 0, "Which of the port's addresses, if it has several.",
+	  .option = "fixed_ip", .aliases = "fixed_address fixed_ip_address", .set = set_place },
+	{ "floating_network_id", STR, READONLY, "External network it is from." },
+	{ "router_id", STR, READONLY, "Router that translates it." },
+	{ "status", STR, READONLY, "ACTIVE, DOWN or ERROR." },
+	{ "project_id", STR, READONLY, "Project that owns the floating IP." },
+	{ 0 },
+};
+
+static struct err *prepare(struct op *op)
+{
+	address_tidy(op->want, "floating_ip_address");
+	address_tidy(op->want, "fixed_ip_address");
+	return NULL;
+}
+
+/* ---- finding ---- */
+
+static struct err *by_address(struct op *op, const char *address, struct json_object **ret)
+{
+	AUTO_BUF query = BUF_INIT;
+	AUTO_JSON list = NULL;
+	struct err *e;
+
+	query_text(&query, "floating_ip_address", address);
+	e = resource_list(op->api, op->r, NULL, query.s, &list);
+	if (!e && json_len(list) > 1)
+		e = err_new(ERR_CONFLICT,
+			    "%zu networks have the floating IP %s: give its ID instead",
+			    json_len(list), address);
+	if (!e)
+		*ret = json_copy(json_nth(list, 0));
+	return e;
+}
+
+static struct err *look_up(struct op *op, struct json_object **ret)
+{
+	const char *given = json_str(op->want, "floating_ip_address");
+	struct err *e;
+
+	if (op->keeper && op->id)
+		return resource_try_get(op->api, op->r, op->id, ret);
+	if (strpbrk(given, ".:"))
+		e = by_address(op, given, ret);
+	else
+		e = resource_try_get(op->api, op->r, given, ret);
+	if (!e && !*ret && strcmp(op->state, "absent") != 0)
+		e = err_new(ERR_NOT_FOUND, "there is no floating IP %s", given);
+	if (e && e->kind == ERR_NOT_FOUND && !e->status && op->check) {
+		op_warn(op, "%s, but check mode takes it that an earlier task makes it", e->text);
+		err_free(e);
+		e = NULL;
+	}
+	return err_at(err_wrap(e, "floating_ip"), "floating_ip");
+}
+
+/* One that leads nowhere is no association; with state absent, neither is one to another port. */
+static struct err *find(struct op *op)
+{
+	AUTO_JSON found = NULL;
+	struct err *e = look_up(op, &found);
+	struct json_object *port = json_at(op->want, "port_id"), *now = json_at(found, "port_id");
+
+	if (e || !found)
+		return e;
+	json_set(op->want, "floating_ip_address", json_copy(json_at(found, "floating_ip_address")));
+	json_set(op->want, "_id", json_copy(json_at(found, "id")));
+	if (!now || (op->keeper && !op->id && !json_object_equal(port, now)))
+		return NULL;
+	if (strcmp(op->state, "absent") == 0 && port && !json_object_equal(port, now))
+		return NULL;
+	op->have = TAKE(found);
+	return NULL;
+}
+
+/* ---- changing ---- */
+
+static struct err *put(struct op *op, const char *id, struct json_object *place)
+{
+	AUTO_STR tail = xasprintf("/%s", id);
+	AUTO_JSON body = json_wrap(op->r->key, place);
+	AUTO_JSON answer = NULL;
+	struct json_object *one;
+	struct err *e = op_call(op, "PUT", tail, body, &answer);
+
+	if (e)
+		return e;
+	one = json_at(answer, op->r->key);
+	if (!json_object_is_type(one, json_type_object))
+		return err_new(ERR_PROTOCOL, "the answer has no '%s'", op->r->key);
+	json_object_put(op->have);
+	op->have = attrs_decode(op->r->attrs, one);
+	return needs_text(op->have, "floating IP", "id");
+}
+
+/* Neutron takes no fixed address without its port. */
+static struct err *associate(struct op *op, const char *id)
+{
+	const char *fixed = json_str(op->want, "fixed_ip_address");
+	const char *port = json_str(json_has(op->want, "port_id") ? op->want : op->have, "port_id");
+	struct json_object *place = json_object_new_object();
+
+	json_sets(place, "port_id", port);
+	if (fixed)
+		json_sets(place, "fixed_ip_address", fixed);
+	return put(op, id, place);
+}
+
+static struct err *create(struct op *op)
+{
+	struct err *e = needs_text(op->want, "floating IP", "_id");
+
+	if (!e)
+		e = associate(op, json_str(op->want, "_id"));
+	if (!e)
+		op_created(op, json_str(op->have, "id"));
+	return e;
+}
+
+/* Both with one request: the second finds its attribute set. */
+static struct err *set_place(struct op *op, const struct attr *a, struct json_object *value)
+{
+	return attr_equal(a, value, json_at(op->have, a->name)) ? NULL : associate(op, op->id);
+}
+
+static struct err *dissociate(struct op *op)
+{
+	struct json_object *nowhere = json_object_new_object();
+
+	json_set(nowhere, "port_id", NULL);
+	return put(op, op->id, nowhere);
+}
+
+const struct resource os_floating_ip_association = {
+	.name = "floating_ip_association",
+	.doc = "Let a floating IP that is there lead to a port, or to none.",
+	.service = "network",
+	.path = "/v2.0/floatingips",
+	.key = "floatingip",
+	.keys = "floatingips",
+	.returns = "floating_ip_association",
+	.update = "PUT",
+	.flags = NO_NAME,
+	.attrs = attrs,
+	.prepare = prepare,
+	.find = find,
+	.create = create,
+	.remove = dissociate,
+	.example = "- name: Traffic for the address goes to another port from now on\n"
+		   "  treenail.openstack.floating_ip_association:\n"
+		   "    cloud: demo\n"
+		   "    floating_ip: 203.0.113.7\n"
+		   "    port: web-2\n",
+};
