@@ -44,6 +44,18 @@ struct json_object *type_of(struct json_object *type)
 	return json_nth(type, 1);
 }
 
+static struct err *check_attrs(struct json_object *types)
+{
+	struct err *e;
+
+	json_object_object_foreach(types, name, type) {
+		e = at_attr(value_check_type(type), name);
+		if (e)
+			return e;
+	}
+	return NULL;
+}
+
 struct err *value_check_type(struct json_object *type)
 {
 	struct json_object *of = type_of(type);
@@ -61,13 +73,7 @@ struct err *value_check_type(struct json_object *type)
 		for (size_t i = 0; i < json_len(of) && !e; i++)
 			e = value_check_type(json_nth(of, i));
 		return e;
-	case SHAPE_OBJECT:
-		json_object_object_foreach(of, name, inner) {
-			e = at_attr(value_check_type(inner), name);
-			if (e)
-				return e;
-		}
-		return NULL;
+	case SHAPE_OBJECT: return check_attrs(of);
 	case SHAPE_NONE: break;
 	}
 	return err_new(ERR_PROTOCOL, "this is no type of Terraform's");
