@@ -348,6 +348,8 @@ static struct err *floating_born(struct cloud *c, struct json_object *o)
 static struct err *floating_changed(struct cloud *c, struct json_object *o,
 				    struct json_object *body)
 {
+	if (json_str(body, "fixed_ip_address") && !json_str(body, "port_id"))
+		return cloud_fault(400, "fixed_ip_address cannot be given without its port_id.");
 	if (json_has(body, "port_id") && !json_has(body, "fixed_ip_address"))
 		json_set(o, "fixed_ip_address", NULL);
 	return floating_attach(c, o);

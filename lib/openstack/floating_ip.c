@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "openstack/floating.h"
 #include "openstack/shared.h"
 
 extern const struct resource os_network, os_port, os_project, os_router, os_server;
@@ -19,9 +20,9 @@ static const struct attr attrs[] = {
 	  "External network the address is from; by default the one a router leads to.",
 	  .option = "network", .ref = &os_network },
 	{ "floating_ip_address", STR, IDENTITY | FIXED, "The address itself." },
-	{ "fixed_ip_address", STR, IDENTITY, "Fixed address it leads to.",
-	  .option = "fixed_address", .aliases = "fixed_ip_address" },
-	{ "port_id", STR, INTERNAL, "Port it leads to." },
+	{ "fixed_ip_address", STR, IDENTITY | BORN, "Fixed address it leads to.",
+	  .option = "fixed_address", .aliases = "fixed_ip_address", .set = floating_set },
+	{ "port_id", STR, INTERNAL | BORN, "Port it leads to.", .set = floating_set },
 	{ "reuse", BOOL, OPTION, "Whether one of the project's that leads nowhere is taken first.",
 	  .value = "false" },
 	{ "purge", BOOL, OPTION,

@@ -1,10 +1,9 @@
 #include <string.h>
 
+#include "openstack/floating.h"
 #include "openstack/shared.h"
 
 extern const struct resource os_port;
-
-static struct err *set_place(struct op *op, const struct attr *a, struct json_object *value);
 
 static const struct attr attrs[] = {
 	{ "id", STR, READONLY, "ID of the floating IP." },
@@ -12,9 +11,9 @@ static const struct attr attrs[] = {
 	  "The floating IP, which must be there: its address or ID.", .option = "floating_ip",
 	  .aliases = "floating_ip_address" },
 	{ "port_id", STR, IDENTITY, "Port it is to lead to.", .option = "port", .states = "present",
-	  .ref = &os_port, .set = set_place },
+	  .ref = &os_port, .set = floating_set },
 	{ "fixed_ip_address", STR, 0, "Which of the port's addresses, if it has several.",
-	  .option = "fixed_ip", .aliases = "fixed_address fixed_ip_address", .set = set_place },
+	  .option = "fixed_ip", .aliases = "fixed_address fixed_ip_address", .set = floating_set },
 	{ "floating_network_id", STR, READONLY, "External network it is from." },
 	{ "router_id", STR, READONLY, "Router that translates it." },
 	{ "status", STR, READONLY, "ACTIVE, DOWN or ERROR." },
@@ -28,8 +27,6 @@ static struct err *prepare(struct op *op)
 	address_tidy(op->want, "fixed_ip_address");
 	return NULL;
 }
-
-/* ---- finding ---- */
 
 static struct err *by_address(struct op *op, const char *address, struct json_object **ret)
 {
@@ -88,62 +85,15 @@ static struct err *find(struct op *op)
 	return NULL;
 }
 
-/* ---- changing ---- */
-
-static struct err *put(struct op *op, const char *id, struct json_object *place)
-{
-	AUTO_STR tail = xasprintf("/%s", id);
-	AUTO_JSON body = json_wrap(op->r->key, place);
-	AUTO_JSON answer = NULL;
-	struct json_object *one;
-	struct err *e = op_call(op, "PUT", tail, body, &answer);
-
-	if (e)
-		return e;
-	one = json_at(answer, op->r->key);
-	if (!json_object_is_type(one, json_type_object))
-		return err_new(ERR_PROTOCOL, "the answer has no '%s'", op->r->key);
-	json_object_put(op->have);
-	op->have = attrs_decode(op->r->attrs, one);
-	return needs_text(op->have, "floating IP", "id");
-}
-
-/* Neutron takes no fixed address without its port. */
-static struct err *associate(struct op *op, const char *id)
-{
-	const char *fixed = json_str(op->want, "fixed_ip_address");
-	const char *port = json_str(json_has(op->want, "port_id") ? op->want : op->have, "port_id");
-	struct json_object *place = json_object_new_object();
-
-	json_sets(place, "port_id", port);
-	if (fixed)
-		json_sets(place, "fixed_ip_address", fixed);
-	return put(op, id, place);
-}
-
 static struct err *create(struct op *op)
 {
 	struct err *e = needs_text(op->want, "floating IP", "_id");
 
 	if (!e)
-		e = associate(op, json_str(op->want, "_id"));
+		e = floating_attach(op, json_str(op->want, "_id"));
 	if (!e)
 		op_created(op, json_str(op->have, "id"));
 	return e;
-}
-
-/* Both with one request: the second finds its attribute set. */
-static struct err *set_place(struct op *op, const struct attr *a, struct json_object *value)
-{
-	return attr_equal(a, value, json_at(op->have, a->name)) ? NULL : associate(op, op->id);
-}
-
-static struct err *dissociate(struct op *op)
-{
-	struct json_object *nowhere = json_object_new_object();
-
-	json_set(nowhere, "port_id", NULL);
-	return put(op, op->id, nowhere);
 }
 
 const struct resource os_floating_ip_association = {
@@ -160,7 +110,7 @@ const struct resource os_floating_ip_association = {
 	.prepare = prepare,
 	.find = find,
 	.create = create,
-	.remove = dissociate,
+	.remove = floating_detach,
 	.example = "- name: Traffic for the address goes to another port from now on\n"
 		   "  treenail.openstack.floating_ip_association:\n"
 		   "    cloud: demo\n"
