@@ -8,10 +8,10 @@
 enum kind { NIL, BOOL, UINT, INT, FLOAT, STR, BIN, ARRAY, MAP, EXT, FIXEXT, NOTHING };
 
 static const char *const kind_words[] = {
-	[NIL] = "null",         [BOOL] = "a boolean", [UINT] = "an integer",
-	[INT] = "an integer",   [FLOAT] = "a number", [STR] = "a string",
-	[BIN] = "bytes",        [ARRAY] = "a list",   [MAP] = "a map",
-	[EXT] = "an extension", [FIXEXT] = "one",     [NOTHING] = "a byte that begins nothing",
+	[NIL] = "null",         [BOOL] = "a boolean",      [UINT] = "an integer",
+	[INT] = "an integer",   [FLOAT] = "a number",      [STR] = "a string",
+	[BIN] = "bytes",        [ARRAY] = "a list",        [MAP] = "a map",
+	[EXT] = "an extension", [FIXEXT] = "an extension", [NOTHING] = "a byte that begins nothing",
 };
 
 /* What the first byte says from 0xc0 on: the kind, and in how many bytes its number follows. */
@@ -62,9 +62,10 @@ static bool take_head(struct reader *r, struct token *t)
 {
 	uint64_t b;
 
+	*t = (struct token){ .kind = UINT, .width = 8 };
 	if (!take_n(r, 1, &b))
 		return false;
-	*t = (struct token){ .kind = UINT, .n = b, .width = 8 };
+	t->n = b;
 	if (b < 0x80)
 		return true;
 	if (b >= 0xe0) {
