@@ -47,7 +47,7 @@ bool grpc_is_over(const struct grpc *g);
  * Answers a request; takes the reply's contents. A stream that is gone by now is no error. `words`
  * are for people, of any status but GRPC_OK.
  */
-void grpc_answer(struct grpc *g, int32_t stream, struct buf *reply);
-void grpc_refuse(struct grpc *g, int32_t stream, enum grpc_status status, const char *words);
+void grpc_answer(struct grpc *g, int32_t id, struct buf *reply);
+void grpc_refuse(struct grpc *g, int32_t id, enum grpc_status status, const char *words);
 
 #endif

@@ -142,7 +142,8 @@ static void transmit(struct connection *c)
 
 static void run(void *arg, struct job *job)
 {
-	const struct plugin *p = arg;
+	const struct server *server = arg;
+	const struct plugin *p = server->s->plugin;
 	const int64_t start_ms = clock_ms();
 
 	job->known = p->answer(p->arg, job->method, (const uint8_t *)job->body.s, job->body.len,
@@ -171,7 +172,7 @@ static void call(struct connection *c, int32_t stream, const char *method, struc
 	job->body = *body;
 	*body = job->reply = (struct buf)BUF_INIT;
 	if (p->urgent && p->urgent(method)) {
-		run((void *)(uintptr_t)p, job);
+		run(c->server, job);
 		deliver(c, job);
 	} else if (workers_add(c->server->workers, job)) {
 		return;
@@ -410,7 +411,7 @@ bool serve(const struct serve *s)
 	struct server server = { .s = s };
 	bool idle;
 
-	server.workers = workers_new(run, (void *)(uintptr_t)s->plugin, s->wake_fd);
+	server.workers = workers_new(run, &server, s->wake_fd);
 	loop(&server);
 	plugin_stop();
 	/* Nobody is to wait for an answer that will not come. */
