@@ -152,12 +152,12 @@ struct op {
 	bool allow_replace;
 	bool stale;  /* set by hooks: have no longer shows what the cloud has, read it again */
 	bool sought; /* have is what one list for all ops told: a find hook need not look again */
-	bool gone;   /* to be absent, and what it belongs to is not there any more */
+	bool gone;   /* what it belongs to is not there: nor can it be */
 	const struct keeper *keeper; /* NULL: objects are found by their names */
 	struct json_object *specs; /* goes into the body of the creation as it is; NULL: nothing */
 	int64_t timeout_ms; /* of the waits in one step of the work, counted from when it begins */
 	int64_t deadline;   /* of the waits, on api->now_ms; set from timeout_ms if that is given */
-	struct refs *refs;  /* names looked up so far, shared by all ops of a run */
+	struct refs *refs;  /* names looked up so far; NULL: those of all ops of a run */
 	struct outcome *out;
 };
 

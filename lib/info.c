@@ -195,8 +195,14 @@ static struct err *info_all(struct op *op, const struct info *info, struct json_
 {
 	AUTO_BUF query = BUF_INIT;
 	const char *name = info->no_name ? NULL : json_str(op->want, "name");
+	const bool check = op->check;
 	AUTO_JSON one = NULL;
-	struct err *e = info_query(op, info, &query);
+	struct err *e;
+
+	/* Nothing need be assumed where what is missing has nothing. */
+	op->check = check && !info->missing_is_empty;
+	e = info_query(op, info, &query);
+	op->check = check;
 
 	if (ref_missing(e) && info->missing_is_empty) {
 		err_free(e);

@@ -166,11 +166,10 @@ struct err *refs_id(struct op *op, const struct resource *r, const char *name_or
 	return ref_id(op, r, name_or_id, "", ret);
 }
 
-static struct err *ref_or_tell(struct op *op, const struct resource *r, const char *option,
-			       const char *name_or_id, const char *scope, char **ret)
+/* What is told of a name that nothing has, or done about it. */
+static struct err *ref_settle(struct op *op, const char *option, const char *name_or_id,
+			      struct err *e, char **ret)
 {
-	struct err *e = ref_id(op, r, name_or_id, scope, ret);
-
 	if (ref_missing(e) && op->check) {
 		/* In check mode an earlier task would have made it. */
 		op_warn(op, "%s, but check mode takes it that an earlier task makes it", e->text);
@@ -190,7 +189,7 @@ static struct err *ref_or_tell(struct op *op, const struct resource *r, const ch
 struct err *op_ref(struct op *op, const struct resource *r, const char *option,
 		   const char *name_or_id, char **ret)
 {
-	return ref_or_tell(op, r, option, name_or_id, "", ret);
+	return ref_settle(op, option, name_or_id, refs_id(op, r, name_or_id, ret), ret);
 }
 
 struct err *ref_resolve(struct op *op, const struct attr *a, struct json_object *v,
@@ -200,11 +199,16 @@ struct err *ref_resolve(struct op *op, const struct attr *a, struct json_object 
 	AUTO_STR id = NULL;
 	struct err *e;
 
-	if (!json_object_is_type(v, json_type_string)) {
+	/* In a domain that is not there yet is nothing to be found. */
+	if (!json_object_is_type(v, json_type_string) || (op->gone && *scope)) {
 		*ret = json_copy(v);
 		return NULL;
 	}
-	e = ref_or_tell(op, a->ref, attr_option(a), json_object_get_string(v), scope, &id);
+	e = ref_id(op, a->ref, json_object_get_string(v), scope, &id);
+	/* What is to belong to it cannot be there yet either. */
+	if (ref_missing(e) && op->check && a->flags & IDENTITY)
+		op->gone = true;
+	e = ref_settle(op, attr_option(a), json_object_get_string(v), e, &id);
 	if (!e)
 		*ret = json_object_new_string(id);
 	return e;

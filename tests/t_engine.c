@@ -653,6 +653,45 @@ START_TEST(absent_with_what_it_belongs_to)
 }
 END_TEST
 
+START_TEST(refs_within_a_domain)
+{
+	static const struct attr pile_attrs[] = {
+		{ "name", STR, REQUIRED, "Name." },
+		{ "shelf_id", STR, IDENTITY, "Shelf.", .ref = &shelf },
+		{ "coin_id", STR, IDENTITY, "Coin.", .ref = &coin, .within = "shelf_id" },
+		{ "id", STR, READONLY, "ID." },
+		{ 0 },
+	};
+	static const struct resource pile = { .name = "pile",
+					      .service = "test",
+					      .path = "/v1/piles",
+					      .key = "pile",
+					      .keys = "piles",
+					      .attrs = pile_attrs };
+	static const char *const want = "{'name':'p','shelf_id':'top','coin_id':'one'}";
+	static const char found[] =
+		"> GET test /v1/shelves?name=top\n< 200 {'shelves':[{'id':'s','name':'top'}]}\n"
+		"> GET test /v1/coins?name=one&domain_id=s\n"
+		"< 200 {'coins':[{'id':'c','name':'one'}]}\n"
+		"> GET test /v1/piles?name=p&shelf_id=s&coin_id=c\n< 200 {'piles':[]}\n";
+	/* Without its shelf there is no coin, and no pile of it: not even check mode looks. */
+	static const char gone[] = "> GET test /v1/shelves?name=top\n< 200 {'shelves':[]}\n";
+	struct script *s = scripted(found);
+
+	unit_ok(apply(script_api(s), &pile, "absent", want, 0));
+	assert_action("none");
+	played(s);
+	s = scripted(gone);
+	unit_ok(apply(script_api(s), &pile, "present", want, CHECK));
+	assert_action("created");
+	played(s);
+	s = scripted(gone);
+	unit_ok(apply(script_api(s), &pile, "absent", want, 0));
+	assert_action("none");
+	played(s);
+}
+END_TEST
+
 /* ---- apply ---- */
 
 START_TEST(whole_life)
@@ -1234,11 +1273,12 @@ END_TEST
 UNIT_MAIN("engine", attr_equality, attr_wire_forms, attr_shown, plan_pure, plan_without_update,
 	  list_all_pages, list_failures, find_by_name_or_id, find_odd_ones,
 	  find_nothing_without_a_name, refs_once_a_run, refs_failures,
-	  absent_with_what_it_belongs_to, whole_life, refuses_to_replace, waits_end,
-	  waits_for_what_a_killed_run_left, plans_after_settling, deletes_what_has_failed,
-	  gone_is_a_404_of_its_own, replacing_waits_until_the_old_one_is_gone, adopts_what_was_made,
-	  tells_what_was_lost, answers_without_an_id, adopts_for_hooks, check_mode_refuses_writes,
-	  check_mode_predicts, many_with_few_requests, many_with_calls_of_their_own,
-	  bulk_falls_back, bulk_with_a_bad_one, bulk_with_an_odd_answer, twins,
-	  twins_by_name_and_id, nameless_ones_by_identity, one_that_is_ambiguous_stops_no_other,
-	  hooks_and_errors, last_release)
+	  absent_with_what_it_belongs_to, refs_within_a_domain, whole_life, refuses_to_replace,
+	  waits_end, waits_for_what_a_killed_run_left, plans_after_settling,
+	  deletes_what_has_failed, gone_is_a_404_of_its_own,
+	  replacing_waits_until_the_old_one_is_gone, adopts_what_was_made, tells_what_was_lost,
+	  answers_without_an_id, adopts_for_hooks, check_mode_refuses_writes, check_mode_predicts,
+	  many_with_few_requests, many_with_calls_of_their_own, bulk_falls_back,
+	  bulk_with_a_bad_one, bulk_with_an_odd_answer, twins, twins_by_name_and_id,
+	  nameless_ones_by_identity, one_that_is_ambiguous_stops_no_other, hooks_and_errors,
+	  last_release)
