@@ -1,4 +1,5 @@
 #include <string.h>
+#include <time.h>
 
 #include "resource.h"
 #include "text.h"
@@ -91,21 +92,6 @@ static struct err *find(struct op *op)
 
 /* ---- comparing ---- */
 
-/* 2030-01-31T12:00:00.000000, as Keystone writes it, is 2030-01-31T12:00:00Z. */
-static char *plain_time(const char *s)
-{
-	char *text = xstrdup(s);
-	size_t n = strlen(text);
-
-	if (n && text[n - 1] == 'Z')
-		text[--n] = '\0';
-	while (strchr(text, '.') && n && strchr("0.", text[n - 1]))
-		text[--n] = '\0';
-	if (strchr(text, ' '))
-		*strchr(text, ' ') = 'T';
-	return text;
-}
-
 /*
  * Keystone adds the roles that are implied. Which those are only administrators may ask: these imply
  * each other in every cloud, others must be named, or they are more than was wanted.
@@ -156,26 +142,40 @@ static bool same_roles(struct json_object *want, struct json_object *have)
 
 static struct err *expand(struct op *op)
 {
-	const char *want = json_str(op->want, "expires_at");
-	const char *have = json_str(op->have, "expires_at");
-	AUTO_STR wanted = plain_time(want ? want : "");
-	AUTO_STR had = plain_time(have ? have : "");
+	struct json_object *have = json_at(op->have, "roles");
 
-	if (op->out->plan.action != NONE)
-		return NULL;
-	if (have && strcmp(wanted, had) == 0)
-		json_sets(op->want, "expires_at", have);
-	if (same_roles(json_at(op->want, "roles"), json_at(op->have, "roles")))
-		json_set(op->want, "roles", json_copy(json_at(op->have, "roles")));
+	if (op->out->plan.action == NONE && same_roles(json_at(op->want, "roles"), have))
+		json_set(op->want, "roles", json_copy(have));
 	return NULL;
 }
 
 /* ---- making ---- */
 
+/* 2030-01-31T12:00:00Z as Keystone writes it: 2030-01-31T12:00:00.000000. Anything else is copied. */
+static char *keystone_time(const char *s)
+{
+	struct tm tm = { 0 };
+	const char *rest =
+		strptime(s, strchr(s, 'T') ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
+	const size_t part = rest && *rest == '.' ? strspn(rest + 1, "0123456789") : 0;
+	const char *end = rest && part ? rest + 1 + part : rest;
+
+	if (!rest || rest - s != 19 || part > 6 || (*end && strcmp(end, "Z") != 0))
+		return xstrdup(s);
+	return xasprintf("%.10sT%.8s.%.*s%.*s", s, s + 11, (int)part, part ? rest + 1 : "",
+			 (int)(6 - part), "000000");
+}
+
 static struct err *prepare(struct op *op)
 {
 	struct json_object *roles = json_at(op->want, "roles");
+	const char *end = json_str(op->want, "expires_at");
 
+	if (end) {
+		AUTO_STR text = keystone_time(end);
+
+		json_sets(op->want, "expires_at", text);
+	}
 	for (size_t i = 0; i < json_len(roles); i++)
 		if (!json_str(json_nth(roles, i), "id") && !json_str(json_nth(roles, i), "name"))
 			return err_at(err_new(ERR_USAGE, "roles: one has neither name nor id"),
