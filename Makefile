@@ -13,7 +13,7 @@ WARN    := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -
 HARDEN  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS  ?= -O2 -g $(HARDEN)
 LDFLAGS ?= -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iinclude -Iansible_modules -Iproviders/terraform/server -Itests \
+CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iinclude -Iansible_modules -Iproviders/terraform -Iproviders/terraform/server -Itests \
 	-Iproviders/terraform/protocol -isystem $(O)/protocol
 COMPILE = $(CC) -std=gnu11 $(CPPFLAGS) $(WARN) $(CFLAGS) $(shell pkg-config --cflags $(PKGS)) -pthread -MMD -MP
 LINK    = $(CC) $(CFLAGS) $(LDFLAGS)
@@ -26,7 +26,7 @@ LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/co
 LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
-all: $(B)/treenail-openstack $(B)/treenail-external ## build the programs
+all: $(B)/treenail-openstack $(B)/treenail-external $(B)/terraform-provider-openstack ## build the programs
 
 $(O)/registry.c: Makefile $(wildcard lib/openstack)
 	@mkdir -p $(@D)
@@ -64,6 +64,17 @@ $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/*/*.c tests/*.c tests/fuz
 $(O)/libprotocol.a: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/protocol/*.c)) $(PROTO).o
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar qcs $@ $^
+
+# What both providers are made of beside their own folder.
+$(O)/libadapter.a: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/adapter/*.c))
+	@echo "  AR   $@"
+	$(Q)rm -f $@ && ar qcs $@ $^
+
+$(B)/terraform-provider-%: $(O)/libadapter.a $(O)/libprotocol.a $(O)/libplugin.a $(O)/libtreenail.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+$(B)/terraform-provider-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/openstack/*.c))
 
 $(B)/treenail-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/*.c)) $(O)/libtreenail.a
 $(B)/treenail-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/external/*.c)) $(O)/libtreenail.a

@@ -137,6 +137,7 @@ struct keeper {
 	/* A run that was killed may have made it: look before making it again. `id`: what it got; may be NULL. */
 	bool lost;
 	const char *id;
+	void *arg; /* of whoever keeps */
 };
 
 /* One piece of work. Hooks get it and may read and change want (before the plan) and have. */

@@ -23,16 +23,20 @@ enum tf_flags {
 	TF_COMPUTED = 1 << 2, /* the service sets it where it is not given */
 	TF_OC = TF_OPTIONAL | TF_COMPUTED,
 
-	TF_NEW = 1 << 3,       /* a change makes a new object */
-	TF_SENSITIVE = 1 << 4, /* never shown; if it may be given, NAME_wo and NAME_wo_version are there too */
+	TF_NEW = 1 << 3, /* a change makes a new object */
+	TF_SENSITIVE =
+		1
+		<< 4, /* never shown; if it may be given, NAME_wo and NAME_wo_version are there too */
 	/* Only what was given is compared and kept; what else the service has is no difference. */
 	TF_SUBSET = 1 << 5,
-	TF_KEPT = 1 << 6,  /* never read back: the state keeps what was given */
-	TF_BLOCK = 1 << 7, /* a nested block: list, or set with TF_SET; .sub are its rows */
-	TF_SET = 1 << 8,   /* of a block, or where .type does not say */
+	TF_KEPT = 1 << 6,   /* never read back: the state keeps what was given */
+	TF_BLOCK = 1 << 7,  /* a nested block: list, or set with TF_SET; .sub are its rows */
+	TF_SET = 1 << 8,    /* of a block, or where .type does not say */
 	TF_UNIQUE = 1 << 9, /* of a block: at most one */
 	TF_EXACT = 1 << 10, /* in data sources: compared here, not sent to the service */
-	TF_LAST = 1 << 11,  /* in data sources: this option picks the newest of several (most_recent) */
+	TF_LAST =
+		1
+		<< 11, /* in data sources: this option picks the newest of several (most_recent) */
 	TF_REGEX = 1 << 12, /* in data sources: a regular expression that .attr has to match */
 	TF_DEPRECATED = 1 << 13,
 };
@@ -48,8 +52,9 @@ struct tf_attr {
 	const char *doc; /* NULL: that of the attribute */
 
 	/* Seldom needed; give them by name. */
-	const char *type;  /* Terraform's type as JSON; NULL: what follows from the attribute */
-	const char *value; /* default as JSON; makes it computed as well (the protocol wants that) */
+	const char *type; /* Terraform's type as JSON; NULL: what follows from the attribute */
+	const char
+		*value; /* default as JSON; makes it computed as well (the protocol wants that) */
 	/* Rows (blanks between, "*": any) whose change makes this computed one unknown again. */
 	const char *follows;
 	const char *choices; /* beyond those of the attribute */
@@ -59,20 +64,23 @@ struct tf_attr {
 enum tf_what { TF_RESOURCE, TF_DATA, TF_EPHEMERAL };
 
 enum tf_kind_flags {
-	TF_EXPAND = 1 << 0,   /* refreshing runs the kind's expand() hook (more requests) */
-	TF_NO_LIST = 1 << 1,  /* LIST does not tell all: refresh by GET */
-	TF_PLURAL = 1 << 2,   /* a data source of many: `ids` has all that match */
-	TF_NO_ADOPT = 1 << 3, /* creating it twice does no harm: nothing to find after a killed run */
+	TF_EXPAND = 1 << 0,  /* refreshing runs the kind's expand() hook (more requests) */
+	TF_NO_LIST = 1 << 1, /* LIST does not tell all: refresh by GET */
+	TF_PLURAL = 1 << 2,  /* a data source of many: `ids` has all that match */
+	TF_NO_ADOPT =
+		1 << 3, /* creating it twice does no harm: nothing to find after a killed run */
 };
 
 struct tf_op;
+struct kind;
 
 struct tf_kind {
-	const char *name; /* whole, without the provider: "networking_network_v2" */
+	const char *name; /* without the provider: "networking_network_v2" */
 	enum tf_what what;
+	const struct resource *of; /* NULL: the resource that lists it */
 	const char *doc;
 	const struct tf_attr *attrs; /* ends with an empty row */
-	const struct rule *rules;    /* by Terraform's names; NEEDS_* with `when` as in resource.h */
+	const struct rule *rules; /* by Terraform's names; NEEDS_* with `when` as in resource.h */
 	unsigned flags;
 	int version; /* of the state; 0 as the peer's */
 	struct {
@@ -105,11 +113,12 @@ struct tf_kind {
 
 /* One call about one object, for the hooks. Objects are by Terraform's names. */
 struct tf_op {
+	const struct kind *whole; /* the adapter's own */
 	const struct tf_kind *kind;
 	const struct resource *r;
-	struct op *op;              /* the engine's: api, want, have, id */
-	struct json_object *config; /* as written, write-only values too; NULL when reading */
-	struct json_object *prior;  /* NULL: creation */
+	struct op *op;               /* the engine's: api, want, have, id */
+	struct json_object *config;  /* as written, write-only values too; NULL when reading */
+	struct json_object *prior;   /* NULL: creation */
 	struct json_object *planned; /* NULL: destruction */
 	struct json_object *state;   /* result */
 	struct json_object *replace; /* paths that make it a new object (array of strings) */

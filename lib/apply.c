@@ -871,7 +871,8 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 	const bool many = n > 1 && !ops->keeper && (r->flags & NAME_REGEX || (r->flags & (BULK | LIST_MANY) && !r->find));
 
 	for (size_t i = 0; i < n; i++)
-		ops[i].refs = refs;
+		if (!ops[i].refs)
+			ops[i].refs = refs;
 	if (r->run) {
 		all(&b, n, width, run_alone);
 	} else {
@@ -891,8 +892,11 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 			all(&b, n, width, act_unless_made);
 		}
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		record(&ops[i]);
+		if (ops[i].refs == refs)
+			ops[i].refs = NULL;
+	}
 	refs_free(refs);
 }
 

@@ -41,6 +41,8 @@ extern const struct attr session_options[];
 MUST_USE struct err *session_new(struct json_object *options, struct session **ret);
 void session_free(struct session *s);
 struct api *session_api(struct session *s);
+/* The region it works in; "": any. Borrowed. */
+const char *session_region(const struct session *s);
 
 /*
  * The token, and user, project, roles and so on as Keystone answered, without the catalogue. They log

@@ -1,6 +1,16 @@
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_project;
+
+static const struct attr segment_attrs[] = {
+	{ "network_type", STR, 0, "How the cloud implements it.", .wire = "provider:network_type" },
+	{ "physical_network", STR, 0, "Physical network it runs on.",
+	  .wire = "provider:physical_network" },
+	{ "segmentation_id", INT, 0, "VLAN tag, or the tunnel's key.",
+	  .wire = "provider:segmentation_id" },
+	{ 0 },
+};
 
 static const struct attr attrs[] = {
 	{ "id", STR, READONLY | FILTER, "ID of the network." },
@@ -35,12 +45,13 @@ static const struct attr attrs[] = {
 	{ "availability_zones", LIST, READONLY, "Zones its agents are in." },
 	{ "status", STR, READONLY | FILTER, "ACTIVE, DOWN, BUILD or ERROR." },
 	{ "subnet_ids", LIST, READONLY, "IDs of its subnets.", .wire = "subnets" },
-	{ "segments", LIST, READONLY, "Segments of a network that has several.", .elem = MAP },
+	{ "segments", SET, REPLACES, "Segments of a network that has several.",
+	  .sub = segment_attrs },
 	{ "ipv4_address_scope_id", STR, READONLY, "Address scope of its IPv4 subnets.",
 	  .wire = "ipv4_address_scope" },
 	{ "ipv6_address_scope_id", STR, READONLY, "Address scope of its IPv6 subnets.",
 	  .wire = "ipv6_address_scope" },
-	{ "qos_policy_id", STR, READONLY, "QoS policy of its ports." },
+	{ "qos_policy_id", STR, 0, "QoS policy of its ports." },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
 	{ "tenant_id", STR, READONLY, "The project once more." },
 	{ "created_at", STR, READONLY, "When it was made." },
@@ -58,6 +69,81 @@ static const struct info info = {
 		   "    filters: {is_router_external: true}\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr segment_rows[] = {
+	{ "network_type" },
+	{ "physical_network" },
+	{ "segmentation_id", TF_OC },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "name" },
+	{ "description" },
+	{ "admin_state_up", TF_OC },
+	{ "shared", TF_OC },
+	{ "external", TF_OC },
+	{ "tenant_id", TF_OC, "project_id" },
+	{ "segments", TF_BLOCK | TF_SET | TF_KEPT, .sub = segment_rows },
+	{ "value_specs", TF_NEW | TF_KEPT, "",
+	  "Further attributes of the creation, by their names in the API.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "availability_zone_hints", TF_OC },
+	{ "tags", TF_SUBSET },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels, those that others gave it too.",
+	  .follows = "tags" },
+	{ "transparent_vlan", TF_OC, "is_vlan_transparent" },
+	{ "port_security_enabled", TF_OC },
+	{ "mtu", TF_OC },
+	{ "dns_domain", TF_OC },
+	{ "qos_policy_id", TF_OC },
+	{ 0 },
+};
+
+static const struct tf_kind networking_network_v2 = {
+	.name = "networking_network_v2",
+	.doc = "A network.",
+	.attrs = rows,
+	.minutes = { .create = 10, .remove = 10 },
+	.example = "resource \"openstack_networking_network_v2\" \"backend\" {\n"
+		   "  name = \"backend\"\n"
+		   "  mtu  = 1400\n"
+		   "  tags = [\"tier2\"]\n"
+		   "}\n",
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "network_id", 0, "id" },
+	{ "name" },
+	{ "description" },
+	{ "status" },
+	{ "external" },
+	{ "transparent_vlan", 0, "is_vlan_transparent" },
+	{ "mtu" },
+	{ "tenant_id", 0, "project_id" },
+	{ "tags" },
+	{ "matching_subnet_cidr", TF_EXACT, "",
+	  "Only the network that has a subnet of this CIDR." },
+	{ "admin_state_up", TF_COMPUTED, .type = "\"string\"" },
+	{ "shared", TF_COMPUTED, .type = "\"string\"" },
+	{ "availability_zone_hints", TF_COMPUTED, .type = "[\"list\",\"string\"]" },
+	{ "dns_domain", TF_COMPUTED },
+	{ "subnets", TF_COMPUTED },
+	{ "segments", TF_COMPUTED, .sub = segment_rows },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels." },
+	{ 0 },
+};
+
+static const struct tf_kind data_network_v2 = {
+	.name = "networking_network_v2",
+	.what = TF_DATA,
+	.doc = "A network that is there already.",
+	.attrs = data_rows,
+};
+
+static const struct tf_kind *const terraform[] = { &networking_network_v2, &data_network_v2, NULL };
+
 const struct resource os_network = {
 	.name = "network",
 	.doc = "Make, change or delete networks.",
@@ -69,6 +155,7 @@ const struct resource os_network = {
 	.flags = BULK,
 	.attrs = attrs,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- name: A network with small packets\n"
 		   "  treenail.openstack.network:\n"
 		   "    cloud: demo\n"

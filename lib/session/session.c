@@ -823,6 +823,11 @@ void session_free(struct session *s)
 	free(s);
 }
 
+const char *session_region(const struct session *s)
+{
+	return s->cloud->region;
+}
+
 struct api *session_api(struct session *s)
 {
 	return &s->api;

@@ -1,0 +1,345 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal.h"
+#include "server/log.h"
+
+enum { FILE_MOST = 16 << 20, KEPT_S = 7 * 24 * 3600 };
+
+/* What was made by a process that is dead. */
+struct lost {
+	char *key, *id; /* id NULL: the answer never came */
+	int64_t since_s;
+	unsigned long number; /* in our own file */
+	struct lost *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lost *losts;
+static struct json_object *known; /* IDs in the state, or made by this process */
+static char *path;                /* of our own file; NULL: none yet */
+static int file = -1;
+static bool looked, broken;
+static unsigned long entries;
+
+/* ---- where ---- */
+
+static char *directory(void)
+{
+	const char *data = getenv("TF_DATA_DIR");
+
+	return xasprintf("%s/treenail", data && *data ? data : ".terraform");
+}
+
+static char *workspace(void)
+{
+	const char *name = getenv("TF_WORKSPACE"), *data = getenv("TF_DATA_DIR");
+	AUTO_STR file_name = xasprintf("%s/environment", data && *data ? data : ".terraform");
+	char line[256] = "default";
+	FILE *f = name && *name ? NULL : fopen(file_name, "re");
+
+	if (f) {
+		if (!fgets(line, sizeof(line), f) || !*line)
+			(void)snprintf(line, sizeof(line), "default");
+		(void)fclose(f);
+	}
+	line[strcspn(line, "/\n")] = '\0';
+	return xstrdup(name && *name ? name : line);
+}
+
+/* ---- lines ---- */
+
+static void write_line(struct json_object *line)
+{
+	AUTO_JSON owned = line;
+	AUTO_STR text =
+		xasprintf("%s\n", json_object_to_json_string_ext(owned, JSON_C_TO_STRING_PLAIN));
+	const size_t len = strlen(text);
+
+	if (file < 0 || write(file, text, len) == (ssize_t)len)
+		return;
+	log_write(LOG_WARN, "the journal cannot be written: a killed run may leave objects behind",
+		  "file", path, "reason", strerror(errno), NULL);
+	(void)close(file);
+	file = -1;
+	broken = true;
+}
+
+static struct json_object *begun(unsigned long number, const char *key, int64_t since_s)
+{
+	struct json_object *line = json_object_new_object();
+
+	json_set(line, "n", json_object_new_int64((int64_t)number));
+	json_sets(line, "make", key);
+	json_set(line, "at", json_object_new_int64(since_s));
+	return line;
+}
+
+static struct json_object *about(unsigned long number, const char *word, const char *id)
+{
+	struct json_object *line = json_object_new_object();
+
+	json_set(line, "n", json_object_new_int64((int64_t)number));
+	json_sets(line, word, id);
+	return line;
+}
+
+/* ---- our own file ---- */
+
+static void open_file(void)
+{
+	AUTO_STR dir = directory();
+	AUTO_STR space = workspace();
+	AUTO_STR parent = xstrndup(dir, strlen(dir) - strlen("/treenail"));
+
+	if (file >= 0 || broken)
+		return;
+	(void)mkdir(parent, 0755);
+	(void)mkdir(dir, 0700);
+	free(path);
+	path = xasprintf("%s/%s.%d.journal", dir, space, (int)getpid());
+	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	broken = file < 0 || flock(file, LOCK_EX | LOCK_NB) < 0;
+	if (broken)
+		log_write(LOG_WARN, "there is no journal: a killed run may leave objects behind",
+			  "file", path, "reason", strerror(errno), NULL);
+}
+
+static void keep(struct lost *l)
+{
+	l->number = ++entries;
+	write_line(begun(l->number, l->key, l->since_s));
+	if (l->id)
+		write_line(about(l->number, "id", l->id));
+}
+
+/* ---- files of the dead ---- */
+
+static void lost_free(struct lost *l)
+{
+	free(l->key);
+	free(l->id);
+	free(l);
+}
+
+static void take_line(struct json_object *open, const char *s, size_t len)
+{
+	AUTO_JSON line = NULL;
+	struct err *e = json_parse(s, len, &line);
+	AUTO_STR number = e ? NULL : json_text(json_at(line, "n"));
+
+	err_free(e); /* the last line of a process that was killed may be half a line */
+	if (!number)
+		return;
+	if (json_has(line, "make"))
+		json_set(open, number, json_copy(line));
+	else if (json_str(line, "id") && json_at(open, number))
+		json_set(json_at(open, number), "id", json_copy(json_at(line, "id")));
+	else if (json_has(line, "over"))
+		json_object_object_del(open, number);
+}
+
+static void take_text(const char *text)
+{
+	AUTO_JSON open = json_object_new_object();
+
+	for (const char *s = text; *s;) {
+		const size_t len = strcspn(s, "\n");
+
+		take_line(open, s, len);
+		s += len + (s[len] == '\n');
+	}
+	json_object_object_foreach(open, number, one) {
+		struct lost *l;
+
+		(void)number;
+		if (json_int(one, "at", 0) < (int64_t)time(NULL) - KEPT_S)
+			continue;
+		l = xcalloc(1, sizeof(*l));
+		*l = (struct lost){ .since_s = json_int(one, "at", 0), .next = losts };
+		l->key = xstrdup(json_str(one, "make"));
+		l->id = xstrdup(json_str(one, "id"));
+		losts = l;
+	}
+}
+
+static char *read_all(int fd)
+{
+	struct stat st;
+	AUTO_STR text = NULL;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0 || st.st_size > FILE_MOST)
+		return NULL;
+	text = xcalloc((size_t)st.st_size + 1, 1);
+	n = pread(fd, text, (size_t)st.st_size, 0);
+	return n == st.st_size ? TAKE(text) : NULL;
+}
+
+/* Its entries go into our own file before the old one goes away. */
+static void take_over(const char *old)
+{
+	const int fd = open(old, O_RDWR | O_CLOEXEC);
+	const struct lost *before = losts;
+	AUTO_STR text = NULL;
+
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		text = read_all(fd);
+	if (text) {
+		take_text(text);
+		if (losts != before)
+			open_file();
+		for (struct lost *l = losts; l != before; l = l->next)
+			keep(l);
+		if (losts == before || file >= 0)
+			(void)unlink(old);
+	}
+	(void)close(fd);
+}
+
+static void look(void)
+{
+	AUTO_STR dir_name = directory();
+	AUTO_STR space = workspace();
+	AUTO_STR prefix = xasprintf("%s.", space);
+	DIR *dir = looked ? NULL : opendir(dir_name);
+	const struct dirent *entry;
+
+	looked = true;
+	while (dir && (entry = readdir(dir))) {
+		AUTO_STR old = xasprintf("%s/%s", dir_name, entry->d_name);
+
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+		    (!path || strcmp(path, old) != 0))
+			take_over(old);
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
+static void know(const char *id)
+{
+	if (!known)
+		known = json_object_new_object();
+	json_set(known, id, json_object_new_boolean(true));
+}
+
+/* ---- what the engine asks ---- */
+
+static void born(const struct keeper *k, struct op *op, const char *id)
+{
+	const struct journal_entry *entry = k->arg;
+
+	(void)op;
+	(void)pthread_mutex_lock(&lock);
+	know(id);
+	write_line(about(entry->number, "id", id));
+	(void)pthread_mutex_unlock(&lock);
+}
+
+static bool claim(const struct keeper *k, struct op *op, const char *id)
+{
+	(void)k;
+	(void)op;
+	(void)pthread_mutex_lock(&lock);
+	const bool free_yet = !json_has(known, id);
+	if (free_yet)
+		know(id);
+	(void)pthread_mutex_unlock(&lock);
+	return free_yet;
+}
+
+/* ---- what the adapter asks ---- */
+
+static struct lost *lost_take(const char *key)
+{
+	struct lost **p = &losts;
+
+	while (*p && strcmp((*p)->key, key) != 0)
+		p = &(*p)->next;
+	struct lost *l = *p;
+	if (l)
+		*p = l->next;
+	return l;
+}
+
+void journal_begin(struct journal_entry *entry, const char *what)
+{
+	struct lost *l;
+
+	(void)pthread_mutex_lock(&lock);
+	look();
+	open_file();
+	l = lost_take(what);
+	*entry = (struct journal_entry){ .key = xstrdup(what), .number = ++entries };
+	if (l)
+		entry->id = xstrdup(l->id);
+	entry->keeper = (struct keeper){ .born = born,
+					 .claim = claim,
+					 .lost = l != NULL,
+					 .id = entry->id,
+					 .since_s = l ? l->since_s : (int64_t)time(NULL),
+					 .arg = entry };
+	write_line(begun(entry->number, what, entry->keeper.since_s));
+	if (l) {
+		write_line(about(l->number, "over", NULL));
+		lost_free(l);
+	}
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void journal_forget(struct journal_entry *entry)
+{
+	(void)pthread_mutex_lock(&lock);
+	write_line(about(entry->number, "over", NULL));
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void journal_entry_release(struct journal_entry *entry)
+{
+	free(entry->key);
+	free(entry->id);
+	*entry = (struct journal_entry){ 0 };
+}
+
+void journal_seen(const char *id)
+{
+	(void)pthread_mutex_lock(&lock);
+	look();
+	know(id);
+	for (struct lost **p = &losts; *p;) {
+		struct lost *l = *p;
+
+		if (!l->id || strcmp(l->id, id) != 0) {
+			p = &l->next;
+			continue;
+		}
+		*p = l->next;
+		lost_free(l);
+	}
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void journal_end(bool saved)
+{
+	(void)pthread_mutex_lock(&lock);
+	if (saved && file >= 0) {
+		/* What was found and nobody asked for again is still lost. */
+		if (losts && ftruncate(file, 0) == 0)
+			for (struct lost *l = losts; l; l = l->next)
+				keep(l);
+		else if (!losts)
+			(void)unlink(path);
+	}
+	(void)pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,38 @@
+#ifndef ADAPTER_JOURNAL_H
+#define ADAPTER_JOURNAL_H
+
+#include "resource.h"
+
+/*
+ * What is being made, on disk before it is asked for, so that a run that was killed at any point leaves
+ * nothing behind that the next one does not know of.
+ *
+ * One file for each process, in Terraform's data directory of the root module (.terraform/treenail,
+ * mode 0600), by workspace; locked while its process lives. It has a digest of each object that is to
+ * be made, the time, and the ID as soon as there is one; no value of the configuration. A process that
+ * Terraform ends in the usual way removes it: Terraform has the IDs in its state then. What a dead
+ * process left is taken over by the next one of the same root and workspace: an entry whose ID is in the
+ * state is done with; one that is not is a lost object, which the creation of the same thing adopts -
+ * by its ID, or, if the answer never came, by its name or else by all that was wanted, the time it
+ * was made, and that no other object in the state has that ID.
+ *
+ * Where the directory cannot be written there is no journal: a warning in the log says so.
+ */
+struct journal_entry {
+	struct keeper keeper; /* for op->keeper */
+	char *key;
+	char *id;
+	unsigned long number;
+};
+
+/* Before a creation is sent. `what`: digest of all that tells it from others. */
+void journal_begin(struct journal_entry *entry, const char *what);
+/* It came to nothing, and nothing is there. */
+void journal_forget(struct journal_entry *entry);
+void journal_entry_release(struct journal_entry *entry);
+/* Terraform's state has it. */
+void journal_seen(const char *id);
+/* The process ends; saved: Terraform has all that was made in its state. */
+void journal_end(bool saved);
+
+#endif

@@ -1,0 +1,55 @@
+#ifndef ADAPTER_KIND_H
+#define ADAPTER_KIND_H
+
+#include "terraform.h"
+
+/*
+ * The declarations (terraform.h) made ready: each row with the attribute it stands for, its type and
+ * its flags, and the rows that nobody has to write. Built when first asked for; read by any thread,
+ * never changed.
+ */
+struct row {
+	const char *name;
+	unsigned flags;            /* of terraform.h, complete */
+	const struct tf_attr *t;   /* NULL: nobody wrote it */
+	const struct attr *a;      /* the engine's; NULL: none */
+	struct json_object *type;  /* Terraform's, of a block too */
+	struct json_object *value; /* default; NULL: none */
+	const struct row *sub;     /* of a block, and of objects; ends with an empty name */
+	const struct row *secret;  /* NAME_wo and NAME_wo_version: the row they are the value of */
+	bool single;               /* block `timeouts`: an object, not a list of them */
+	bool write_only;
+	const char *doc;
+};
+
+struct kind {
+	const struct tf_kind *k;
+	const struct resource *r; /* NULL: no kind of object of the engine */
+	char *type_name;          /* "openstack_networking_network_v2" */
+	const struct row *rows;   /* ends with an empty name */
+	struct json_object *type; /* ["object", {...}] */
+};
+
+/* What a provider offers beside the kinds of resources[]. */
+struct provider {
+	const char *name;                      /* "openstack": begins the names of all kinds */
+	const char *address;                   /* as a configuration's `source` */
+	const char *doc;                       /* for index.md */
+	const char *example;                   /* HCL of the provider block */
+	const struct resource *const *objects; /* NULL-terminated; NULL: none */
+	const struct tf_kind *const *others;   /* NULL-terminated; NULL: none */
+	const struct tf_attr *config;          /* rows of the provider block */
+	bool targets;                          /* `cloud` and `region` on each resource */
+	const struct function *functions;      /* ends with an empty name; NULL: none */
+};
+extern const struct provider provider; /* each program has its own */
+
+/* All kinds; *ret_n of them. */
+const struct kind *const *kinds(size_t *ret_n);
+/* NULL: there is none of that name. */
+const struct kind *kind_named(const char *type_name, enum tf_what what);
+/* The provider block. */
+const struct kind *kind_provider(void);
+const struct row *row_named(const struct row *rows, const char *name);
+
+#endif

@@ -1,0 +1,597 @@
+#include <string.h>
+
+#include "clock.h"
+#include "convert.h"
+#include "function.h"
+#include "kind.h"
+#include "plan.h"
+#include "protocol/message.h"
+#include "rpc.h"
+#include "schema.h"
+#include "server/log.h"
+#include "server/server.h"
+#include "targets.h"
+#include "validate.h"
+#include "work.h"
+
+/* Says that the state is of this adapter's making; the peer's provider reads JSON there too. */
+static const char OURS[] = "{\"treenail\":\"1\"}";
+
+/* ---- what all handlers need ---- */
+
+struct reply {
+	struct arena *mem;
+	struct diags diags;
+};
+
+static ProtobufCBinaryData ours(struct reply *r)
+{
+	return arena_bytes(r->mem, OURS, sizeof(OURS) - 1);
+}
+
+static bool is_ours(const ProtobufCBinaryData *private)
+{
+	return private->len == sizeof(OURS) - 1 && memcmp(private->data, OURS, private->len) == 0;
+}
+
+static const char *label(struct json_object *values)
+{
+	const char *name = json_str(values, "name");
+
+	return name && *name ? name : json_str(values, "id");
+}
+
+/* "creating openstack_networking_network_v2 'a'", the reason below. Takes e. */
+static void fail(struct reply *r, const struct kind *k, const char *doing,
+		 struct json_object *values, struct err *e)
+{
+	const char *name = label(values);
+	AUTO_STR summary = xasprintf("%s %s%s%s%s", doing, k ? k->type_name : provider.name,
+				     name ? " '" : "", name ? name : "", name ? "'" : "");
+
+	if (!e)
+		return;
+	e->text = targets_mask(e->text);
+	if (e->at && k) {
+		AUTO_STR at = TAKE(e->at);
+
+		e->at = xstrdup(row_for(k->rows, at));
+		if (!row_named(k->rows, e->at)) {
+			free(e->at);
+			e->at = NULL;
+		}
+	}
+	log_write(LOG_DEBUG, summary, "error", e->text, NULL);
+	diags_err(&r->diags, summary, e);
+}
+
+static void warn(struct reply *r, struct work *w)
+{
+	for (size_t i = 0; i < json_len(w->out.warnings); i++)
+		diags_add(&r->diags, DIAG_WARNING, NULL, w->k->type_name, "%s",
+			  json_object_get_string(json_nth(w->out.warnings, i)));
+}
+
+static const struct kind *kind_of(struct reply *r, const char *type_name, enum tf_what what)
+{
+	const struct kind *k = kind_named(type_name, what);
+
+	if (!k)
+		diags_add(&r->diags, DIAG_ERROR, NULL, "Unknown type",
+			  "This version of the provider has no %s.", type_name);
+	return k;
+}
+
+static struct json_object *value_of(struct reply *r, const struct kind *k,
+				    const Tf__DynamicValue *from)
+{
+	struct json_object *v = NULL;
+
+	fail(r, NULL, "reading what was sent to", NULL, message_value(from, k->type, &v));
+	return v;
+}
+
+static Tf__DynamicValue *sent(struct reply *r, const struct kind *k, struct json_object *v)
+{
+	Tf__DynamicValue *to = NULL;
+
+	fail(r, k, "telling of", NULL, message_dynamic(r->mem, v, k->type, &to));
+	return to;
+}
+
+static Tf__ResourceIdentityData *identity_of(struct reply *r, struct json_object *state)
+{
+	Tf__ResourceIdentityData *data = arena_new(r->mem, sizeof(*data));
+	AUTO_JSON type = identity_type();
+	AUTO_JSON id = conform(type, state);
+	struct err *e;
+
+	*data = (Tf__ResourceIdentityData)TF__RESOURCE_IDENTITY_DATA__INIT;
+	if (!json_str(state, "id") || value_has_unknown(id))
+		return NULL;
+	e = message_dynamic(r->mem, id, type, &data->identity_data);
+	err_free(e);
+	return e ? NULL : data;
+}
+
+#define DIAGNOSE(out, r) ((out)->diagnostics = (r).diags.list, (out)->n_diagnostics = (r).diags.n)
+
+/* ---- the provider ---- */
+
+static void get_schema(struct reply *r, const void *in, Tf__GetProviderSchema__Response *out)
+{
+	(void)in;
+	schema_answer(r->mem, out);
+}
+
+static void get_metadata(struct reply *r, const void *in, Tf__GetMetadata__Response *out)
+{
+	(void)in;
+	schema_metadata(r->mem, out);
+}
+
+static void get_functions(struct reply *r, const void *in, Tf__GetFunctions__Response *out)
+{
+	(void)in;
+	schema_functions(r->mem, out);
+}
+
+static void get_identities(struct reply *r, const void *in,
+			   Tf__GetResourceIdentitySchemas__Response *out)
+{
+	(void)in;
+	schema_identities(r->mem, out);
+}
+
+static void validate_provider(struct reply *r, const Tf__ValidateProviderConfig__Request *in,
+			      Tf__ValidateProviderConfig__Response *out)
+{
+	AUTO_JSON config = value_of(r, kind_provider(), in->config);
+
+	validate(kind_provider(), config, &r->diags);
+	DIAGNOSE(out, *r);
+}
+
+static void configure(struct reply *r, const Tf__ConfigureProvider__Request *in,
+		      Tf__ConfigureProvider__Response *out)
+{
+	AUTO_JSON config = value_of(r, kind_provider(), in->config);
+
+	if (!diags_failed(&r->diags) && provider.targets)
+		targets_configure(config);
+	DIAGNOSE(out, *r);
+}
+
+static void stop(struct reply *r, const void *in, Tf__StopProvider__Response *out)
+{
+	(void)r;
+	(void)in;
+	(void)out;
+	plugin_stop();
+	clock_cut();
+}
+
+/* ---- resources ---- */
+
+static void validate_resource(struct reply *r, const Tf__ValidateResourceConfig__Request *in,
+			      Tf__ValidateResourceConfig__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
+	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
+
+	if (!diags_failed(&r->diags))
+		validate(k, config, &r->diags);
+	DIAGNOSE(out, *r);
+}
+
+static void upgrade(struct reply *r, const Tf__UpgradeResourceState__Request *in,
+		    Tf__UpgradeResourceState__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
+	AUTO_JSON state = NULL;
+
+	if (k)
+		fail(r, k, "reading the state of", NULL,
+		     message_state(in->raw_state, k->type, &state));
+	if (json_str(state, "id"))
+		journal_seen(json_str(state, "id"));
+	if (!diags_failed(&r->diags))
+		out->upgraded_state = sent(r, k, state);
+	DIAGNOSE(out, *r);
+}
+
+static void upgrade_identity(struct reply *r, const Tf__UpgradeResourceIdentity__Request *in,
+			     Tf__UpgradeResourceIdentity__Response *out)
+{
+	AUTO_JSON type = identity_type();
+	AUTO_JSON id = NULL;
+	struct err *e = message_state(in->raw_identity, type, &id);
+
+	if (!e) {
+		out->upgraded_identity = arena_new(r->mem, sizeof(*out->upgraded_identity));
+		*out->upgraded_identity =
+			(Tf__ResourceIdentityData)TF__RESOURCE_IDENTITY_DATA__INIT;
+		e = message_dynamic(r->mem, id, type, &out->upgraded_identity->identity_data);
+	}
+	fail(r, NULL, "reading an identity of", NULL, e);
+	DIAGNOSE(out, *r);
+}
+
+static void read_resource(struct reply *r, const Tf__ReadResource__Request *in,
+			  Tf__ReadResource__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
+	AUTO_JSON prior = k ? value_of(r, k, in->current_state) : NULL;
+	AUTO_WORK w = WORK_INIT;
+	struct err *e = NULL;
+
+	if (!diags_failed(&r->diags)) {
+		e = work_open(&w, k, NULL, prior, NULL);
+		if (!e)
+			e = work_read(&w, is_ours(&in->private_));
+		out->new_state = sent(r, k, e ? prior : w.t.state);
+		out->private_ = e ? in->private_ : ours(r);
+		out->new_identity = w.t.state ? identity_of(r, w.t.state) : NULL;
+		warn(r, &w);
+		fail(r, k, "reading", prior, e);
+	}
+	DIAGNOSE(out, *r);
+}
+
+static void plan_replaces(struct reply *r, struct json_object *paths,
+			  Tf__PlanResourceChange__Response *out)
+{
+	for (size_t i = 0; i < json_len(paths); i++) {
+		Tf__AttributePath *path =
+			message_path(r->mem, json_object_get_string(json_nth(paths, i)));
+
+		out->requires_replace =
+			arena_append(r->mem, out->requires_replace, &out->n_requires_replace, path);
+	}
+}
+
+static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
+		 Tf__PlanResourceChange__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
+	AUTO_JSON prior = k ? value_of(r, k, in->prior_state) : NULL;
+	AUTO_JSON proposed = k ? value_of(r, k, in->proposed_new_state) : NULL;
+	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
+	AUTO_JSON planned = NULL;
+	AUTO_JSON replaces = NULL;
+
+	if (!diags_failed(&r->diags) && proposed) {
+		struct tf_op t = {
+			.kind = k->k, .whole = k, .r = k->r, .config = config, .prior = prior
+		};
+
+		fail(r, k, "planning", config, kind_plan(k, &t));
+		planned = t.planned;
+		replaces = t.replace;
+	}
+	if (!diags_failed(&r->diags)) {
+		out->planned_state = sent(r, k, planned);
+		plan_replaces(r, replaces, out);
+		out->planned_private = ours(r);
+	}
+	DIAGNOSE(out, *r);
+}
+
+static struct err *apply_one(struct work *w)
+{
+	if (!w->t.prior)
+		return work_create(w);
+	return w->t.planned ? work_update(w) : work_delete(w);
+}
+
+/* No value may be left unknown in a state, whatever came of the work. */
+static void settle(struct json_object *state)
+{
+	json_object_object_foreach(state, key, v) {
+		if (value_has_unknown(v))
+			json_set(state, key, NULL);
+	}
+}
+
+static void apply(struct reply *r, const Tf__ApplyResourceChange__Request *in,
+		  Tf__ApplyResourceChange__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
+	AUTO_JSON prior = k ? value_of(r, k, in->prior_state) : NULL;
+	AUTO_JSON planned = k ? value_of(r, k, in->planned_state) : NULL;
+	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
+	AUTO_WORK w = WORK_INIT;
+
+	if (!diags_failed(&r->diags)) {
+		const char *doing = !prior ? "creating" : planned ? "updating" : "deleting";
+		struct err *e = work_open(&w, k, config, prior, planned);
+
+		if (!e)
+			e = apply_one(&w);
+		if (w.t.state)
+			settle(w.t.state);
+		out->new_state = sent(r, k, e && prior ? prior : w.t.state);
+		out->private_ = ours(r);
+		out->new_identity = w.t.state ? identity_of(r, w.t.state) : NULL;
+		warn(r, &w);
+		fail(r, k, doing, planned ? planned : prior, e);
+	}
+	DIAGNOSE(out, *r);
+}
+
+static void import(struct reply *r, const Tf__ImportResourceState__Request *in,
+		   Tf__ImportResourceState__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
+	AUTO_JSON type = identity_type();
+	AUTO_JSON identity = NULL;
+	AUTO_WORK w = WORK_INIT;
+	Tf__ImportResourceState__Imported *one = arena_new(r->mem, sizeof(*one));
+	struct err *e =
+		in->identity ? message_value(in->identity->identity_data, type, &identity) : NULL;
+	const char *id = identity ? json_str(identity, "id") : in->id;
+
+	*one = (Tf__ImportResourceState__Imported)TF__IMPORT_RESOURCE_STATE__IMPORTED__INIT;
+	if (k && !e)
+		e = work_open(&w, k, NULL, NULL, NULL);
+	if (k && !e)
+		e = work_import(&w, id ? id : "");
+	if (k)
+		fail(r, k, "importing", NULL, e);
+	else
+		err_free(e);
+	if (!diags_failed(&r->diags)) {
+		if (identity && provider.targets)
+			json_set(w.t.state, "cloud", json_copy(json_at(identity, "cloud")));
+		one->type_name = arena_str(r->mem, k->type_name);
+		one->state = sent(r, k, w.t.state);
+		one->identity = identity_of(r, w.t.state);
+		out->imported_resources = arena_append(r->mem, out->imported_resources,
+						       &out->n_imported_resources, one);
+	}
+	DIAGNOSE(out, *r);
+}
+
+/* From the provider this one replaces, or from this one under another address. */
+static void move(struct reply *r, const Tf__MoveResourceState__Request *in,
+		 Tf__MoveResourceState__Response *out)
+{
+	const struct kind *k = kind_of(r, in->target_type_name, TF_RESOURCE);
+	AUTO_JSON state = NULL;
+
+	if (k && strcmp(in->source_type_name, in->target_type_name) != 0)
+		diags_add(&r->diags, DIAG_ERROR, NULL, "Cannot move",
+			  "A %s of %s cannot become a %s: import it instead.", in->source_type_name,
+			  in->source_provider_address, in->target_type_name);
+	else if (k)
+		fail(r, k, "moving the state of", NULL,
+		     message_state(in->source_state, k->type, &state));
+	if (!diags_failed(&r->diags)) {
+		out->target_state = sent(r, k, state);
+		out->target_private = in->source_private;
+	}
+	DIAGNOSE(out, *r);
+}
+
+/* ---- data sources, ephemeral resources, functions ---- */
+
+static void validate_data(struct reply *r, const Tf__ValidateDataResourceConfig__Request *in,
+			  Tf__ValidateDataResourceConfig__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_DATA);
+	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
+
+	if (!diags_failed(&r->diags))
+		validate(k, config, &r->diags);
+	DIAGNOSE(out, *r);
+}
+
+static struct err *look_up(struct work *w, const struct kind *k, struct json_object *config)
+{
+	struct err *e = work_open(w, k, config, NULL, NULL);
+
+	return e ? e : work_lookup(w);
+}
+
+static void read_data(struct reply *r, const Tf__ReadDataSource__Request *in,
+		      Tf__ReadDataSource__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_DATA);
+	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
+	AUTO_WORK w = WORK_INIT;
+
+	if (!diags_failed(&r->diags)) {
+		fail(r, k, "reading", config, look_up(&w, k, config));
+		warn(r, &w);
+	}
+	if (!diags_failed(&r->diags))
+		out->state = sent(r, k, w.t.state);
+	DIAGNOSE(out, *r);
+}
+
+static void validate_ephemeral(struct reply *r,
+			       const Tf__ValidateEphemeralResourceConfig__Request *in,
+			       Tf__ValidateEphemeralResourceConfig__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_EPHEMERAL);
+	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
+
+	if (!diags_failed(&r->diags))
+		validate(k, config, &r->diags);
+	DIAGNOSE(out, *r);
+}
+
+static void open_ephemeral(struct reply *r, const Tf__OpenEphemeralResource__Request *in,
+			   Tf__OpenEphemeralResource__Response *out)
+{
+	const struct kind *k = kind_of(r, in->type_name, TF_EPHEMERAL);
+	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
+	AUTO_WORK w = WORK_INIT;
+
+	if (!diags_failed(&r->diags))
+		fail(r, k, "opening", config, look_up(&w, k, config));
+	if (!diags_failed(&r->diags))
+		out->result = sent(r, k, w.t.state);
+	DIAGNOSE(out, *r);
+}
+
+/* What is opened here is a copy: nothing runs out while it is held, nothing is to be given back. */
+static void renew_ephemeral(struct reply *r, const Tf__RenewEphemeralResource__Request *in,
+			    Tf__RenewEphemeralResource__Response *out)
+{
+	(void)r;
+	out->private_ = in->private_;
+}
+
+static void close_ephemeral(struct reply *r, const Tf__CloseEphemeralResource__Request *in,
+			    Tf__CloseEphemeralResource__Response *out)
+{
+	(void)r;
+	(void)in;
+	(void)out;
+}
+
+static const struct function *function_named(const char *name)
+{
+	const struct function *f = provider.functions;
+
+	while (f && f->name && strcmp(f->name, name) != 0)
+		f++;
+	return f && f->name ? f : NULL;
+}
+
+static struct err *read_arguments(const struct function *f, const Tf__CallFunction__Request *in,
+				  struct json_object *args)
+{
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < in->n_arguments && i < PARAMETERS_MOST && !e; i++) {
+		const char *text = f->parameters[i].type;
+		AUTO_JSON type = NULL;
+		struct json_object *v = NULL;
+
+		e = text ? json_parse(text, strlen(text), &type)
+			 : err_new(ERR_USAGE, "%s takes no so many arguments", f->name);
+		if (!e)
+			e = message_value(in->arguments[i], type, &v);
+		if (!e)
+			json_object_array_add(args, v);
+	}
+	return e;
+}
+
+static void call_function(struct reply *r, const Tf__CallFunction__Request *in,
+			  Tf__CallFunction__Response *out)
+{
+	const struct function *f = function_named(in->name);
+	AUTO_JSON args = json_object_new_array();
+	AUTO_JSON type = NULL;
+	AUTO_JSON result = NULL;
+	int at = -1;
+	struct err *e = f ? read_arguments(f, in, args)
+			  : err_new(ERR_USAGE, "this provider has no function '%s'", in->name);
+
+	if (!e)
+		e = f->call(args, &result, &at);
+	if (!e)
+		e = json_parse(f->returns, strlen(f->returns), &type);
+	if (!e)
+		e = message_dynamic(r->mem, result, type, &out->result);
+	if (!e)
+		return;
+	out->error = arena_new(r->mem, sizeof(*out->error));
+	*out->error = (Tf__FunctionError)TF__FUNCTION_ERROR__INIT;
+	out->error->text = arena_str(r->mem, e->text);
+	if (at >= 0) {
+		out->error->argument_case = TF__FUNCTION_ERROR__ARGUMENT_FUNCTION_ARGUMENT;
+		out->error->function_argument = at;
+	}
+	err_free(e);
+}
+
+/* ---- dispatch ---- */
+
+#define METHOD(name, function)                                                                   \
+	{                                                                                        \
+		name, (void (*)(struct reply *, const void *, void *))(void (*)(void))(function) \
+	}
+
+static const struct method {
+	const char *name;
+	void (*answer)(struct reply *r, const void *in, void *out);
+} methods[] = {
+	METHOD("GetProviderSchema", get_schema),
+	METHOD("GetMetadata", get_metadata),
+	METHOD("GetFunctions", get_functions),
+	METHOD("GetResourceIdentitySchemas", get_identities),
+	METHOD("ValidateProviderConfig", validate_provider),
+	METHOD("ConfigureProvider", configure),
+	METHOD("StopProvider", stop),
+	METHOD("ValidateResourceConfig", validate_resource),
+	METHOD("UpgradeResourceState", upgrade),
+	METHOD("UpgradeResourceIdentity", upgrade_identity),
+	METHOD("ReadResource", read_resource),
+	METHOD("PlanResourceChange", plan),
+	METHOD("ApplyResourceChange", apply),
+	METHOD("ImportResourceState", import),
+	METHOD("MoveResourceState", move),
+	METHOD("ValidateDataResourceConfig", validate_data),
+	METHOD("ReadDataSource", read_data),
+	METHOD("ValidateEphemeralResourceConfig", validate_ephemeral),
+	METHOD("OpenEphemeralResource", open_ephemeral),
+	METHOD("RenewEphemeralResource", renew_ephemeral),
+	METHOD("CloseEphemeralResource", close_ephemeral),
+	METHOD("CallFunction", call_function),
+};
+
+static bool answer(void *arg, const char *name, const uint8_t *body, size_t len, struct buf *reply)
+{
+	const struct method *m = methods;
+	struct call c;
+	struct err *e;
+
+	(void)arg;
+	while (m < methods + COUNT(methods) && strcmp(m->name, name) != 0)
+		m++;
+	if (m == methods + COUNT(methods))
+		return false;
+	e = call_open(name, body, len, &c);
+	if (!e) {
+		struct reply r = { .mem = &c.mem, .diags = { .mem = &c.mem } };
+
+		m->answer(&r, c.in, c.out);
+	}
+	call_close(&c, e ? NULL : reply);
+	if (e)
+		log_write(LOG_ERROR, "a call could not be read", "method", name, "error", e->text,
+			  NULL);
+	const bool ok = !e;
+	err_free(e);
+	return ok;
+}
+
+static bool urgent(const char *name)
+{
+	return strcmp(name, "StopProvider") == 0;
+}
+
+static void ended(void *arg, bool asked)
+{
+	(void)arg;
+	journal_end(asked);
+}
+
+int provider_main(int argc, char **argv)
+{
+	const struct plugin plugin = {
+		.name = provider.name,
+		.address = provider.address,
+		.service = "tfplugin6.Provider",
+		.protocol = 6,
+		.answer = answer,
+		.urgent = urgent,
+		.ended = ended,
+	};
+
+	return plugin_main(&plugin, argc, argv);
+}

@@ -1,0 +1,36 @@
+#ifndef ADAPTER_TARGETS_H
+#define ADAPTER_TARGETS_H
+
+#include "api.h"
+#include "err.h"
+#include "json.h"
+
+/*
+ * The clouds that one process works on: the provider block's, and those that resources name. A session
+ * is begun when the first object needs it; its configuration is read then, its login comes with the
+ * first request. Sessions live as long as the process. From any thread.
+ */
+
+/*
+ * The provider block, by its rows' names. Values that are not known yet (during a plan) are no error
+ * until somebody needs them.
+ */
+void targets_configure(struct json_object *config);
+/*
+ * The session of another cloud (NULL: the provider's) in another region (NULL: its own). *ret_region,
+ * borrowed, may be "". ERR_USAGE if the provider block is not known yet.
+ */
+MUST_USE struct err *target_get(const char *cloud, const char *region, struct api **ret,
+				const char **ret_region);
+/* True if a value of the provider block is not known yet. */
+bool targets_unknown(void);
+/* Text without the secrets of all sessions so far; owned. Takes text. */
+char *targets_mask(char *text);
+
+/* ---- of each program that has targets (openstack.c) ---- */
+
+/* The provider block as options of session_new(); owned. */
+MUST_USE struct err *provider_session_options(struct json_object *config, const char *cloud,
+					      const char *region, struct json_object **ret);
+
+#endif

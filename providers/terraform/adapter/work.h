@@ -1,0 +1,47 @@
+#ifndef ADAPTER_WORK_H
+#define ADAPTER_WORK_H
+
+#include "journal.h"
+#include "kind.h"
+
+/*
+ * One object's work: what Terraform planned, done by the engine, told in Terraform's names.
+ *
+ *   AUTO_WORK w = WORK_INIT;
+ *   e = work_open(&w, kind, config, prior, planned);
+ *   if (!e) e = work_create(&w);
+ *   ... w.t.state: what is there, also after an error if something is; NULL: nothing ...
+ *
+ * config, prior and planned are borrowed until the work is released.
+ */
+struct work {
+	const struct kind *k;
+	struct tf_op t;
+	struct op op;
+	struct outcome out;
+	struct journal_entry entry;
+	struct keeper keeper;
+	const char *region; /* of the target; borrowed */
+	char *id;
+};
+#define WORK_INIT          \
+	{                  \
+		.k = NULL, \
+	}
+#define AUTO_WORK CLEANUP(work_release) struct work
+
+void work_release(struct work *w);
+/* Finds the target; sends nothing. */
+MUST_USE struct err *work_open(struct work *w, const struct kind *k, struct json_object *config,
+			       struct json_object *prior, struct json_object *planned);
+MUST_USE struct err *work_create(struct work *w);
+MUST_USE struct err *work_update(struct work *w);
+MUST_USE struct err *work_delete(struct work *w);
+/* As it is now; t.state is NULL if it is gone. ours: this adapter wrote the state that is there. */
+MUST_USE struct err *work_read(struct work *w, bool ours);
+/* Data sources and ephemeral resources. */
+MUST_USE struct err *work_lookup(struct work *w);
+/* The state of an object of which there is nothing but an ID. */
+MUST_USE struct err *work_import(struct work *w, const char *id);
+
+#endif

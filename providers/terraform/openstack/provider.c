@@ -1,0 +1,150 @@
+/* terraform-provider-openstack: the provider block, with the names and variables of the peer's. */
+#include <string.h>
+
+#include "adapter/kind.h"
+#include "adapter/rpc.h"
+#include "adapter/targets.h"
+#include "terraform.h"
+
+static const struct tf_attr config[] = {
+	{ "cloud", .doc = "Name of the cloud in clouds.yaml; OS_CLOUD by default." },
+	{ "auth_url", .doc = "URL of Keystone." },
+	{ "region", .doc = "Region to work in." },
+	{ "user_name", .doc = "Name of the user." },
+	{ "user_id", .doc = "ID of the user." },
+	{ "application_credential_id", .doc = "ID of the application credential." },
+	{ "application_credential_name",
+	  .doc = "Name of the application credential; its user too." },
+	{ "application_credential_secret", TF_SENSITIVE,
+	  .doc = "Secret of the application credential." },
+	{ "tenant_id", .doc = "ID of the project." },
+	{ "tenant_name", .doc = "Name of the project." },
+	{ "password", TF_SENSITIVE, .doc = "Password of the user." },
+	{ "token", TF_SENSITIVE, .doc = "A token, in place of user and password." },
+	{ "user_domain_name", .doc = "Name of the user's domain." },
+	{ "user_domain_id", .doc = "ID of the user's domain." },
+	{ "project_domain_name", .doc = "Name of the project's domain." },
+	{ "project_domain_id", .doc = "ID of the project's domain." },
+	{ "domain_id", .doc = "ID of the domain to log in to." },
+	{ "domain_name", .doc = "Name of the domain to log in to." },
+	{ "default_domain", .doc = "Domain of user and project that name none." },
+	{ "system_scope", .doc = "Whether to log in to the whole system.", .type = "\"bool\"" },
+	{ "insecure",
+	  .doc = "Whether the certificates of the cloud are trusted unseen; only if you must.",
+	  .type = "\"bool\"" },
+	{ "endpoint_type", .doc = "Which of a service's endpoints to use.",
+	  .choices = "public internal admin publicURL internalURL adminURL" },
+	{ "cacert_file",
+	  .doc = "CA certificates to verify the cloud with: a file, or the text itself." },
+	{ "cert", .doc = "Client certificate: a file, or the text itself." },
+	{ "key", TF_SENSITIVE,
+	  .doc = "Key of the client certificate: a file, or the text itself." },
+	{ "endpoint_overrides", .doc = "URLs in place of those of the catalogue, by service.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "max_retries",
+	  .doc = "Accepted for the sake of existing files: what may be repeated is, until the call's "
+		 "time is over.",
+	  .type = "\"number\"" },
+	{ "allow_reauth",
+	  .doc = "Accepted for the sake of existing files: a token that has run out is "
+		 "always renewed.",
+	  .type = "\"bool\"" },
+	{ "delayed_auth",
+	  .doc = "Accepted for the sake of existing files: the login always waits for "
+		 "the first request.",
+	  .type = "\"bool\"" },
+	{ "disable_no_cache_header",
+	  .doc = "Accepted for the sake of existing files: no such header is sent.",
+	  .type = "\"bool\"" },
+	{ "swauth",
+	  .doc = "Accepted for the sake of existing files: there is no object storage here.",
+	  .type = "\"bool\"" },
+	{ "enable_logging",
+	  .doc = "Accepted for the sake of existing files: TREENAIL_LOG=debug shows "
+		 "requests.",
+	  .type = "\"bool\"" },
+	{ 0 },
+};
+
+/* Where in a configuration of clouds.yaml each argument stands. */
+static const struct {
+	const char *argument, *key;
+	bool auth;
+} places[] = {
+	{ "auth_url", "auth_url", true },
+	{ "user_name", "username", true },
+	{ "user_id", "user_id", true },
+	{ "application_credential_id", "application_credential_id", true },
+	{ "application_credential_name", "application_credential_name", true },
+	{ "application_credential_secret", "application_credential_secret", true },
+	{ "tenant_id", "project_id", true },
+	{ "tenant_name", "project_name", true },
+	{ "password", "password", true },
+	{ "token", "token", true },
+	{ "user_domain_name", "user_domain_name", true },
+	{ "user_domain_id", "user_domain_id", true },
+	{ "project_domain_name", "project_domain_name", true },
+	{ "project_domain_id", "project_domain_id", true },
+	{ "domain_id", "domain_id", true },
+	{ "domain_name", "domain_name", true },
+	{ "default_domain", "default_domain", true },
+	{ "cacert_file", "ca_cert", false },
+	{ "cert", "client_cert", false },
+	{ "key", "client_key", false },
+};
+
+static void set(struct json_object *options, struct json_object *auth, struct json_object *block)
+{
+	const char *interface = json_str(block, "endpoint_type");
+
+	for (size_t i = 0; i < COUNT(places); i++) {
+		struct json_object *v = json_at(block, places[i].argument);
+
+		if (v)
+			json_set(places[i].auth ? auth : options, places[i].key, json_copy(v));
+	}
+	if (json_truth(block, "system_scope", false))
+		json_sets(auth, "system_scope", "all");
+	if (json_truth(block, "insecure", false))
+		json_set(options, "validate_certs", json_object_new_boolean(false));
+	if (interface) {
+		AUTO_STR word = xstrndup(interface, strcspn(interface, "U"));
+
+		json_sets(options, "interface", word);
+	}
+}
+
+struct err *provider_session_options(struct json_object *block, const char *cloud,
+				     const char *region, struct json_object **ret)
+{
+	struct json_object *options = json_object_new_object(), *auth = json_object_new_object();
+
+	if (!*cloud)
+		set(options, auth, block);
+	if (json_object_object_length(auth))
+		json_set(options, "auth", json_object_get(auth));
+	json_object_put(auth);
+	if (*cloud || json_str(block, "cloud"))
+		json_sets(options, "cloud", *cloud ? cloud : json_str(block, "cloud"));
+	if (*region || (!*cloud && json_str(block, "region")))
+		json_sets(options, "region_name", *region ? region : json_str(block, "region"));
+	*ret = options;
+	return NULL;
+}
+
+const struct provider provider = {
+	.name = "openstack",
+	.address = "registry.terraform.io/treenail/openstack",
+	.doc = "OpenStack: networks, servers, volumes, images, projects.",
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"demo\"\n"
+		   "}\n",
+	.objects = resources,
+	.config = config,
+	.targets = true,
+};
+
+int main(int argc, char **argv)
+{
+	return provider_main(argc, argv);
+}
