@@ -254,32 +254,34 @@ START_TEST(values_refused)
 }
 END_TEST
 
-/* n lists in one another, and their type. */
-static struct err *nested(size_t n)
+/* n lists in one another, read or sent. */
+static struct err *nested(size_t n, bool sent)
 {
 	AUTO_BUF bytes = BUF_INIT;
+	AUTO_BUF out = BUF_INIT;
 	AUTO_JSON type = json_object_new_string("string");
-	struct json_object *v = NULL;
+	AUTO_JSON v = json_object_new_string("");
 	struct err *e;
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *outer = json_object_new_array();
+		struct json_object *list = json_object_new_array();
 
 		json_object_array_add(outer, json_object_new_string("list"));
 		json_object_array_add(outer, type);
 		type = outer;
+		json_object_array_add(list, v);
+		v = list;
 		(void)buf_add(&bytes, "\x91", 1);
 	}
 	(void)buf_add(&bytes, "\xa0", 1);
-	e = value_decode((const uint8_t *)bytes.s, bytes.len, type, &v);
-	if (!e) {
-		AUTO_BUF again = BUF_INIT;
-
-		e = value_encode(v, type, &again);
-		ck_assert(e || again.len == bytes.len);
+	if (sent) {
+		e = value_encode(v, type, &out);
+		ck_assert_uint_eq(out.len, e ? 0 : bytes.len);
+		return e;
 	}
-	json_object_put(v);
-	return e;
+	json_object_put(TAKE(v));
+	return value_decode((const uint8_t *)bytes.s, bytes.len, type, &v);
 }
 
 START_TEST(caps)
@@ -290,8 +292,10 @@ START_TEST(caps)
 	char head[5] = { '\xdd', 0, VALUE_COUNT >> 16, 0, 0 };
 	AUTO_STR nothing = xcalloc(VALUE_COUNT, 1);
 
-	unit_ok(nested(VALUE_DEPTH - 1));
-	unit_fails(nested(VALUE_DEPTH), ERR_PROTOCOL, "nested deeper than 100");
+	for (int sent = 0; sent < 2; sent++) {
+		unit_ok(nested(VALUE_DEPTH - 1, sent));
+		unit_fails(nested(VALUE_DEPTH, sent), ERR_PROTOCOL, "nested deeper than 100");
+	}
 
 	/* The list is one of them. */
 	memset(nothing, '\xc0', VALUE_COUNT);
@@ -560,7 +564,8 @@ START_TEST(numbers_that_are_none_are_not_sent)
 }
 END_TEST
 
-static void length(size_t n)
+/* n bytes or elements, and how a string, a list and a map of them begin. */
+static void length(size_t n, const char *const *heads)
 {
 	AUTO_STR text = xcalloc(n + 1, 1);
 	AUTO_JSON list = json_object_new_array();
@@ -574,28 +579,45 @@ static void length(size_t n)
 		json_set(map, key, json_object_new_int64((int64_t)i));
 	}
 	AUTO_JSON string = json_object_new_string(text);
-	struct {
+	const struct {
 		struct json_object *v;
 		const char *type;
-	} all[] = { { string, "'string'" },
-		    { list, "['list','bool']" },
-		    { map, "['map','number']" } };
+	} all[] = {
+		{ string, "'string'" },
+		{ list, "['list','bool']" },
+		{ map, "['map','number']" },
+	};
 	for (size_t i = 0; i < COUNT(all); i++) {
 		AUTO_STR hex = encoded(all[i].v, all[i].type);
 		AUTO_JSON back = NULL;
 
+		ck_assert_msg(strncmp(hex, heads[i], strlen(heads[i])) == 0, "%zu: %.10s not %s", n,
+			      hex, heads[i]);
 		unit_ok(decode(hex, all[i].type, &back));
 		ck_assert(value_equal(back, all[i].v));
 	}
 }
 
-/* Lengths on both sides of each form's limit. */
+/* On both sides of each form's limit. */
 START_TEST(lengths)
 {
-	static const size_t all[] = { 0, 15, 16, 31, 32, 255, 256, 65535, 65536 };
+	static const struct {
+		size_t n;
+		const char *heads[3];
+	} all[] = {
+		{ 0, { "a0", "90", "80" } },
+		{ 15, { "af", "9f", "8f" } },
+		{ 16, { "b0", "dc0010", "de0010" } },
+		{ 31, { "bf", "dc001f", "de001f" } },
+		{ 32, { "d920", "dc0020", "de0020" } },
+		{ 255, { "d9ff", "dc00ff", "de00ff" } },
+		{ 256, { "da0100", "dc0100", "de0100" } },
+		{ 65535, { "daffff", "dcffff", "deffff" } },
+		{ 65536, { "db00010000", "dd00010000", "df00010000" } },
+	};
 
 	for (size_t i = 0; i < COUNT(all); i++)
-		length(all[i]);
+		length(all[i].n, all[i].heads);
 }
 END_TEST
 
@@ -614,8 +636,8 @@ static const struct {
 	{ "'number'", "1e400", "1e400", NULL },
 	{ "['list','number']", "[1, 2.50,\n 12345678901234567890]", "[1,2.50,12345678901234567890]",
 	  NULL },
-	{ "['map','string']", "{'1234567890123456789012':'1234567890123456789012\\\\'}",
-	  "{'1234567890123456789012':'1234567890123456789012\\\\'}", NULL },
+	{ "['map','string']", "{'1234567890123456789012':'\\'1234567890123456789012\\\\'}",
+	  "{'1234567890123456789012':'\\'1234567890123456789012\\\\'}", NULL },
 	{ "['set','bool']", "[true]", "[true]", NULL },
 	{ "['tuple',['bool','string']]", "[true,'a']", "[true,'a']", NULL },
 	{ "'dynamic'", "{'value':{'a':1},'type':['object',{'a':'number'}]}",
