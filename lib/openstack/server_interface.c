@@ -75,7 +75,7 @@ static struct err *expand(struct op *op)
 static bool may_be_there(struct op *op)
 {
 	return !op->keeper || op->id || op->keeper->lost || op->out->plan.changes ||
-	       json_has(op->want, "port_id");
+	       json_str(op->want, "port_id");
 }
 
 static bool is_meant(struct op *op, struct json_object *interface)
@@ -84,13 +84,13 @@ static bool is_meant(struct op *op, struct json_object *interface)
 	const char *id = json_str(interface, "port_id");
 	const char *ip = json_str(op->want, "fixed_ip");
 
+	if (json_str(op->want, "port_id"))
+		return json_object_equal(json_at(op->want, "port_id"),
+					 json_at(interface, "port_id"));
 	if (k && op->id)
 		return id && strcmp(id, op->id) == 0;
 	if (k && k->claim && id && !k->claim(k, op, id))
 		return false;
-	if (json_has(op->want, "port_id"))
-		return json_object_equal(json_at(op->want, "port_id"),
-					 json_at(interface, "port_id"));
 	return json_object_equal(json_at(op->want, "net_id"), json_at(interface, "net_id")) &&
 	       (!ip || has_address(interface, ip));
 }
