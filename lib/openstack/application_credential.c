@@ -75,6 +75,8 @@ static struct err *find(struct op *op)
 	struct json_object *list;
 	struct err *e = op->api->user(op->api, &user);
 
+	if (!e && !*user)
+		e = err_new(ERR_USAGE, "the login is no user's, so it can have no credentials");
 	if (e)
 		return e;
 	json_sets(op->want, "user_id", user);
@@ -100,11 +102,13 @@ static bool implies(struct json_object *roles, const char *name)
 {
 	static const char ladder[] = "admin manager member reader";
 
+	if (!words_have(ladder, name))
+		return false;
 	WORDS_EACH(w, ladder) {
 		AUTO_STR higher = xstrndup(w, words_len(w));
 
 		if (strcmp(higher, name) == 0)
-			return false;
+			break;
 		for (size_t i = 0; i < json_len(roles); i++)
 			if (json_is_str(json_at(json_nth(roles, i), "name"), higher))
 				return true;
@@ -238,8 +242,12 @@ static struct err *create(struct op *op)
 		return e;
 	AUTO_STR tail = xasprintf("/%s", op->id);
 	e = op_call(op, "DELETE", tail, NULL, NULL);
-	if (!e)
-		e = op_post(op);
+	if (e)
+		return e;
+	free(op->out->id);
+	op->out->id = NULL;
+	op->id = NULL;
+	e = op_post(op);
 	if (!e && !json_str(op->have, "secret"))
 		e = err_new(ERR_PROTOCOL, "its secret never arrived: delete it and make it anew");
 	return e;
