@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "plugin_client.h"
 #include "server.h"
@@ -18,6 +19,20 @@
  * variable. Terraform's part is that of our own client.
  */
 #define AS_PROVIDER "TREENAIL_TEST_PROVIDER"
+#define FAST_CLOCK  "TREENAIL_TEST_FAST_CLOCK" /* a hundred times, there */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_ms(void)
+{
+	return now_ms() * (getenv(FAST_CLOCK) ? 100 : 1);
+}
 
 /* ---- the provider ---- */
 
@@ -158,14 +173,6 @@ static void start_plain(void)
 
 	o.plain = true;
 	start(o);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void expect_reply(struct err *e, struct buf *reply, const char *want)
@@ -791,6 +798,21 @@ START_TEST(terminated)
 }
 END_TEST
 
+/* A minute, of a fast clock. A signal makes it look at the clock, as the end of poll() would. */
+START_TEST(nobody_comes)
+{
+	struct client_options o = SET(FAST_CLOCK "=1");
+
+	client = client_spawn(&o);
+	ck_assert_int_eq(kill(client_pid(client), SIGINT), 0);
+	ck_assert_int_eq(client_exit(client, 100), -1);
+	spend_ms(700);
+	ck_assert_int_eq(kill(client_pid(client), SIGINT), 0);
+	expect_end(0, 2000, "no client came");
+	ck_assert(!is_left());
+}
+END_TEST
+
 START_TEST(several_plain_connections)
 {
 	struct client *other = NULL;
@@ -951,6 +973,7 @@ static int run_tests(void)
 	tcase_add_test(t, client_is_killed);
 	tcase_add_test(t, interrupted);
 	tcase_add_test(t, terminated);
+	tcase_add_test(t, nobody_comes);
 	tcase_add_test(t, several_plain_connections);
 	tcase_add_loop_test(t, debugging, 0, COUNT(endings));
 	tcase_add_loop_test(t, logging, 0, COUNT(logs));
