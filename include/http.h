@@ -67,7 +67,12 @@ struct http_answer {
 };
 
 MUST_USE struct err *http_new(const struct http_options *options, struct http **ret);
-/* No call may be under way. */
+/*
+ * The same, but all who ask with the same options get the same one: its connections and its CA
+ * certificates are there once, however many clouds a process works on.
+ */
+MUST_USE struct err *http_shared(const struct http_options *options, struct http **ret);
+/* No call may be under way (of a shared one: by its last holder). */
 void http_free(struct http *h);
 /*
  * Success is any whole HTTP answer that needs no (further) repeat: the caller looks at the status.

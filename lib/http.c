@@ -41,6 +41,8 @@ struct http {
 	struct http_try *queued; /* not yet in the multi handle */
 	struct http_try *active; /* changed by the driver only, with the lock held */
 	bool driven;             /* one of the callers is in drive() */
+	unsigned holders;        /* of a shared one; 0: it is nobody else's */
+	struct http *next;       /* of the shared ones */
 };
 
 static atomic_ulong attempts;
@@ -575,11 +577,68 @@ struct err *http_new(const struct http_options *options, struct http **ret)
 	return NULL;
 }
 
+static pthread_mutex_t sharing = PTHREAD_MUTEX_INITIALIZER;
+static struct http *shared;
+
+static bool same_text(const char *x, const char *y)
+{
+	return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+/* Whether a handle is what one made of these options would be. */
+static bool is_like(const struct http *h, const struct http *other)
+{
+	return h->insecure == other->insecure && h->max_connections == other->max_connections &&
+	       same_text(h->ca_file, other->ca_file) && same_text(h->ca_dir, other->ca_dir) &&
+	       same_text(h->client_cert, other->client_cert) &&
+	       same_text(h->client_key, other->client_key) &&
+	       same_text(h->user_agent, other->user_agent);
+}
+
+struct err *http_shared(const struct http_options *options, struct http **ret)
+{
+	struct http *fresh = NULL, *h;
+	struct err *e = http_new(options, &fresh);
+
+	if (e)
+		return e;
+	(void)pthread_mutex_lock(&sharing);
+	h = shared;
+	while (h && !is_like(h, fresh))
+		h = h->next;
+	if (!h) {
+		h = TAKE(fresh);
+		h->next = shared;
+		shared = h;
+	}
+	h->holders++;
+	(void)pthread_mutex_unlock(&sharing);
+	http_free(fresh);
+	*ret = h;
+	return NULL;
+}
+
+/* True if somebody else still holds it. */
+static bool let_go(struct http *h)
+{
+	bool held;
+
+	(void)pthread_mutex_lock(&sharing);
+	held = h->holders && --h->holders;
+	for (struct http **p = &shared; *p && !held; p = &(*p)->next)
+		if (*p == h) {
+			*p = h->next;
+			break;
+		}
+	(void)pthread_mutex_unlock(&sharing);
+	return held;
+}
+
 void http_free(struct http *h)
 {
 	struct sigpipe guard;
 
-	if (!h)
+	if (!h || let_go(h))
 		return;
 	sigpipe_hold(&guard);
 	while (h->spares)

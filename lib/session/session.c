@@ -766,11 +766,11 @@ struct err *session_new(struct json_object *options, struct session **ret)
 	if (!e)
 		e = auth_check(c);
 	if (!e)
-		e = http_new(&(struct http_options){ .cacert = c->cacert,
-						     .client_cert = c->cert,
-						     .client_key = c->key,
-						     .insecure = c->insecure },
-			     &http);
+		e = http_shared(&(struct http_options){ .cacert = c->cacert,
+							.client_cert = c->cert,
+							.client_key = c->key,
+							.insecure = c->insecure },
+				&http);
 	if (e) {
 		config_free(c);
 		return e;

@@ -314,6 +314,20 @@ struct json_object *row_fill(const struct row *row, struct json_object *planned,
 	return value_has_unknown(actual) ? NULL : json_copy(actual);
 }
 
+void rows_complete(const struct row *rows, struct json_object *values)
+{
+	for (const struct row *row = rows; row->name; row++) {
+		struct json_object *v = json_at(values, row->name);
+
+		if (!(row->flags & TF_BLOCK) || row->single)
+			continue;
+		if (!v)
+			json_set(values, row->name, json_object_new_array());
+		for (size_t i = 0; i < json_len(v); i++)
+			rows_complete(row->sub, json_nth(v, i));
+	}
+}
+
 const char *row_for(const struct row *rows, const char *option)
 {
 	for (const struct row *row = rows; row->name && option; row++)

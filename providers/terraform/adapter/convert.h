@@ -26,6 +26,9 @@ bool row_same(const struct row *row, struct json_object *x, struct json_object *
 struct json_object *row_fill(const struct row *row, struct json_object *planned,
 			     struct json_object *actual);
 
+/* A state of before: blocks it does not have are empty lists, not null. Changes `values`. */
+void rows_complete(const struct row *rows, struct json_object *values);
+
 /* The name of the row that an option or attribute of the engine is; itself if there is none. */
 const char *row_for(const struct row *rows, const char *option);
 

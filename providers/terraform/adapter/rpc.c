@@ -193,6 +193,8 @@ static void upgrade(struct reply *r, const Tf__UpgradeResourceState__Request *in
 	if (k)
 		fail(r, k, "reading the state of", NULL,
 		     message_state(in->raw_state, k->type, &state));
+	if (state)
+		rows_complete(k->rows, state);
 	if (json_str(state, "id"))
 		journal_seen(json_str(state, "id"));
 	if (!diags_failed(&r->diags))
@@ -366,6 +368,8 @@ static void move(struct reply *r, const Tf__MoveResourceState__Request *in,
 	else if (k)
 		fail(r, k, "moving the state of", NULL,
 		     message_state(in->source_state, k->type, &state));
+	if (state)
+		rows_complete(k->rows, state);
 	if (!diags_failed(&r->diags)) {
 		out->target_state = sent(r, k, state);
 		out->target_private = in->source_private;
