@@ -193,6 +193,9 @@ integration: all collection ## modules, by real ansible-playbook, against the ru
 	$(Q)$(call VENV,core-2.19)/bin/python tests/integration/run.py --lab $(LAB) --state build/integration \
 		--ansible $(call VENV,core-2.19)/bin/ansible-playbook --collections build/collection $(CASES)
 
+terraform: all ## the provider, by real terraform, against the running lab; CASES="networking_port"
+	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/run.py --lab $(LAB) --state build/terraform --bin $(B) $(CASES)
+
 bench: all collection ## compare with openstack.cloud on the running lab
 	$(Q)tests/bench/run.py
 
@@ -205,6 +208,6 @@ clean: ## remove what was built, but for the lab
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration bench lint
+.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration terraform bench lint
 .SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)

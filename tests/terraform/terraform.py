@@ -1,0 +1,131 @@
+"""Root modules of real Terraform (or OpenTofu) that use a provider just built."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+HEAD = '''terraform {
+  required_providers {
+    openstack = { source = "treenail/openstack" }
+  }
+}
+'''
+MISSING = '''No `%s` is on PATH, and nothing of the Terraform side can be tested without it.
+Install Terraform 1.11 or newer, or OpenTofu, or name a program in the variable TERRAFORM. Their makers
+ship them as packages and archives; Debian has neither, so tests/setup.sh cannot.
+TREENAIL_NO_TERRAFORM=1 leaves these tests out, which leaves half of the project untested.'''
+
+
+def found(name):
+    return shutil.which(name)
+
+
+def programs():
+    """Those to test with: TERRAFORM (terraform), and TOFU (tofu) if it is there. Ends the test if there is none."""
+    first = os.environ.get('TERRAFORM', 'terraform')
+    ours = [p for p in (found(first), found(os.environ.get('TOFU', 'tofu'))) if p]
+    if not ours and os.environ.get('TREENAIL_NO_TERRAFORM') == '1':
+        print('%s: LEFT OUT, as TREENAIL_NO_TERRAFORM=1 says.' % os.path.basename(sys.argv[0]))
+        sys.exit(0)
+    if not ours:
+        print(MISSING % first, file=sys.stderr)
+        print('0 passed, 1 failed')
+        sys.exit(1)
+    return list(dict.fromkeys(ours))
+
+
+class Done:
+    """What became of a command: code, out, err; json if it printed that."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def ok(self):
+        return self.code == 0
+
+    @property
+    def text(self):
+        return self.out + self.err
+
+    @property
+    def json(self):
+        try:
+            return json.loads(self.out)
+        except ValueError:
+            return {}
+
+
+class Root:
+    """A root module in `folder`, whose provider is the one in `binaries`."""
+
+    def __init__(self, folder, binaries, env, program=None, head=True):
+        self.folder, self.program = folder, program or programs()[0]
+        os.makedirs(folder, exist_ok=True)
+        self.write('cli.rc', 'provider_installation {\n  dev_overrides { "treenail/openstack" = "%s" }\n  direct {}\n}\n'
+                   % os.path.abspath(binaries))
+        if head:
+            self.write('versions.tf', HEAD)
+        self.env = {'PATH': os.environ['PATH'], 'HOME': folder, 'LANG': 'C.UTF-8', 'CHECKPOINT_DISABLE': '1',
+                    'TF_IN_AUTOMATION': '1', 'TF_CLI_CONFIG_FILE': self.path('cli.rc'), **env}
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), 'w') as f:
+            f.write(text)
+
+    def remove(self, name):
+        if os.path.exists(self.path(name)):
+            os.unlink(self.path(name))
+
+    def start(self, *args, env=None, **how):
+        """The running process, in a group of its own."""
+        return subprocess.Popen([self.program, *args], cwd=self.folder, env={**self.env, **(env or {})},
+                                stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+                                **{'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, **how})
+
+    def run(self, *args, timeout=1200, env=None):
+        p = self.start(*args, env=env)
+        try:
+            out, err = p.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            out, err = p.communicate()
+            err += '\nkilled after %d s' % timeout
+        return Done(p.returncode, out, err)
+
+    def plan(self, *args, file='plan', **how):
+        """-detailed-exitcode: 0 nothing to do, 2 changes, 1 errors."""
+        return self.run('plan', '-input=false', '-no-color', '-detailed-exitcode', '-out=' + file, *args, **how)
+
+    def planned(self, file='plan'):
+        return self.run('show', '-json', file).json
+
+    def apply(self, *args, **how):
+        return self.run('apply', '-input=false', '-no-color', '-auto-approve', *args, **how)
+
+    def destroy(self, *args, **how):
+        return self.run('destroy', '-input=false', '-no-color', '-auto-approve', *args, **how)
+
+    def state(self):
+        """The state file; {} before there is one."""
+        try:
+            with open(self.path('terraform.tfstate')) as f:
+                return json.load(f)
+        except FileNotFoundError:
+            return {}
+
+    def instances(self, mode='managed'):
+        """What the state has: {address: (attributes, 'tainted' or None)}."""
+        ret = {}
+        for r in self.state().get('resources', []):
+            for one in r['instances']:
+                key = one.get('index_key')
+                name = ('data.' if r['mode'] == 'data' else '') + r['type'] + '.' + r['name']
+                if r['mode'] == mode:
+                    ret[name + ('' if key is None else '[%s]' % json.dumps(key))] = (
+                        one['attributes'], one.get('status'))
+        return ret
