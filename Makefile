@@ -70,10 +70,10 @@ $(O)/libadapter.a: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/adapte
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar qcs $@ $^
 
-$(B)/terraform-provider-%: $(O)/libadapter.a $(O)/libprotocol.a $(O)/libplugin.a $(O)/libtreenail.a
+$(B)/terraform-provider-%: $(O)/providers/terraform/late_curl.o $(O)/libadapter.a $(O)/libprotocol.a $(O)/libplugin.a $(O)/libtreenail.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
-	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(filter-out -lcurl,$(LIBS)) -o $@
 $(B)/terraform-provider-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/openstack/*.c))
 
 $(B)/treenail-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/*.c)) $(O)/libtreenail.a
@@ -196,6 +196,9 @@ integration: all collection ## modules, by real ansible-playbook, against the ru
 terraform: all ## the provider, by real terraform, against the running lab; CASES="networking_port"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/run.py --lab $(LAB) --state build/terraform --bin $(B) $(CASES)
 
+terraform-schema: $(B)/terraform-provider-openstack ## the provider's schema is that of the one it replaces
+	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B)
+
 bench: all collection ## compare with openstack.cloud on the running lab
 	$(Q)tests/bench/run.py
 
@@ -208,6 +211,6 @@ clean: ## remove what was built, but for the lab
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration terraform bench lint
+.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration terraform terraform-schema bench lint
 .SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)
