@@ -100,7 +100,10 @@ struct tf_kind {
 	MUST_USE struct err *(*plan)(struct tf_op *t);
 	/* Creation and update: refines op->want, which has the rows that changed (creation: all). */
 	MUST_USE struct err *(*prepare)(struct tf_op *t);
-	/* Reading: sets op->have (NULL: gone) instead of a GET by op->id. Wants nothing but t->prior. */
+	/*
+	 * Reading: sets op->have (NULL: gone) instead of a GET by op->id. Wants nothing but op->want, which
+	 * has the rows of t->prior; of a data source, instead of a LIST, those of t->config.
+	 */
 	MUST_USE struct err *(*read)(struct tf_op *t);
 	/* After any work: refines t->state, which has the rows as op->have has them. */
 	MUST_USE struct err *(*show)(struct tf_op *t);

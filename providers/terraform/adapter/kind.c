@@ -105,7 +105,8 @@ static unsigned row_flags(const struct row *row, const struct resource *r)
 	if (row->t->value)
 		flags |= TF_COMPUTED;
 	if (row->a && r && flags & (TF_REQUIRED | TF_OPTIONAL) &&
-	    (row->a->flags & (REPLACES | FIXED) || (!r->update && !row->a->set)))
+	    (row->a->flags & (REPLACES | FIXED) ||
+	     (!r->update && !row->a->set && !(row->a->flags & OPTION))))
 		flags |= TF_NEW;
 	if (row->a && row->a->flags & OPTION)
 		flags |= TF_KEPT;

@@ -210,6 +210,15 @@ static void show_ids(struct work *w, struct json_object *list)
 	w->id = xstrdup(*asked ? asked : "all");
 }
 
+/* What is no part of a list is read by what the configuration says. */
+static struct err *read_one(struct work *w)
+{
+	struct err *e = w->k->k->read(&w->t);
+	AUTO_STR asked = conditions(w);
+
+	return e || w->op.have ? e : err_new(ERR_NOT_FOUND, "there is nothing with %s", asked);
+}
+
 struct err *work_lookup(struct work *w)
 {
 	const bool many = w->k->k->flags & TF_PLURAL;
@@ -225,8 +234,8 @@ struct err *work_lookup(struct work *w)
 		if (!e && !json_str(w->t.state, "id") && w->op.id)
 			w->id = xstrdup(w->op.id);
 	} else {
-		e = list_all(w, &list);
-		if (!e && !many)
+		e = w->k->k->read ? read_one(w) : list_all(w, &list);
+		if (!e && !many && !w->k->k->read)
 			e = pick(w, list);
 		if (!e && !many && w->k->k->flags & TF_EXPAND && w->k->r->expand)
 			e = w->k->r->expand(&w->op);

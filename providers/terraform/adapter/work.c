@@ -151,11 +151,12 @@ static struct err *show(struct work *w)
 {
 	struct err *e = w->k->k->show ? w->k->k->show(&w->t) : NULL;
 
-	if (w->k->k->id) {
+	set_general(w);
+	if (w->k->k->id) { /* may be made of the region, too */
 		free(w->id);
 		w->id = id_text(w);
+		set_general(w);
 	}
-	set_general(w);
 	return e;
 }
 
@@ -402,9 +403,12 @@ static struct json_object *read_row(const struct work *w, const struct row *row,
 	const bool added = row->flags & TF_BLOCK && row->flags & TF_COMPUTED;
 
 	if (!row->a || row->write_only || row->flags & TF_KEPT || row->single)
-		return row->flags & TF_BLOCK && !row->single && !was ? json_object_new_array()
-								     : json_copy(was);
+		return row->flags & TF_BLOCK && !row->single && !was
+			       ? json_object_new_array()
+			       : json_copy(was ? was : row->value);
 	AUTO_JSON now = row_shown(row, w->op.have);
+	if (!now && row->value) /* a service without this feature does not tell of it */
+		return json_copy(row->value);
 	if (json_empty(was) && json_empty(now) && !(row->flags & TF_COMPUTED && !was))
 		return nothing(w, row, ours);
 	if (same_as_before(w, row, was, now))
@@ -423,6 +427,9 @@ struct err *work_read(struct work *w, bool ours)
 	set_id(w);
 	w->t.importing = !ours && !json_at(w->t.prior, "region");
 	w->op.want = rows_want(w->k->rows, w->t.prior);
+	/* Spellings only: it sends nothing, and what it refuses was refused before. */
+	if (w->k->r->prepare)
+		err_free(w->k->r->prepare(&w->op));
 	e = find(w);
 	if (e || !w->op.have)
 		return e;
@@ -430,9 +437,6 @@ struct err *work_read(struct work *w, bool ours)
 		e = w->k->r->expand(&w->op);
 	if (e)
 		return e;
-	/* Spellings only: it sends nothing, and what it refuses was refused before. */
-	if (w->k->r->prepare)
-		err_free(w->k->r->prepare(&w->op));
 	w->t.state = json_object_new_object();
 	for (const struct row *row = w->k->rows; row->name; row++)
 		json_set(w->t.state, row->name, read_row(w, row, ours));
