@@ -287,6 +287,11 @@ MUST_USE struct err *op_resolve(struct op *op);
 MUST_USE struct err *resource_find(struct api *api, const struct resource *r,
 				   const char *name_or_id, const char *scope,
 				   struct json_object **ret);
+/*
+ * Whether the kind's own find() is needed even where the ID is known: for what lies within another
+ * object, or has no ID of its own.
+ */
+bool resource_is_sought(const struct resource *r);
 /* Sets op->have of ops[0..n), with as few requests as the service allows. */
 MUST_USE struct err *resource_find_ops(struct op *ops, size_t n);
 /* All objects that match a query ("" or "a=b&c=d", escaped), all pages, decoded. */

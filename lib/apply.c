@@ -251,9 +251,9 @@ static struct err *refind(struct op *op)
 	struct json_object *before = TAKE(op->have);
 
 	op->sought = false; /* what that list told is out of date */
-	struct err *e = op->r->find  ? op->r->find(op)
-			: op->keeper ? find_lost(op)
-				     : resource_find_ops(op, 1);
+	struct err *e = op->keeper && !resource_is_sought(op->r) ? find_lost(op)
+			: op->r->find                            ? op->r->find(op)
+								 : resource_find_ops(op, 1);
 
 	json_object_put(before);
 	return e;
@@ -348,7 +348,7 @@ static struct err *make(struct op *op)
 {
 	struct err *e = NULL;
 
-	if (op->keeper && op->keeper->lost && !op->r->find)
+	if (op->keeper && op->keeper->lost && !resource_is_sought(op->r))
 		e = find_lost(op);
 	if (e)
 		return e;
@@ -651,11 +651,9 @@ static struct err *find_one(struct op *op)
 {
 	if (op->gone || (op->keeper && op->have))
 		return NULL;
-	if (op->r->find)
-		return op->r->find(op);
-	if (!op->keeper)
-		return resource_find_ops(op, 1);
-	return op->id ? resource_try_get(op->api, op->r, op->id, &op->have) : NULL;
+	if (op->keeper && !resource_is_sought(op->r))
+		return op->id ? resource_try_get(op->api, op->r, op->id, &op->have) : NULL;
+	return op->r->find ? op->r->find(op) : resource_find_ops(op, 1);
 }
 
 /* One LIST for all that have come this far; where that fails, each by itself. */

@@ -256,6 +256,11 @@ static struct err *find_op(struct op *op)
 	return e ? e : pick(op, list);
 }
 
+bool resource_is_sought(const struct resource *r)
+{
+	return r->find && (r->flags & NO_NAME || strchr(r->path, '{'));
+}
+
 /* A character of more bytes must not be cut in two. */
 static bool is_ascii(int c)
 {

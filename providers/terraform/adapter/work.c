@@ -282,7 +282,7 @@ struct err *work_update(struct work *w)
 		e = prepare(w);
 	if (e)
 		return e;
-	if (w->k->r->find)
+	if (resource_is_sought(w->k->r))
 		want_identity(w, w->t.prior);
 	refresh_drop(w->op.api, w->k->r, w->id);
 	/* Only the adapter's own rows may have changed, such as a timeout. */
@@ -307,7 +307,7 @@ struct err *work_delete(struct work *w)
 	set_id(w);
 	w->op.state = "absent";
 	w->op.want = rows_want(w->k->rows, w->t.prior);
-	if (!w->k->r->find) {
+	if (!resource_is_sought(w->k->r)) {
 		w->op.have = json_copy(w->op.want);
 		json_sets(w->op.have, resource_key(w->k->r), w->id);
 	}
@@ -333,7 +333,7 @@ static struct err *find(struct work *w)
 {
 	if (w->k->k->read)
 		return w->k->k->read(&w->t);
-	if (w->k->r->find)
+	if (resource_is_sought(w->k->r))
 		return w->k->r->find(&w->op);
 	if (w->k->k->flags & TF_NO_LIST)
 		return resource_try_get(w->op.api, w->k->r, w->id, &w->op.have);
