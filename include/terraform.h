@@ -117,6 +117,7 @@ struct tf_kind {
 /* One call about one object, for the hooks. Objects are by Terraform's names. */
 struct tf_op {
 	const struct kind *whole; /* the adapter's own */
+	const struct tf_calls *calls;
 	const struct tf_kind *kind;
 	const struct resource *r;
 	struct op *op;               /* the engine's: api, want, have, id */
@@ -126,11 +127,38 @@ struct tf_op {
 	struct json_object *state;   /* result */
 	struct json_object *replace; /* paths that make it a new object (array of strings) */
 	bool importing;              /* there is nothing but the ID yet */
+	bool foreign;                /* reading: the provider that this one replaces wrote prior */
+};
+
+/* For hooks. They go through t: the tables are also in programs that have no adapter. */
+struct tf_calls {
+	bool (*changed)(const struct tf_op *t, const char *name);
+	struct json_object *(*unknown)(void);
+	bool (*has_unknown)(struct json_object *v);
 };
 
 /* Whether a row's value is another one than before (true of all rows that are not null at creation). */
-bool tf_changed(const struct tf_op *t, const char *name);
+static inline bool tf_changed(const struct tf_op *t, const char *name)
+{
+	return t->calls->changed(t, name);
+}
+
 /* A change at this path ("network[0].uuid") makes a new object. */
-void tf_replace(struct tf_op *t, const char *path);
+static inline void tf_replace(struct tf_op *t, const char *path)
+{
+	json_object_array_add(t->replace, json_object_new_string(path));
+}
+
+/* A value that will be known once the work is done; new. */
+static inline struct json_object *tf_unknown(const struct tf_op *t)
+{
+	return t->calls->unknown();
+}
+
+/* It or anything in it is unknown yet. */
+static inline bool tf_has_unknown(const struct tf_op *t, struct json_object *v)
+{
+	return t->calls->has_unknown(v);
+}
 
 #endif

@@ -96,7 +96,7 @@ static bool changed(const struct tf_op *t, const struct row *row)
 	return !row_same(row, json_at(t->planned, row->name), json_at(t->prior, row->name));
 }
 
-bool tf_changed(const struct tf_op *t, const char *name)
+static bool row_changed(const struct tf_op *t, const char *name)
 {
 	const struct kind *k = t->whole;
 	const struct row *row = row_named(k->rows, name);
@@ -108,6 +108,8 @@ bool tf_changed(const struct tf_op *t, const char *name)
 		return json_at(t->planned, name) != NULL;
 	return row && changed(t, row);
 }
+
+const struct tf_calls hook_calls = { row_changed, value_unknown, value_has_unknown };
 
 static bool any_changed(const struct kind *k, const struct tf_op *t, const char *names)
 {
@@ -125,11 +127,6 @@ static void follow(const struct kind *k, struct tf_op *t)
 		if (row->t && row->t->follows && !json_at(t->config, row->name) &&
 		    any_changed(k, t, row->t->follows))
 			json_set(t->planned, row->name, value_unknown());
-}
-
-void tf_replace(struct tf_op *t, const char *path)
-{
-	json_object_array_add(t->replace, json_object_new_string(path));
 }
 
 static void replace(const struct kind *k, struct tf_op *t)

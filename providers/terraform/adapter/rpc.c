@@ -263,9 +263,12 @@ static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
 	AUTO_JSON replaces = NULL;
 
 	if (!diags_failed(&r->diags) && proposed) {
-		struct tf_op t = {
-			.kind = k->k, .whole = k, .r = k->r, .config = config, .prior = prior
-		};
+		struct tf_op t = { .kind = k->k,
+				   .whole = k,
+				   .calls = &hook_calls,
+				   .r = k->r,
+				   .config = config,
+				   .prior = prior };
 
 		fail(r, k, "planning", config, kind_plan(k, &t));
 		planned = t.planned;

@@ -4,6 +4,7 @@
 #include "convert.h"
 #include "digest.h"
 #include "gather.h"
+#include "plan.h"
 #include "protocol/value.h"
 #include "refresh.h"
 #include "targets.h"
@@ -75,6 +76,7 @@ struct err *work_open(struct work *w, const struct kind *k, struct json_object *
 	w->k = k;
 	w->t = (struct tf_op){ .kind = k->k,
 			       .whole = k,
+			       .calls = &hook_calls,
 			       .r = k->r,
 			       .op = &w->op,
 			       .config = config,
