@@ -70,10 +70,10 @@ $(O)/libadapter.a: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/adapte
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar qcs $@ $^
 
-$(B)/terraform-provider-%: $(O)/libadapter.a $(O)/libprotocol.a $(O)/libplugin.a $(O)/libtreenail.a
+$(B)/terraform-provider-%: $(O)/providers/terraform/late_curl.o $(O)/libadapter.a $(O)/libprotocol.a $(O)/libplugin.a $(O)/libtreenail.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
-	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(filter-out -lcurl,$(LIBS)) -o $@
 $(B)/terraform-provider-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/openstack/*.c))
 
 $(B)/treenail-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/*.c)) $(O)/libtreenail.a

@@ -1,8 +1,10 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 /*
  * The clock of retries, deadlines and waits. Both are weak symbols: a test that defines its own gets
@@ -19,5 +21,10 @@ void clock_sleep_ms(int64_t ms);
  */
 void clock_cut(void);
 bool clock_is_cut(void);
+/* Sleeps last again; those that were cut stay cut. */
+void clock_uncut(void);
+/* Conditions of this clock, and a time from now for them. */
+void clock_cond_init(pthread_cond_t *ret);
+struct timespec clock_in_ms(int64_t ms);
 
 #endif

@@ -64,12 +64,13 @@ static bool provide(void *arg, const char *method, const uint8_t *body, size_t l
 	if (strcmp(method, "Echo") == 0) {
 		(void)buf_add(reply, (const char *)body, len);
 	} else if (strcmp(method, "Sleep") == 0) {
-		reply_words(reply, plugin_sleep_ms(n) ? "slept" : "stopped");
-		log_write(LOG_WARN, plugin_stopping() ? "call stopped" : "call done", NULL);
+		clock_sleep_ms(n);
+		reply_words(reply, clock_is_cut() ? "stopped" : "slept");
+		log_write(LOG_WARN, clock_is_cut() ? "call stopped" : "call done", NULL);
 	} else if (strcmp(method, "Stubborn") == 0) {
 		spend_ms(n);
 	} else if (strcmp(method, "StopProvider") == 0) {
-		plugin_stop();
+		clock_cut();
 	} else if (strcmp(method, "Big") == 0) {
 		char *zeros = xcalloc((size_t)n, 1);
 

@@ -167,7 +167,6 @@ static void stop(struct reply *r, const void *in, Tf__StopProvider__Response *ou
 	(void)r;
 	(void)in;
 	(void)out;
-	plugin_stop();
 	clock_cut();
 }
 

@@ -428,6 +428,7 @@ struct err *work_read(struct work *w, bool ours)
 
 	set_id(w);
 	w->t.importing = !ours && !json_at(w->t.prior, "region");
+	w->t.foreign = !ours && !w->t.importing;
 	w->op.want = rows_want(w->k->rows, w->t.prior);
 	/* Spellings only: it sends nothing, and what it refuses was refused before. */
 	if (w->k->r->prepare)

@@ -11,7 +11,6 @@
 #include "clock.h"
 #include "grpc.h"
 #include "log.h"
-#include "stop.h"
 #include "tls.h"
 #include "workers.h"
 
@@ -216,7 +215,7 @@ static void admit(struct connection *c)
 
 	c->is_up = true;
 	if (server->up++ == 0)
-		stop_over();
+		clock_uncut();
 	server->was_up = true;
 	if (c->tls) {
 		server->is_full = true;
@@ -413,7 +412,7 @@ bool serve(const struct serve *s)
 
 	server.workers = workers_new(run, &server, s->wake_fd);
 	loop(&server);
-	plugin_stop();
+	clock_cut();
 	/* Nobody is to wait for an answer that will not come. */
 	for (struct connection *c = server.connections; c; c = c->next)
 		c->is_over = true;

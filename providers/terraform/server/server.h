@@ -12,7 +12,8 @@
  * end. It knows no message of Terraform's; what a call means is for `answer`.
  *
  * Terraform starts one process per walk and makes one connection; the process ends with it, or at
- * the Shutdown call. Calls that are under way then see plugin_stopping() and have some seconds.
+ * the Shutdown call. Calls that are under way are cut short then (clock_cut()) and have some seconds. The
+ * handler of StopProvider, by which a user interrupts Terraform, does the same.
  */
 enum {
 	PLUGIN_MESSAGE_MAX = 64 << 20 /* bytes of a request or reply; more is refused with words */
@@ -48,14 +49,5 @@ struct plugin {
  * prints what to set for Terraform to find it, and any number of connections until SIGINT or SIGTERM.
  */
 int plugin_main(const struct plugin *p, int argc, char **argv);
-
-/*
- * The stop that everything under way listens to. Set when the user interrupts Terraform (the handler
- * of StopProvider calls plugin_stop()) and when the process ends.
- */
-void plugin_stop(void);
-bool plugin_stopping(void);
-/* false: cut short, because of plugin_stop(). */
-bool plugin_sleep_ms(int64_t ms);
 
 #endif

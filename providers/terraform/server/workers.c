@@ -1,9 +1,8 @@
 #include "workers.h"
+#include "clock.h"
 
 #include <pthread.h>
 #include <sys/eventfd.h>
-
-#include "stop.h"
 
 enum { THREADS_MAX = 256, QUEUED_MAX = 4096, IDLE_MS = 10000, STACK_BYTES = 1 << 20 };
 
@@ -38,15 +37,15 @@ struct workers *workers_new(void (*run)(void *arg, struct job *job), void *arg, 
 	w->done_fd = done_fd;
 	w->last = &w->first;
 	(void)pthread_mutex_init(&w->lock, NULL);
-	stop_cond_init(&w->queued_more);
-	stop_cond_init(&w->thread_gone);
+	clock_cond_init(&w->queued_more);
+	clock_cond_init(&w->thread_gone);
 	return w;
 }
 
 /* With the lock held. NULL: there was none for a while, or there will be none. */
 static struct job *next_job(struct workers *w)
 {
-	const struct timespec until = stop_in_ms(IDLE_MS);
+	const struct timespec until = clock_in_ms(IDLE_MS);
 	struct job *job;
 
 	w->idle++;
@@ -142,7 +141,7 @@ static void free_all(struct job *jobs)
 
 bool workers_end(struct workers *w, int64_t grace_ms)
 {
-	const struct timespec until = stop_in_ms(grace_ms);
+	const struct timespec until = clock_in_ms(grace_ms);
 	bool left;
 
 	(void)pthread_mutex_lock(&w->lock);
