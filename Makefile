@@ -26,7 +26,7 @@ LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/co
 LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
-all: $(B)/treenail-openstack $(B)/treenail-external $(B)/terraform-provider-openstack ## build the programs
+all: $(B)/treenail-openstack $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external ## build the programs
 
 $(O)/registry.c: Makefile $(wildcard lib/openstack)
 	@mkdir -p $(@D)
@@ -75,6 +75,7 @@ $(B)/terraform-provider-%: $(O)/providers/terraform/late_curl.o $(O)/libadapter.
 	@echo "  LD   $@"
 	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(filter-out -lcurl,$(LIBS)) -o $@
 $(B)/terraform-provider-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/openstack/*.c))
+$(B)/terraform-provider-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/external/*.c))
 
 $(B)/treenail-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/*.c)) $(O)/libtreenail.a
 $(B)/treenail-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/external/*.c)) $(O)/libtreenail.a

@@ -12,8 +12,7 @@
 
 /* ---- begin and end ---- */
 
-/* "1h30m", "90s", "5m30s": Go's durations, as far as people write them here. */
-static bool duration_ms(const char *s, int64_t *ret)
+bool duration_ms(const char *s, int64_t *ret)
 {
 	static const struct {
 		const char *unit;
@@ -153,6 +152,11 @@ static struct err *show(struct work *w)
 {
 	struct err *e = w->k->k->show ? w->k->k->show(&w->t) : NULL;
 
+	/* The hook may know a better one. */
+	if (json_str(w->t.state, "id")) {
+		free(w->id);
+		w->id = xstrdup(json_str(w->t.state, "id"));
+	}
 	set_general(w);
 	if (w->k->k->id) { /* may be made of the region, too */
 		free(w->id);

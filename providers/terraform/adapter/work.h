@@ -44,4 +44,7 @@ MUST_USE struct err *work_lookup(struct work *w);
 /* The state of an object of which there is nothing but an ID. */
 MUST_USE struct err *work_import(struct work *w, const char *id);
 
+/* "1h30m", "90s", "5m30s": Go's durations, as far as people write them here. */
+bool duration_ms(const char *s, int64_t *ret);
+
 #endif
