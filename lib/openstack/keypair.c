@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "resource.h"
+#include "terraform.h"
 
 enum { KEY_FILE_BYTES = 64 << 10 };
 
@@ -71,6 +71,38 @@ static struct err *expand(struct op *op)
 	return NULL;
 }
 
+/* A key whose other half nobody has is of no use: who keeps IDs makes another one. */
+static struct err *created(struct op *op)
+{
+	if (!op->keeper || json_at(op->want, "public_key") || json_at(op->have, "private_key"))
+		return NULL;
+	return err_new(ERR_REMOTE, "Nova made the key, but its answer, which alone has the private "
+				   "key, was lost: make it anew");
+}
+
+/* Other users' key pairs are an administrator's; one's own go by their name alone. */
+static char *pair_tail(struct op *op, const char *name)
+{
+	const char *user = json_str(op->want, "user_id");
+	AUTO_BUF tail = BUF_INIT;
+
+	buf_adds(&tail, "/");
+	buf_addurl(&tail, name);
+	if (user && *user) {
+		buf_adds(&tail, "?user_id=");
+		buf_addurl(&tail, user);
+	}
+	return buf_take(&tail);
+}
+
+static struct err *remove_pair(struct op *op)
+{
+	const char *name = json_str(op->have, "name");
+	AUTO_STR tail = pair_tail(op, name ? name : op->id);
+
+	return op_call(op, "DELETE", tail, NULL, NULL);
+}
+
 static const struct attr attrs[] = {
 	{ "name", STR, REQUIRED, "Name of the key pair; unique for its user." },
 	{ "public_key", STR, REPLACES,
@@ -83,7 +115,7 @@ static const struct attr attrs[] = {
 	{ "is_deleted", BOOL, READONLY, "Whether it is deleted.", .read = "deleted" },
 	{ "private_key", STR, READONLY | ONCE, "The private key, when Nova has just made it." },
 	{ "type", STR, READONLY, "ssh or x509." },
-	{ "user_id", STR, READONLY, "ID of the user it belongs to." },
+	{ "user_id", STR, INTERNAL, "ID of the user it belongs to." },
 	{ 0 },
 };
 
@@ -136,6 +168,95 @@ static const struct info info = {
 		   "    cloud: demo\n",
 };
 
+/* ---- in Terraform files ---- */
+
+/* An imported key, or one the replaced provider made, may have another blank at its end. */
+static struct err *keep_key(struct tf_op *t)
+{
+	const char *key = json_str(t->planned, "public_key");
+	const char *was = json_str(t->prior, "public_key");
+
+	if (key && was && trimmed(key) == trimmed(was) && strncmp(key, was, trimmed(key)) == 0)
+		tf_keep(t, "public_key");
+	return NULL;
+}
+
+/* What is imported is there by its ID only: NAME, or USER:NAME. */
+static struct err *read_pair(struct tf_op *t)
+{
+	const char *name = json_str(t->op->want, "name"), *id = json_str(t->prior, "id");
+	const char *mark = id && !name ? strchr(id, ':') : NULL;
+	AUTO_JSON answer = NULL;
+	struct err *e;
+
+	if (mark)
+		json_set(t->op->want, "user_id", json_object_new_string_len(id, (int)(mark - id)));
+	AUTO_STR tail = pair_tail(t->op, name ? name : mark ? mark + 1 : id);
+	e = op_call(t->op, "GET", tail, NULL, &answer);
+	if (e && e->kind == ERR_NOT_FOUND && e->status == 404) {
+		err_free(e);
+		return NULL;
+	}
+	if (!e)
+		t->op->have = attrs_decode(attrs, json_at(answer, "keypair"));
+	return e;
+}
+
+static struct err *show_pair(struct tf_op *t)
+{
+	const char *user = json_str(t->config, "user_id");
+
+	if (user && *user && !t->prior) {
+		AUTO_STR id = xasprintf("%s:%s", user, json_str(t->op->have, "name"));
+
+		json_sets(t->state, "id", id);
+	}
+	return NULL;
+}
+
+static const struct tf_attr rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "public_key", TF_OC },
+	{ "user_id", TF_OC, .doc = "ID of another user, for administrators." },
+	{ "value_specs", TF_NEW | TF_KEPT, "",
+	  "Further attributes of the creation, by their names in the API.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "private_key", TF_COMPUTED | TF_SENSITIVE | TF_KEPT },
+	{ "fingerprint", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_kind compute_keypair_v2 = {
+	.name = "compute_keypair_v2",
+	.doc = "A key pair for logging in to instances; without a public key, Nova makes both keys.",
+	.attrs = rows,
+	.import_doc = "The name; of another user's key pair, the user's ID, a colon and the name.",
+	.plan = keep_key,
+	.read = read_pair,
+	.show = show_pair,
+	.example = "resource \"openstack_compute_keypair_v2\" \"login\" {\n"
+		   "  name = \"example-login\"\n"
+		   "}\n",
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "user_id", TF_OC, .doc = "ID of another user, for administrators." },
+	{ "public_key", TF_COMPUTED },
+	{ "fingerprint", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_kind data_keypair_v2 = {
+	.name = "compute_keypair_v2",
+	.what = TF_DATA,
+	.doc = "A key pair that is there already.",
+	.attrs = data_rows,
+	.read = read_pair,
+};
+
+static const struct tf_kind *const terraform[] = { &compute_keypair_v2, &data_keypair_v2, NULL };
+
 const struct resource os_keypair = {
 	.name = "keypair",
 	.doc = "Manage a key pair for logging in to servers.",
@@ -150,7 +271,10 @@ const struct resource os_keypair = {
 	.states = "present absent replace",
 	.prepare = prepare,
 	.expand = expand,
+	.created = created,
+	.remove = remove_pair,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- name: A key that Nova makes\n"
 		   "  treenail.openstack.keypair:\n"
 		   "    cloud: demo\n"
