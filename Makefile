@@ -84,6 +84,18 @@ $(B)/treenail-openstack $(B)/treenail-external:
 	@echo "  LD   $@"
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
+# ---- the providers as `terraform init` installs them ----
+
+PROVIDERS = $(B)/terraform-provider-openstack $(B)/terraform-provider-external
+MIRROR    = build/providers
+TARGET    = linux_$(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
+
+providers: $(PROVIDERS) ## a folder for `terraform init`, and its CLI configuration; PEERS=1: also under the names of those replaced
+	$(Q)mkdir -p $(MIRROR).new && strip -o $(MIRROR).new/terraform-provider-openstack $(B)/terraform-provider-openstack
+	$(Q)strip -o $(MIRROR).new/terraform-provider-external $(B)/terraform-provider-external
+	$(Q)providers/terraform/mirror.py $(MIRROR) $(VERSION) $(TARGET) $(if $(PEERS),peers) $(PROVIDERS:$(B)/%=$(MIRROR).new/%)
+	$(Q)rm -r $(MIRROR).new
+
 # ---- documentation and the collection: out of the tables ----
 
 MODULES = build/docs/modules.txt
@@ -200,18 +212,19 @@ terraform: all ## the provider, by real terraform, against the running lab; CASE
 terraform-schema: $(B)/terraform-provider-openstack ## the provider's schema is that of the one it replaces
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B)
 
-bench: all collection ## compare with openstack.cloud on the running lab
+bench: all collection ## compare with the peers on the running lab
 	$(Q)tests/bench/run.py
+	$(Q)tests/bench/terraform.py
 
 lint: ## format, banned functions, clang-tidy, spelling, scripts
 	$(Q)tests/lint.sh
 
 clean: ## remove what was built, but for the lab
-	$(Q)rm -rf build/obj build/bin build/san build/tsan build/fuzz build/collection build/docs
+	$(Q)rm -rf build/obj build/bin build/san build/tsan build/fuzz build/collection build/docs build/providers
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs collection install setup lab-up lab-down demo test integration terraform terraform-schema bench lint
+.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down demo test integration terraform terraform-schema bench lint
 .SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)
