@@ -91,7 +91,7 @@ MIRROR    = build/providers
 TARGET    = linux_$(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 
 providers: $(PROVIDERS) ## a folder for `terraform init`, and its CLI configuration; PEERS=1: also under the names of those replaced
-	$(Q)mkdir -p $(MIRROR).new && strip -o $(MIRROR).new/terraform-provider-openstack $(B)/terraform-provider-openstack
+	$(Q)rm -rf $(MIRROR).new && mkdir -p $(MIRROR).new && strip -o $(MIRROR).new/terraform-provider-openstack $(B)/terraform-provider-openstack
 	$(Q)strip -o $(MIRROR).new/terraform-provider-external $(B)/terraform-provider-external
 	$(Q)providers/terraform/mirror.py $(MIRROR) $(VERSION) $(TARGET) $(if $(PEERS),peers) $(PROVIDERS:$(B)/%=$(MIRROR).new/%)
 	$(Q)rm -r $(MIRROR).new

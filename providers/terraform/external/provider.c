@@ -60,6 +60,8 @@ static struct json_object *query(struct json_object *given)
 {
 	struct json_object *kept = json_object_new_object();
 
+	if (!given)
+		return kept;
 	json_object_object_foreach(given, key, v) {
 		if (v)
 			json_set(kept, key, json_object_get(v));
