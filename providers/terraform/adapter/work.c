@@ -200,6 +200,16 @@ static void want_write_only(struct work *w)
 	}
 }
 
+/* Keys that were given before and are no more: null takes them out of a map that is merged. */
+static void want_gone(struct json_object *want, struct json_object *before)
+{
+	json_object_object_foreach(before, key, v) {
+		(void)v;
+		if (!json_has(want, key))
+			json_set(want, key, NULL);
+	}
+}
+
 static void want_changed(struct work *w)
 {
 	w->op.want = json_object_new_object();
@@ -210,6 +220,9 @@ static void want_changed(struct work *w)
 		    !(row->flags & (TF_OPTIONAL | TF_REQUIRED)) || !tf_changed(&w->t, row->name))
 			continue;
 		json_set(w->op.want, row->a->name, v ? row_want(row, v) : row_clear(row));
+		if (row->a->flags & MERGE && json_at(w->t.prior, row->name))
+			want_gone(json_at(w->op.want, row->a->name),
+				  json_at(w->t.prior, row->name));
 	}
 	want_write_only(w);
 	if (!w->t.prior && json_at(w->t.planned, "value_specs"))
@@ -470,12 +483,13 @@ static struct err *take_apart(struct work *w, const char *pattern, const char *i
 		AUTO_STR mark = xstrndup(after, stop);
 		const char *found = *mark ? strstr(s, mark) : s + strlen(s);
 
-		if (!found || found == s)
+		AUTO_STR name_text = xstrndup(name, (size_t)(end - name));
+		const struct row *row = row_named(w->k->rows, name_text);
+		if (!found || (found == s && row && row->flags & TF_REQUIRED))
 			return err_new(ERR_USAGE, "'%s' is no such ID: it has to look like %s", id,
 				       pattern);
-		AUTO_STR row = xstrndup(name, (size_t)(end - name));
 		AUTO_STR value = xstrndup(s, (size_t)(found - s));
-		json_sets(w->t.state, row, value);
+		json_sets(w->t.state, name_text, *value ? value : NULL);
 		s = found;
 		p = after;
 	}
