@@ -137,6 +137,8 @@ struct keeper {
 	/* A run that was killed may have made it: look before making it again. `id`: what it got; may be NULL. */
 	bool lost;
 	const char *id;
+	/* For so long the service may yet be at what that run asked for: it is looked for until then. */
+	int64_t late_ms;
 	void *arg; /* of whoever keeps */
 };
 

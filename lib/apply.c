@@ -8,7 +8,13 @@
 #include "resource.h"
 #include "text.h"
 
-enum { BULK_MOST = 200, POLL_FIRST_MS = 500, POLL_MOST_MS = 5000, DEFAULT_WAIT_S = 180 };
+enum {
+	BULK_MOST = 200,
+	POLL_FIRST_MS = 500,
+	POLL_MOST_MS = 5000,
+	LATE_POLL_MS = 500,
+	DEFAULT_WAIT_S = 180
+};
 
 /* ---- for hooks ---- */
 
@@ -343,13 +349,32 @@ static struct err *finish_creation(struct op *op)
 	return e;
 }
 
+/* What a killed run made. Until that is known for sure, an error leaves open whether it was made. */
+static struct err *find_late(struct op *op)
+{
+	const int64_t until = op->api->now_ms(op->api) + op->keeper->late_ms;
+	struct err *e = find_lost(op);
+
+	while (!e && !op->have && op->api->now_ms(op->api) < until) {
+		if (clock_is_cut())
+			e = err_new(ERR_TIMEOUT,
+				    "told to stop while looking for what a killed run asked for");
+		op->api->sleep_ms(op->api, LATE_POLL_MS);
+		if (!e)
+			e = find_lost(op);
+	}
+	if (e)
+		e->ambiguous = true;
+	return e;
+}
+
 /* What a killed run made is taken for what was to be made. */
 static struct err *make(struct op *op)
 {
 	struct err *e = NULL;
 
 	if (op->keeper && op->keeper->lost && !resource_is_sought(op->r))
-		e = find_lost(op);
+		e = find_late(op);
 	if (e)
 		return e;
 	if (op->have) {

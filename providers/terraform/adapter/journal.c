@@ -9,22 +9,29 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "journal.h"
 #include "server/log.h"
 
-enum { FILE_MOST = 16 << 20, KEPT_S = 7 * 24 * 3600 };
+enum {
+	FILE_MOST = 16 << 20,
+	KEPT_S = 7 * 24 * 3600,
+	LATE_S = 15,    /* a service may take so long to do what was asked for */
+	END_MS = 10000, /* and a process that lost its Terraform to end */
+	POLL_MS = 20,
+};
 
-/* What was made by a process that is dead. */
+/* What a process that is dead asked for, or this one did and was not answered. */
 struct lost {
-	char *key, *id; /* id NULL: the answer never came */
-	int64_t since_s;
-	unsigned long number; /* in our own file */
+	char *key, *id;          /* id NULL: the answer never came */
+	int64_t since_s, last_s; /* when it was asked for first, and last */
+	unsigned long number;    /* in our own file */
 	struct lost *next;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lost *losts;
-static struct json_object *known; /* IDs in the state, or made by this process */
+static struct json_object *known; /* IDs in the state, of this process, or of what is lost */
 static char *path;                /* of our own file; NULL: none yet */
 static int file = -1;
 static bool looked, broken;
@@ -73,13 +80,15 @@ static void write_line(struct json_object *line)
 	broken = true;
 }
 
-static struct json_object *begun(unsigned long number, const char *key, int64_t since_s)
+static struct json_object *begun(unsigned long number, const char *key, int64_t since_s,
+				 int64_t last_s)
 {
 	struct json_object *line = json_object_new_object();
 
 	json_set(line, "n", json_object_new_int64((int64_t)number));
 	json_sets(line, "make", key);
 	json_set(line, "at", json_object_new_int64(since_s));
+	json_set(line, "last", json_object_new_int64(last_s));
 	return line;
 }
 
@@ -89,6 +98,15 @@ static struct json_object *about(unsigned long number, const char *word, const c
 
 	json_set(line, "n", json_object_new_int64((int64_t)number));
 	json_sets(line, word, id);
+	return line;
+}
+
+/* Of which Terraform a process is. */
+static struct json_object *parent_line(void)
+{
+	struct json_object *line = json_object_new_object();
+
+	json_set(line, "parent", json_object_new_int64(getppid()));
 	return line;
 }
 
@@ -111,12 +129,21 @@ static void open_file(void)
 	if (broken)
 		log_write(LOG_WARN, "there is no journal: a killed run may leave objects behind",
 			  "file", path, "reason", strerror(errno), NULL);
+	else
+		write_line(parent_line());
+}
+
+static void know(const char *id)
+{
+	if (!known)
+		known = json_object_new_object();
+	json_set(known, id, json_object_new_boolean(true));
 }
 
 static void keep(struct lost *l)
 {
 	l->number = ++entries;
-	write_line(begun(l->number, l->key, l->since_s));
+	write_line(begun(l->number, l->key, l->since_s, l->last_s));
 	if (l->id)
 		write_line(about(l->number, "id", l->id));
 }
@@ -164,9 +191,14 @@ static void take_text(const char *text)
 		if (json_int(one, "at", 0) < (int64_t)time(NULL) - KEPT_S)
 			continue;
 		l = xcalloc(1, sizeof(*l));
-		*l = (struct lost){ .since_s = json_int(one, "at", 0), .next = losts };
+		*l = (struct lost){ .since_s = json_int(one, "at", 0),
+				    .last_s = json_int(one, "last", 0),
+				    .next = losts };
 		l->key = xstrdup(json_str(one, "make"));
 		l->id = xstrdup(json_str(one, "id"));
+		/* Nobody who looks for another of the same kind may take it. */
+		if (l->id)
+			know(l->id);
 		losts = l;
 	}
 }
@@ -177,11 +209,38 @@ static char *read_all(int fd)
 	AUTO_STR text = NULL;
 	ssize_t n;
 
-	if (fstat(fd, &st) < 0 || st.st_size > FILE_MOST)
+	/* One that is gone was ended in the usual way meanwhile. */
+	if (fstat(fd, &st) < 0 || st.st_size > FILE_MOST || !st.st_nlink)
 		return NULL;
 	text = xcalloc((size_t)st.st_size + 1, 1);
 	n = pread(fd, text, (size_t)st.st_size, 0);
 	return n == st.st_size ? TAKE(text) : NULL;
+}
+
+/* 0: its first line does not say so yet. */
+static pid_t parent_of(int fd)
+{
+	AUTO_STR text = read_all(fd);
+	AUTO_JSON line = NULL;
+
+	err_free(text ? json_parse(text, strcspn(text, "\n"), &line) : NULL);
+	return (pid_t)json_int(line, "parent", 0);
+}
+
+/*
+ * A process whose Terraform was killed is at work for a moment yet, and what it makes is lost as well.
+ * One of our own Terraform (another provider block) is none of our business.
+ */
+static bool lock_of_dead(int fd)
+{
+	const int64_t until = clock_ms() + END_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (clock_ms() > until || clock_is_cut() || parent_of(fd) == getppid())
+			return false;
+		clock_sleep_ms(POLL_MS);
+	}
+	return true;
 }
 
 /* Its entries go into our own file before the old one goes away. */
@@ -193,7 +252,7 @@ static void take_over(const char *old)
 
 	if (fd < 0)
 		return;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (lock_of_dead(fd))
 		text = read_all(fd);
 	if (text) {
 		take_text(text);
@@ -225,13 +284,6 @@ static void look(void)
 	}
 	if (dir)
 		(void)closedir(dir);
-}
-
-static void know(const char *id)
-{
-	if (!known)
-		known = json_object_new_object();
-	json_set(known, id, json_object_new_boolean(true));
 }
 
 /* ---- what the engine asks ---- */
@@ -273,6 +325,11 @@ static struct lost *lost_take(const char *key)
 	return l;
 }
 
+static int64_t late_ms(int64_t ago_s)
+{
+	return ago_s >= 0 && ago_s < LATE_S ? (LATE_S - ago_s) * 1000 : 0;
+}
+
 void journal_begin(struct journal_entry *entry, const char *what)
 {
 	struct lost *l;
@@ -281,6 +338,8 @@ void journal_begin(struct journal_entry *entry, const char *what)
 	look();
 	open_file();
 	l = lost_take(what);
+	const int64_t now_s = time(NULL);
+
 	*entry = (struct journal_entry){ .key = xstrdup(what), .number = ++entries };
 	if (l)
 		entry->id = xstrdup(l->id);
@@ -288,9 +347,10 @@ void journal_begin(struct journal_entry *entry, const char *what)
 					 .claim = claim,
 					 .lost = l != NULL,
 					 .id = entry->id,
-					 .since_s = l ? l->since_s : (int64_t)time(NULL),
+					 .since_s = l ? l->since_s : now_s,
+					 .late_ms = l && !l->id ? late_ms(now_s - l->last_s) : 0,
 					 .arg = entry };
-	write_line(begun(entry->number, what, entry->keeper.since_s));
+	write_line(begun(entry->number, what, entry->keeper.since_s, now_s));
 	if (l) {
 		write_line(about(l->number, "over", NULL));
 		lost_free(l);
@@ -302,6 +362,20 @@ void journal_forget(struct journal_entry *entry)
 {
 	(void)pthread_mutex_lock(&lock);
 	write_line(about(entry->number, "over", NULL));
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void journal_doubt(const struct journal_entry *entry)
+{
+	struct lost *l = xcalloc(1, sizeof(*l));
+
+	(void)pthread_mutex_lock(&lock);
+	*l = (struct lost){ .key = xstrdup(entry->key),
+			    .since_s = entry->keeper.since_s,
+			    .last_s = time(NULL),
+			    .number = entry->number,
+			    .next = losts };
+	losts = l;
 	(void)pthread_mutex_unlock(&lock);
 }
 

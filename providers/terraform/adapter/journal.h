@@ -14,7 +14,8 @@
  * process left is taken over by the next one of the same root and workspace: an entry whose ID is in the
  * state is done with; one that is not is a lost object, which the creation of the same thing adopts -
  * by its ID, or, if the answer never came, by its name or else by all that was wanted, the time it
- * was made, and that no other object in the state has that ID.
+ * was made, and that no other object in the state has that ID. What is not there yet is waited for
+ * as long as the service may be at it.
  *
  * Where the directory cannot be written there is no journal: a warning in the log says so.
  */
@@ -29,6 +30,8 @@ struct journal_entry {
 void journal_begin(struct journal_entry *entry, const char *what);
 /* It came to nothing, and nothing is there. */
 void journal_forget(struct journal_entry *entry);
+/* It was not answered: something may be there. */
+void journal_doubt(const struct journal_entry *entry);
 void journal_entry_release(struct journal_entry *entry);
 /* Terraform's state has it. */
 void journal_seen(const char *id);

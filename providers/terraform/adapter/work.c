@@ -265,7 +265,9 @@ struct err *work_create(struct work *w)
 		w->op.keeper = &w->entry.keeper;
 	}
 	e = gather_apply(&w->op);
-	if (!w->out.id && w->entry.key && !(e && e->ambiguous))
+	if (!w->out.id && w->entry.key && e && e->ambiguous)
+		journal_doubt(&w->entry);
+	else if (!w->out.id && w->entry.key)
 		journal_forget(&w->entry);
 	if (!w->out.id && e)
 		return e;
