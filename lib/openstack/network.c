@@ -135,11 +135,65 @@ static const struct tf_attr data_rows[] = {
 	{ 0 },
 };
 
+/* Neutron's networks tell the IDs of their subnets only. */
+static struct err *with_cidr(struct tf_op *t, struct json_object **list)
+{
+	const char *cidr = json_str(t->config, "matching_subnet_cidr");
+	AUTO_BUF path = BUF_INIT;
+	AUTO_JSON subnets = NULL;
+	struct json_object *kept;
+	struct err *e;
+
+	if (!cidr || !*cidr)
+		return NULL;
+	buf_adds(&path, "/v2.0/subnets?cidr=");
+	buf_addurl(&path, cidr);
+	e = list_pages(t->op->api, &(struct request){ .service = "network", .path = path.s },
+		       "subnets", &subnets);
+	if (e)
+		return e;
+	kept = json_object_new_array();
+	for (size_t i = 0; i < json_len(*list); i++) {
+		struct json_object *network = json_nth(*list, i);
+		bool has = false;
+
+		for (size_t k = 0; k < json_len(subnets) && !has; k++)
+			has = json_list_has(json_at(network, "subnet_ids"),
+					    json_at(json_nth(subnets, k), "id"));
+		if (has)
+			json_object_array_add(kept, json_object_get(network));
+	}
+	json_object_put(*list);
+	*list = kept;
+	return NULL;
+}
+
+/* Of a network that has one segment only, Neutron tells it as attributes of the network. */
+static struct err *show_segment(struct tf_op *t)
+{
+	struct json_object *have = t->op->have, *list, *one;
+
+	if (json_len(json_at(have, "segments")) || !json_str(have, "provider_network_type"))
+		return NULL;
+	one = json_object_new_object();
+	for (const struct attr *a = segment_attrs; a->name; a++) {
+		AUTO_STR whole = xasprintf("provider_%s", a->name);
+
+		json_set(one, a->name, json_copy(json_at(have, whole)));
+	}
+	list = json_object_new_array();
+	json_object_array_add(list, one);
+	json_set(t->state, "segments", list);
+	return NULL;
+}
+
 static const struct tf_kind data_network_v2 = {
 	.name = "networking_network_v2",
 	.what = TF_DATA,
 	.doc = "A network that is there already.",
 	.attrs = data_rows,
+	.select = with_cidr,
+	.show = show_segment,
 };
 
 static const struct tf_kind *const terraform[] = { &networking_network_v2, &data_network_v2, NULL };
