@@ -1,6 +1,9 @@
+#include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_network, os_project;
 
@@ -128,8 +131,11 @@ static const struct attr *known_as(const char *key)
 static struct err *prepare_extra(struct json_object *want)
 {
 	struct json_object *extra = json_at(want, "extra_attrs");
-	struct json_object *rest = json_object_new_object();
+	struct json_object *rest;
 
+	if (!extra)
+		return NULL;
+	rest = json_object_new_object();
 	json_object_object_foreach(extra, key, v) {
 		const struct attr *a = known_as(key);
 
@@ -209,6 +215,259 @@ static const struct info info = {
 		   "    filters: {ip_version: 4}\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr range_rows[] = {
+	{ "start", TF_REQUIRED },
+	{ "end", TF_REQUIRED },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "network_id", TF_REQUIRED },
+	{ "cidr", TF_OC },
+	{ "prefix_length", TF_OC, .type = "\"number\"" },
+	{ "name" },
+	{ "description" },
+	{ "tenant_id", TF_OC, "project_id" },
+	{ "allocation_pool", TF_BLOCK | TF_SET | TF_OC, "allocation_pools", .sub = range_rows },
+	{ "gateway_ip", TF_OC },
+	{ "no_gateway", 0, "disable_gateway_ip", .value = "false" },
+	{ "ip_version", .value = "4" },
+	{ "enable_dhcp", .value = "true" },
+	{ "dns_nameservers" },
+	{ "dns_publish_fixed_ip", .value = "false" },
+	{ "service_types", TF_OC, .type = "[\"list\",\"string\"]" },
+	{ "segment_id" },
+	{ "subnetpool_id", TF_OC },
+	{ "ipv6_address_mode", TF_OC },
+	{ "ipv6_ra_mode", TF_OC },
+	{ "value_specs", TF_NEW | TF_KEPT, "",
+	  "Further attributes of the creation, by their names in the API.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "tags", TF_SUBSET },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels, those that others gave it too.",
+	  .follows = "tags" },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = {
+	{ ONE_OF, "cidr subnetpool_id value_specs" },
+	{ EXCLUSIVE, "cidr prefix_length" },
+	{ 0 },
+};
+
+/* The last 64 bits of an address: enough to count those of one range. */
+static uint64_t low_bits(const char *address)
+{
+	unsigned char b[16] = { 0 };
+	uint64_t n = 0;
+
+	if (!address ||
+	    (inet_pton(AF_INET, address, b + 12) != 1 && inet_pton(AF_INET6, address, b) != 1))
+		return 0;
+	for (size_t i = 8; i < sizeof(b); i++)
+		n = n << 8 | b[i];
+	return n;
+}
+
+/* Whether its ranges are those that Neutron makes if none are given: all there is, but the gateway. */
+static bool has_all_addresses(struct json_object *have)
+{
+	struct json_object *ranges = json_at(have, "allocation_pools");
+	const char *cidr = json_str(have, "cidr"), *slash = cidr ? strchr(cidr, '/') : NULL;
+	const bool v4 = json_int(have, "ip_version", 4) == 4;
+	const int64_t bits = (v4 ? 32 : 128) - (slash ? strtol(slash + 1, NULL, 10) : 0);
+	uint64_t left = bits > 0 && bits < 64 ? (uint64_t)1 << bits : 0;
+
+	left -= v4 ? 2 : 1;
+	left -= json_str(have, "gateway_ip") ? 1 : 0;
+	for (size_t i = 0; i < json_len(ranges); i++)
+		left -= low_bits(json_str(json_nth(ranges, i), "end")) -
+			low_bits(json_str(json_nth(ranges, i), "start")) + 1;
+	return left == 0;
+}
+
+/* Where Neutron puts the gateway of a new subnet; NULL: that cannot be told. Owned. */
+static char *first_address(const char *cidr)
+{
+	AUTO_STR net = address_text(cidr ? cidr : "");
+	char text[INET6_ADDRSTRLEN];
+	unsigned char b[16];
+
+	net[strcspn(net, "/")] = '\0';
+	const int family = strchr(net, ':') ? AF_INET6 : AF_INET;
+	if (inet_pton(family, net, b) != 1)
+		return NULL;
+	b[family == AF_INET ? 3 : 15] |= 1;
+	return xstrdup(inet_ntop(family, b, text, sizeof(text)));
+}
+
+static struct err *tf_plan(struct tf_op *t)
+{
+	const bool none = json_truth(t->planned, "no_gateway", false);
+
+	if (none && !json_empty(json_at(t->config, "gateway_ip")))
+		return err_at(err_new(ERR_USAGE, "gateway_ip: with no_gateway there is none"),
+			      "gateway_ip");
+	if (none)
+		json_set(t->planned, "gateway_ip", NULL);
+	else if (t->prior && tf_changed(t, "no_gateway") && !json_at(t->planned, "gateway_ip"))
+		json_set(t->planned, "gateway_ip", tf_unknown(t));
+	return NULL;
+}
+
+static struct err *tf_prepare(struct tf_op *t)
+{
+	struct json_object *want = t->op->want;
+
+	/* Only some clouds know of it, and none of the others has it. */
+	if (!t->prior && !json_truth(want, "dns_publish_fixed_ip", true))
+		json_object_object_del(want, "dns_publish_fixed_ip");
+	if (t->prior && t->planned && tf_changed(t, "no_gateway") &&
+	    !json_truth(t->planned, "no_gateway", true) && !json_has(want, "gateway_ip")) {
+		AUTO_STR gateway = first_address(json_str(t->planned, "cidr"));
+
+		if (gateway)
+			json_sets(want, "gateway_ip", gateway);
+	}
+	return NULL;
+}
+
+static struct err *tf_show(struct tf_op *t)
+{
+	struct json_object *have = t->op->have;
+
+	if (t->planned)
+		return NULL;
+	json_set(t->state, "no_gateway",
+		 json_object_new_boolean(json_empty(json_at(have, "gateway_ip"))));
+	if (t->importing && !has_all_addresses(have))
+		json_set(t->state, "allocation_pool", json_copy(json_at(have, "allocation_pools")));
+	return NULL;
+}
+
+static const struct tf_kind networking_subnet_v2 = {
+	.name = "networking_subnet_v2",
+	.doc = "Addresses of a network.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.minutes = { .create = 10, .remove = 10 },
+	.plan = tf_plan,
+	.prepare = tf_prepare,
+	.show = tf_show,
+	.example = "resource \"openstack_networking_network_v2\" \"backend\" {\n"
+		   "  name = \"backend\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_subnet_v2\" \"backend\" {\n"
+		   "  name            = \"backend\"\n"
+		   "  network_id      = openstack_networking_network_v2.backend.id\n"
+		   "  cidr            = \"10.1.0.0/24\"\n"
+		   "  dns_nameservers = [\"10.1.0.2\"]\n"
+		   "\n"
+		   "  allocation_pool {\n"
+		   "    start = \"10.1.0.100\"\n"
+		   "    end   = \"10.1.0.199\"\n"
+		   "  }\n"
+		   "}\n",
+};
+
+static const struct tf_attr route_rows[] = {
+	{ "destination_cidr", TF_COMPUTED, "destination" },
+	{ "next_hop", TF_COMPUTED, "nexthop" },
+	{ 0 },
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "subnet_id", TF_OC, "id" },
+	{ "name", TF_OC },
+	{ "description", TF_OC },
+	{ "network_id", TF_OC },
+	{ "tenant_id", TF_OC, "project_id" },
+	{ "cidr", TF_OC },
+	{ "ip_version", TF_OC },
+	{ "gateway_ip", TF_OC },
+	{ "dhcp_enabled", 0, "is_dhcp_enabled" },
+	{ "dns_publish_fixed_ip" },
+	{ "ipv6_address_mode", TF_OC },
+	{ "ipv6_ra_mode", TF_OC },
+	{ "segment_id", TF_OC },
+	{ "subnetpool_id", TF_OC },
+	{ "tags" },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels." },
+	{ "enable_dhcp", TF_COMPUTED },
+	{ "service_types", TF_COMPUTED },
+	{ "dns_nameservers", TF_COMPUTED, .type = "[\"set\",\"string\"]" },
+	{ "allocation_pools", TF_COMPUTED, .sub = range_rows,
+	  .type = "[\"list\",[\"object\",{\"end\":\"string\",\"start\":\"string\"}]]" },
+	{ "host_routes", TF_COMPUTED, .sub = route_rows,
+	  .type = "[\"list\",[\"object\",{\"destination_cidr\":\"string\",\"next_hop\":"
+		  "\"string\"}]]" },
+	{ 0 },
+};
+
+static const struct tf_kind data_subnet_v2 = {
+	.name = "networking_subnet_v2",
+	.what = TF_DATA,
+	.doc = "A subnet that is there already.",
+	.attrs = data_rows,
+};
+
+static const struct tf_attr ids_rows[] = {
+	{ "name" },
+	{ "name_regex", TF_REGEX, "name", "Regular expression for names." },
+	{ "description" },
+	{ "network_id" },
+	{ "tenant_id", 0, "project_id" },
+	{ "cidr" },
+	{ "ip_version" },
+	{ "gateway_ip" },
+	{ "dhcp_enabled", 0, "is_dhcp_enabled" },
+	{ "dns_publish_fixed_ip" },
+	{ "ipv6_address_mode" },
+	{ "ipv6_ra_mode", TF_OC },
+	{ "segment_id" },
+	{ "subnetpool_id" },
+	{ "tags" },
+	{ "sort_key", 0, "", "What to sort by, by its name in the API." },
+	{ "sort_direction", 0, "", "Which way to sort.", .choices = "asc desc" },
+	{ "ids", TF_COMPUTED, "", "IDs of the subnets.", .type = "[\"list\",\"string\"]" },
+	{ 0 },
+};
+
+static const struct rule ids_rules[] = {
+	{ EXCLUSIVE, "name name_regex" },
+	{ 0 },
+};
+
+static struct err *sorted(struct tf_op *t, struct buf *query)
+{
+	const char *key = json_str(t->config, "sort_key");
+	const char *direction = json_str(t->config, "sort_direction");
+
+	if (key && *key)
+		query_text(query, "sort_key", key);
+	if (direction && *direction) /* Neutron takes the one with the other only */
+		query_text(query, "sort_dir", direction);
+	if (direction && *direction && !(key && *key))
+		query_text(query, "sort_key", "id");
+	return NULL;
+}
+
+static const struct tf_kind data_subnet_ids_v2 = {
+	.name = "networking_subnet_ids_v2",
+	.what = TF_DATA,
+	.doc = "The IDs of all subnets that match.",
+	.attrs = ids_rows,
+	.rules = ids_rules,
+	.flags = TF_PLURAL,
+	.query = sorted,
+};
+
+static const struct tf_kind *const terraform[] = { &networking_subnet_v2, &data_subnet_v2,
+						   &data_subnet_ids_v2, NULL };
+
 const struct resource os_subnet = {
 	.name = "subnet",
 	.doc = "Make, change or delete subnets of networks.",
@@ -222,6 +481,7 @@ const struct resource os_subnet = {
 	.rules = rules,
 	.prepare = prepare,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- name: A network\n"
 		   "  treenail.openstack.network:\n"
 		   "    cloud: demo\n"
