@@ -106,7 +106,11 @@ $(MODULES): $(B)/treenail-openstack
 	$(Q)while read -r m; do $< --doc $$m >build/docs/$$m.yml; $< --markdown $$m >build/docs/$$m.md; done <$@.new
 	$(Q)mv $@.new $@
 
-docs: $(MODULES) ## documentation of all modules into build/docs
+TFDOCS = build/docs/terraform
+docs: $(MODULES) $(PROVIDERS) ## documentation of all modules and providers into build/docs
+	$(Q)rm -rf $(TFDOCS) && mkdir -p $(TFDOCS)
+	$(Q)$(B)/terraform-provider-openstack -docs $(TFDOCS)/openstack
+	$(Q)$(B)/terraform-provider-external -docs $(TFDOCS)/external
 
 VENV    = $(shell tests/env/venv.sh $(1))
 COLLECTION = build/collection/treenail-openstack-$(VERSION).tar.gz

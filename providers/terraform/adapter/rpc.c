@@ -1,7 +1,9 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
 #include "convert.h"
+#include "docs.h"
 #include "function.h"
 #include "kind.h"
 #include "plan.h"
@@ -587,6 +589,15 @@ static void ended(void *arg, bool asked)
 	journal_end(asked);
 }
 
+static int write_docs(const char *folder)
+{
+	AUTO_ERR e = docs_write(folder);
+
+	if (e)
+		(void)fprintf(stderr, "terraform-provider-%s: %s\n", provider.name, e->text);
+	return e ? 1 : 0;
+}
+
 int provider_main(int argc, char **argv)
 {
 	const struct plugin plugin = {
@@ -599,5 +610,7 @@ int provider_main(int argc, char **argv)
 		.ended = ended,
 	};
 
+	if (argc == 3 && strcmp(argv[1], "-docs") == 0)
+		return write_docs(argv[2]);
 	return plugin_main(&plugin, argc, argv);
 }

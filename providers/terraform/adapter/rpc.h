@@ -3,7 +3,7 @@
 
 /*
  * main() of a provider: the calls of Terraform's protocol, answered for what `provider` (kind.h)
- * declares.
+ * declares. With -docs FOLDER it writes the documentation there instead.
  */
 int provider_main(int argc, char **argv);
 
