@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "openstack/shared.h"
-#include "resource.h"
+#include "terraform.h"
 
 /* ---- reading ---- */
 
@@ -23,7 +23,8 @@ static struct json_object *decode_id(struct json_object *wire)
 
 /* ---- wanting ---- */
 
-static struct err *prepare(struct op *op)
+/* Nothing is deleted to be made anew with a size that Nova refuses. */
+static struct err *check_sizes(struct json_object *values)
 {
 	static const struct {
 		const char *name;
@@ -32,18 +33,22 @@ static struct err *prepare(struct op *op)
 		{ "ram", 1 }, { "vcpus", 1 }, { "disk", 0 }, { "ephemeral", 0 }, { "swap", 0 }
 	};
 
+	for (size_t i = 0; i < COUNT(sizes); i++)
+		if (json_int(values, sizes[i].name, sizes[i].least) < sizes[i].least)
+			return err_at(err_new(ERR_USAGE, "%s must be at least %d", sizes[i].name,
+					      sizes[i].least),
+				      sizes[i].name);
+	return NULL;
+}
+
+static struct err *prepare(struct op *op)
+{
 	/* Earlier releases of openstack.cloud meant "make one up" by it. */
 	if (json_is_str(json_at(op->want, "id"), "auto"))
 		json_object_object_del(op->want, "id");
 	if (json_at(op->want, "extra_specs"))
 		json_set(op->want, "extra_specs", texts(json_at(op->want, "extra_specs")));
-	/* Nothing is deleted to be made anew with a size that Nova refuses. */
-	for (size_t i = 0; i < COUNT(sizes); i++)
-		if (json_int(op->want, sizes[i].name, sizes[i].least) < sizes[i].least)
-			return err_at(err_new(ERR_USAGE, "%s must be at least %d", sizes[i].name,
-					      sizes[i].least),
-				      sizes[i].name);
-	return NULL;
+	return check_sizes(op->want);
 }
 
 static struct err *find(struct op *op)
@@ -297,6 +302,110 @@ static const struct info info = {
 		   "    limit: 1\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static struct err *check_plan(struct tf_op *t)
+{
+	if (json_is_str(json_at(t->planned, "flavor_id"), "auto"))
+		return err_at(err_new(ERR_USAGE, "flavor_id: for an ID that is made up, leave this "
+						 "out: 'auto' would be another one ever after"),
+			      "flavor_id");
+	return check_sizes(t->planned);
+}
+
+static struct err *check_service(struct tf_op *t)
+{
+	return json_empty(json_at(t->op->want, "description"))
+		       ? NULL
+		       : needs_microversion(t->op, "2.55", "description");
+}
+
+static const struct tf_attr rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "ram", TF_REQUIRED },
+	{ "vcpus", TF_REQUIRED },
+	{ "disk", TF_REQUIRED },
+	{ "flavor_id", TF_OC, "id", "ID to create it with; made up if not given." },
+	{ "description" },
+	{ "swap", .value = "0" },
+	{ "ephemeral", .value = "0" },
+	{ "rx_tx_factor", 0, "rxtx_factor", .value = "1" },
+	{ "is_public", .value = "false" },
+	{ "extra_specs", TF_OC },
+	{ 0 },
+};
+
+static const struct tf_kind compute_flavor_v2 = {
+	.name = "compute_flavor_v2",
+	.doc = "A size that instances can have; for administrators.",
+	.attrs = rows,
+	.flags = TF_EXPAND,
+	.plan = check_plan,
+	.prepare = check_service,
+	.example = "resource \"openstack_compute_flavor_v2\" \"small\" {\n"
+		   "  cloud       = \"admin\"\n"
+		   "  name        = \"example-small\"\n"
+		   "  ram         = 512\n"
+		   "  vcpus       = 1\n"
+		   "  disk        = 1\n"
+		   "  is_public   = true\n"
+		   "  extra_specs = { \"hw:cpu_policy\" = \"shared\" }\n"
+		   "}\n",
+};
+
+/* The service compares these two by itself. */
+static struct err *add_least(struct tf_op *t, struct buf *query)
+{
+	const int64_t ram = json_int(t->config, "min_ram", 0);
+	const int64_t disk = json_int(t->config, "min_disk", 0);
+
+	if (ram)
+		buf_addf(query, "%sminRam=%lld", query->len ? "&" : "", (long long)ram);
+	if (disk)
+		buf_addf(query, "%sminDisk=%lld", query->len ? "&" : "", (long long)disk);
+	return NULL;
+}
+
+static const struct tf_attr data_rows[] = {
+	{ "flavor_id", 0, "id" },
+	{ "name" },
+	{ "description" },
+	{ "ram" },
+	{ "vcpus" },
+	{ "disk" },
+	{ "min_ram", 0, "", "Least memory in MiB.", .type = "\"number\"" },
+	{ "min_disk", 0, "", "Least size of the root disk in GiB.", .type = "\"number\"" },
+	{ "swap" },
+	{ "rx_tx_factor", 0, "rxtx_factor" },
+	{ "is_public" },
+	{ "extra_specs", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct rule data_rules[] = {
+	{ EXCLUSIVE, "flavor_id name" },
+	{ EXCLUSIVE, "flavor_id ram" },
+	{ EXCLUSIVE, "flavor_id min_ram" },
+	{ EXCLUSIVE, "flavor_id vcpus" },
+	{ EXCLUSIVE, "flavor_id disk" },
+	{ EXCLUSIVE, "flavor_id min_disk" },
+	{ EXCLUSIVE, "flavor_id swap" },
+	{ EXCLUSIVE, "flavor_id rx_tx_factor" },
+	{ 0 },
+};
+
+static const struct tf_kind data_flavor_v2 = {
+	.name = "compute_flavor_v2",
+	.what = TF_DATA,
+	.doc = "A size for instances that is there already.",
+	.attrs = data_rows,
+	.rules = data_rules,
+	.flags = TF_EXPAND,
+	.query = add_least,
+};
+
+static const struct tf_kind *const terraform[] = { &compute_flavor_v2, &data_flavor_v2, NULL };
+
 const struct resource os_compute_flavor = {
 	.name = "compute_flavor",
 	.doc = "Manage a flavor: a size that servers can have.",
@@ -317,6 +426,7 @@ const struct resource os_compute_flavor = {
 	.before_delete = keep_access,
 	.created = give_access,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- name: A flavor\n"
 		   "  treenail.openstack.compute_flavor:\n"
 		   "    cloud: admin\n"

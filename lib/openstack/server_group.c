@@ -1,4 +1,5 @@
 #include "openstack/shared.h"
+#include "terraform.h"
 
 /* Before this microversion a group has a list of policies, of which there is always one. */
 static const char ONE_POLICY[] = "2.64";
@@ -60,6 +61,83 @@ static struct err *body(struct op *op, struct json_object *body)
 	return NULL;
 }
 
+/* ---- in Terraform files ---- */
+
+/* They write a list of policies, as the first versions of the API did. */
+static struct err *check_policies(struct tf_op *t)
+{
+	const size_t n = json_len(json_at(t->planned, "policies"));
+
+	if (n <= 1)
+		return NULL;
+	return err_at(err_new(ERR_USAGE, "policies: a group has one of them, not %zu", n),
+		      "policies");
+}
+
+static struct err *take_policy(struct tf_op *t)
+{
+	struct json_object *policy = json_nth(json_at(t->op->want, "policies"), 0);
+
+	if (policy)
+		json_set(t->op->want, "policy", json_copy(policy));
+	return NULL;
+}
+
+static const struct tf_attr rules_rows[] = {
+	{ "max_server_per_host" },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "policies", 0,
+	  .doc = "The policy, as the only one of a list: affinity (all on one "
+		 "host), anti-affinity (apart), soft-affinity or soft-anti-affinity "
+		 "(if possible)." },
+	{ "rules", TF_BLOCK | TF_UNIQUE, .sub = rules_rows },
+	{ "value_specs", TF_NEW | TF_KEPT, "",
+	  "Further attributes of the creation, by their names in the API.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "members", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_kind compute_servergroup_v2 = {
+	.name = "compute_servergroup_v2",
+	.doc = "A group of instances that have to be on one host, or apart.",
+	.attrs = rows,
+	.plan = check_policies,
+	.prepare = take_policy,
+	.example = "resource \"openstack_compute_servergroup_v2\" \"database\" {\n"
+		   "  name     = \"example-database\"\n"
+		   "  policies = [\"anti-affinity\"]\n"
+		   "  rules {\n"
+		   "    max_server_per_host = 2\n"
+		   "  }\n"
+		   "}\n",
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "policies", TF_COMPUTED },
+	{ "rules", TF_COMPUTED, .sub = rules_rows },
+	{ "members", TF_COMPUTED },
+	{ "metadata", TF_COMPUTED },
+	{ "project_id", TF_COMPUTED },
+	{ "user_id", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_kind data_servergroup_v2 = {
+	.name = "compute_servergroup_v2",
+	.what = TF_DATA,
+	.doc = "A group of instances that is there already.",
+	.attrs = data_rows,
+};
+
+static const struct tf_kind *const terraform[] = { &compute_servergroup_v2, &data_servergroup_v2,
+						   NULL };
+
 const struct resource os_server_group = {
 	.name = "server_group",
 	.doc = "Make or delete groups of servers that have to be on one host, or apart.",
@@ -71,6 +149,7 @@ const struct resource os_server_group = {
 	.flags = LIST_ONLY,
 	.attrs = attrs,
 	.body = body,
+	.terraform = terraform,
 	.example = "- name: Servers that do not fail together\n"
 		   "  treenail.openstack.server_group:\n"
 		   "    cloud: demo\n"

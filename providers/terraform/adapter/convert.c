@@ -165,7 +165,7 @@ static struct json_object *objects_shown(const struct row *row, struct json_obje
 {
 	struct json_object *ret = json_object_new_array();
 	const bool one = json_object_is_type(v, json_type_object);
-	const size_t n = one ? 1 : json_len(v);
+	const size_t n = one ? json_object_object_length(v) > 0 : json_len(v);
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *from = one ? v : json_nth(v, i), *to = json_object_new_object();
