@@ -63,8 +63,9 @@ class Root:
     def __init__(self, folder, binaries, env, program=None, head=True):
         self.folder, self.program = folder, program or programs()[0]
         os.makedirs(folder, exist_ok=True)
-        self.write('cli.rc', 'provider_installation {\n  dev_overrides { "treenail/openstack" = "%s" }\n  direct {}\n}\n'
-                   % os.path.abspath(binaries))
+        overrides = ''.join('    "treenail/%s" = "%s"\n' % (name, os.path.abspath(binaries))
+                            for name in ('external', 'openstack'))
+        self.write('cli.rc', 'provider_installation {\n  dev_overrides {\n%s  }\n  direct {}\n}\n' % overrides)
         if head:
             self.write('versions.tf', HEAD)
         self.env = {'PATH': os.environ['PATH'], 'HOME': folder, 'LANG': 'C.UTF-8', 'CHECKPOINT_DISABLE': '1',

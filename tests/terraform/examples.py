@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Applies every example of the providers' documentation in the lab: applied, a second plan empty, destroyed.
+
+  examples.py --lab DIR --state DIR --bin DIR [PAGE ...]
+
+A page: resources/networking_network_v2. Two examples run side by side if they have no name in common. Pages
+are looked at, too: front matter, no empty section, no attribute without words, an example unless it is a data
+source's.
+"""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import terraform
+
+HEAD = '''terraform {
+  required_providers {
+    external  = { source = "treenail/external" }
+    openstack = { source = "treenail/openstack" }
+  }
+}
+'''
+
+
+class Turns:
+    """Lets nobody begin whose names somebody uses."""
+
+    def __init__(self):
+        self.used, self.changed = set(), threading.Condition()
+
+    def begin(self, names):
+        with self.changed:
+            self.changed.wait_for(lambda: not names & self.used)
+            self.used |= names
+
+    def end(self, names):
+        with self.changed:
+            self.used -= names
+            self.changed.notify_all()
+
+
+def example(text):
+    found = re.search(r'^## Example Usage\n\n```terraform\n(.*?)^```$', text, re.M | re.S)
+    return found.group(1) if found else None
+
+
+def look(text):
+    """What is wrong with a page."""
+    found = [] if re.match(r'---\npage_title: ".+"\nsubcategory: ".*"\ndescription: ".+"\n---\n\n# .+\n\n\S', text) else [
+        'no front matter, or no sentence']
+    found += ['an empty section: ' + h for h in re.findall(r'^(#+ .*)\n+(?=#|\Z)', text, re.M) if not h.startswith('# ')]
+    found += ['no words: ' + line for line in re.findall(r'^[*] `.*\) *$', text, re.M)]
+    return found
+
+
+def apply(root):
+    """What went wrong."""
+    done = root.apply()
+    if not done.ok:
+        return ['apply: ' + done.text]
+    again = root.plan()
+    return [] if again.code == 0 else ['second plan: ' + again.text]
+
+
+def run(page, text, args, turns):
+    problems, began = look(text), time.monotonic()
+    hcl = example(text)
+    if not hcl and not page.startswith('data-sources/'):
+        problems.append('no example')
+    if hcl:
+        names = set(re.findall(r'^\s*\w*name\s*=\s*"([^"$]+)"', hcl, re.M))
+        root = terraform.Root(os.path.join(args.state, page.replace('/', '-')), args.bin, {
+            'OS_CLIENT_CONFIG_FILE': os.path.join(args.lab, 'clouds.yaml'), 'OS_CLOUD': 'demo',
+            'TREENAIL_CACHE_DIR': os.path.join(args.state, 'cache')})
+        root.write('versions.tf', HEAD)
+        turns.begin(names)
+        try:
+            if root.instances():  # of a run that was broken off
+                root.destroy()
+            root.write('main.tf', hcl)
+            problems += apply(root)
+            gone = root.destroy()
+            problems += [] if gone.ok and not root.instances() else ['destroy: ' + gone.text]
+            formatted = root.run('fmt', '-check', '-diff', 'main.tf')
+            problems += [] if formatted.ok else ['fmt: ' + formatted.text]
+        finally:
+            turns.end(names)
+    return page, bool(hcl), problems, time.monotonic() - began
+
+
+def pages(args):
+    """{page: text}"""
+    found = {}
+    for provider in 'openstack', 'external':
+        folder = os.path.join(args.state, 'docs', provider)
+        os.makedirs(folder, exist_ok=True)
+        subprocess.run([os.path.join(args.bin, 'terraform-provider-' + provider), '-docs', folder], check=True)
+        for path in glob.glob(folder + '/**/*.md', recursive=True):
+            name = os.path.relpath(path, folder)[:-3]
+            with open(path) as f:
+                found[name if name != 'index' else provider + '/index'] = f.read()
+    return found
+
+
+def main():
+    p = argparse.ArgumentParser()
+    for option in ('lab', 'state', 'bin'):
+        p.add_argument('--' + option, required=True, type=os.path.abspath)
+    p.add_argument('--jobs', type=int, default=2)
+    p.add_argument('names', nargs='*')
+    args = p.parse_args()
+    terraform.programs()
+    found, turns, passed, failed = pages(args), Turns(), 0, 0
+    wanted = args.names or sorted(found)
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for page, applied, problems, took in pool.map(lambda n: run(n, found[n], args, turns), wanted):
+            print('%-46s %s, %d failed, %.0f s' % (page, 'applied' if applied else 'no example', len(problems), took))
+            for problem in problems:
+                print('    ' + problem[:3000].replace('\n', '\n    '))
+            sys.stdout.flush()
+            passed, failed = passed + (not problems), failed + len(problems)
+    print('%d passed, %d failed' % (passed, failed))
+    sys.exit(1 if failed or not passed else 0)
+
+
+main()
