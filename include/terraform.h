@@ -93,6 +93,8 @@ struct tf_kind {
 	const char *id;
 	const char *import_doc; /* what an ID for import is, if not plainly the ID */
 	const char *example;    /* HCL; the tests apply it */
+	/* Data sources: path that lists the own ones, for those who may not list all. */
+	const char *list_own;
 
 	/* Hooks, in the order they run; each may be NULL. */
 
@@ -105,7 +107,10 @@ struct tf_kind {
 	 * has the rows of t->prior; of a data source, instead of a LIST, those of t->config.
 	 */
 	MUST_USE struct err *(*read)(struct tf_op *t);
-	/* After any work: refines t->state, which has the rows as op->have has them. */
+	/*
+	 * After any work: refines t->state, which has the rows as op->have has them. A reading may free
+	 * it: NULL for what is as good as gone.
+	 */
 	MUST_USE struct err *(*show)(struct tf_op *t);
 	/* Data sources: refines the query, then picks among what was found (takes and gives the list). */
 	MUST_USE struct err *(*query)(struct tf_op *t, struct buf *query);

@@ -1,4 +1,5 @@
-#include "resource.h"
+#include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_identity_domain;
 
@@ -14,10 +15,10 @@ static const struct attr attrs[] = {
 	  "null takes one away.",
 	  .aliases = "properties" },
 	{ "id", STR, READONLY, "ID of the project." },
-	{ "is_domain", BOOL, READONLY | FILTER, "Whether the project is a domain as well." },
-	{ "parent_id", STR, READONLY | FILTER, "ID of the project or domain it is part of." },
+	{ "is_domain", BOOL, FIXED | FILTER, "Whether the project is a domain as well." },
+	{ "parent_id", STR, FIXED | FILTER, "ID of the project or domain it is part of." },
 	{ "options", MAP, READONLY, "Resource options, such as immutable." },
-	{ "tags", SET, READONLY | FILTER, "Labels." },
+	{ "tags", SET, FILTER, "Labels: exactly these." },
 	{ "links", MAP, READONLY, "Link to the project itself." },
 	{ "extra", MAP, READONLY | HIDDEN,
 	  "What Keystone repeats of extra_specs after an update." },
@@ -45,6 +46,106 @@ static const struct info info = {
 		   "    that: found.projects | length > 0\n",
 };
 
+/* Keystone refuses to delete a domain that is enabled. */
+static struct err *disable(struct op *op)
+{
+	AUTO_JSON changes = json_wrap("is_enabled", NULL);
+
+	if (!json_truth(op->have, "is_domain", false) || !json_truth(op->have, "is_enabled", true))
+		return NULL;
+	json_set(op->want, "is_enabled", json_object_new_boolean(false));
+	return err_wrap(op_update(op, changes), "disabling it first");
+}
+
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rows[] = {
+	{ "name" },
+	{ "description" },
+	{ "domain_id", TF_OC },
+	{ "enabled", .value = "true" },
+	{ "is_domain", .value = "false" },
+	{ "parent_id", TF_OC },
+	{ "tags" },
+	{ 0 },
+};
+
+static const struct tf_kind identity_project_v3 = {
+	.name = "identity_project_v3",
+	.doc = "A project, which owns what runs in the cloud.",
+	.attrs = rows,
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"admin\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_identity_project_v3\" \"shop\" {\n"
+		   "  name        = \"shop\"\n"
+		   "  description = \"Shop windows\"\n"
+		   "  tags        = [\"retail\"]\n"
+		   "}\n",
+};
+
+/* Those that are disabled are only found by who says so. */
+static struct err *enabled_ones(struct tf_op *t, struct buf *query)
+{
+	if (!json_at(t->config, "enabled") && !json_at(t->config, "project_id"))
+		query_text(query, "enabled", "true");
+	return NULL;
+}
+
+static const struct tf_attr data_rows[] = {
+	{ "project_id", TF_OC, "id" },
+	{ "name", TF_OC },
+	{ "domain_id", TF_OC },
+	{ "enabled", TF_OC, .doc = "Whether the project can be used; those that can by default." },
+	{ "is_domain", TF_OC },
+	{ "parent_id", TF_OC },
+	{ "description", TF_COMPUTED },
+	{ "tags", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_kind data_project_v3 = {
+	.name = "identity_project_v3",
+	.what = TF_DATA,
+	.doc = "A project that is there already.",
+	.attrs = data_rows,
+	.list_own = "/v3/auth/projects",
+	.query = enabled_ones,
+	.example = "data \"openstack_identity_project_v3\" \"demo\" {\n"
+		   "  name = \"demo\"\n"
+		   "}\n",
+};
+
+static const struct tf_attr ids_rows[] = {
+	{ "name" },
+	{ "name_regex", TF_REGEX, "name", "Regular expression for names." },
+	{ "domain_id", TF_OC },
+	{ "enabled", TF_OC, .doc = "Whether the projects can be used; those that can by default." },
+	{ "is_domain", TF_OC },
+	{ "parent_id" },
+	{ "tags" },
+	{ "description", TF_COMPUTED, "", "Always null." },
+	{ "ids", TF_COMPUTED, "", "Their IDs.", .type = "[\"list\",\"string\"]" },
+	{ 0 },
+};
+
+static const struct tf_kind data_project_ids_v3 = {
+	.name = "identity_project_ids_v3",
+	.what = TF_DATA,
+	.flags = TF_PLURAL,
+	.doc = "All projects that something is true of.",
+	.attrs = ids_rows,
+	.list_own = "/v3/auth/projects",
+	.query = enabled_ones,
+	.example = "data \"openstack_identity_project_ids_v3\" \"all\" {\n"
+		   "  name_regex = \"^demo\"\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &identity_project_v3, &data_project_v3,
+						   &data_project_ids_v3, NULL };
+
 const struct resource os_project = {
 	.name = "project",
 	.doc = "Projects, which own what runs in the cloud.",
@@ -54,7 +155,9 @@ const struct resource os_project = {
 	.keys = "projects",
 	.update = "PATCH",
 	.attrs = attrs,
+	.before_delete = disable,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- treenail.openstack.project:\n"
 		   "    cloud: admin\n"
 		   "    name: example\n"

@@ -61,13 +61,14 @@ static bool has_all(const struct row *row, struct json_object *want, struct json
 	return true;
 }
 
-static bool matches(const struct work *w, struct json_object *object)
+/* `listed`: the service was asked for all that it filters by. */
+static bool matches(const struct work *w, struct json_object *object, bool listed)
 {
 	for (const struct row *row = w->k->rows; row->name; row++) {
 		struct json_object *v = json_at(w->t.config, row->name);
 
 		if (!is_condition(row) || json_empty(v) ||
-		    (the_service_filters(row) && strcmp(row->a->name, "name") != 0))
+		    (listed && the_service_filters(row) && strcmp(row->a->name, "name") != 0))
 			continue;
 		AUTO_JSON want = row_want(row, v);
 		if (!has_all(row, want, object))
@@ -95,14 +96,14 @@ static struct err *matches_regex(const struct work *w, struct json_object *objec
 	return NULL;
 }
 
-static struct err *filter(struct work *w, struct json_object **list)
+static struct err *filter(struct work *w, struct json_object **list, bool listed)
 {
 	struct json_object *kept = json_object_new_array();
 	struct err *e = NULL;
 
 	for (size_t i = 0; i < json_len(*list) && !e; i++) {
 		struct json_object *one = json_nth(*list, i);
-		bool match = matches(w, one);
+		bool match = matches(w, one, listed);
 
 		e = matches_regex(w, one, &match);
 		if (match && !e)
@@ -170,15 +171,59 @@ static struct err *pick(struct work *w, struct json_object *list)
 	return NULL;
 }
 
-static struct err *list_all(struct work *w, struct json_object **ret)
+/* The ID that is asked for, where no list can be narrowed to it; NULL: none. */
+static const char *asked_id(const struct work *w)
 {
+	const char *key = resource_key(w->k->r);
+
+	for (const struct row *row = w->k->rows; row->name; row++)
+		if (is_condition(row) && strcmp(row->a->name, key) == 0 &&
+		    !the_service_filters(row) && !strchr(w->k->r->path, '{'))
+			return json_str(w->t.config, row->name);
+	return NULL;
+}
+
+static struct err *list_one(struct work *w, const char *id, struct json_object **ret)
+{
+	struct json_object *one = NULL;
+	struct err *e = resource_try_get(w->op.api, w->k->r, id, &one);
+
+	if (e)
+		return e;
+	*ret = json_object_new_array();
+	if (one)
+		json_object_array_add(*ret, one);
+	return NULL;
+}
+
+/* *listed: false if what the service filters by is still to be compared. */
+static struct err *list_them(struct work *w, struct json_object **ret, bool *listed)
+{
+	const char *id = asked_id(w), *own = w->k->k->list_own;
 	AUTO_BUF query = BUF_INIT;
 	struct err *e = query_of(w, &query);
 
+	*listed = !id;
+	if (e)
+		return e;
+	if (id)
+		return list_one(w, id, ret);
+	e = resource_list(w->op.api, w->k->r, NULL, query.s, ret);
+	if (e && e->status == 403 && own) {
+		err_free(e);
+		*listed = false;
+		e = resource_list(w->op.api, w->k->r, own, NULL, ret);
+	}
+	return e;
+}
+
+static struct err *list_all(struct work *w, struct json_object **ret)
+{
+	bool listed;
+	struct err *e = list_them(w, ret, &listed);
+
 	if (!e)
-		e = resource_list(w->op.api, w->k->r, NULL, query.s, ret);
-	if (!e)
-		e = filter(w, ret);
+		e = filter(w, ret, listed);
 	if (!e && w->k->k->select)
 		e = w->k->k->select(&w->t, ret);
 	return e;
