@@ -44,6 +44,8 @@ struct json_object *json_wrap(const char *key, struct json_object *inner);
 /* Takes v. */
 void json_set(struct json_object *obj, const char *key, struct json_object *v);
 void json_sets(struct json_object *obj, const char *key, const char *s); /* NULL: JSON null */
+/* The same with less to pay, for a key that is not there yet and lives as long as the object: a table's. */
+void json_put(struct json_object *obj, const char *key, struct json_object *v);
 /* Number of elements; 0 for NULL and for what is no array. */
 size_t json_len(struct json_object *list);
 /* NULL past the end, and of what is no array. */

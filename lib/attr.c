@@ -265,7 +265,7 @@ struct json_object *attrs_decode(const struct attr *attrs, struct json_object *w
 
 	for (const struct attr *a = attrs; a->name; a++)
 		if (!(a->flags & OPTION))
-			json_set(o, a->name,
+			json_put(o, a->name,
 				 a->flags & INLINE ? unclaimed(attrs, wire)
 						   : value_decode(a, wire));
 	return o;

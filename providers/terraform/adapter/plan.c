@@ -81,7 +81,7 @@ static struct json_object *rows_plan(const struct row *rows, struct json_object 
 	struct json_object *planned = json_object_new_object();
 
 	for (const struct row *row = rows; row->name; row++)
-		json_set(planned, row->name, row_plan(row, config, prior));
+		json_put(planned, row->name, row_plan(row, config, prior));
 	return planned;
 }
 

@@ -13,6 +13,7 @@
 #include "server/log.h"
 #include "server/server.h"
 #include "targets.h"
+#include "text.h"
 #include "validate.h"
 #include "work.h"
 
@@ -258,12 +259,11 @@ static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
 {
 	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
 	AUTO_JSON prior = k ? value_of(r, k, in->prior_state) : NULL;
-	AUTO_JSON proposed = k ? value_of(r, k, in->proposed_new_state) : NULL;
 	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
 	AUTO_JSON planned = NULL;
 	AUTO_JSON replaces = NULL;
 
-	if (!diags_failed(&r->diags) && proposed) {
+	if (!diags_failed(&r->diags) && config) { /* what is to go has none */
 		struct tf_op t = { .kind = k->k,
 				   .whole = k,
 				   .calls = &hook_calls,
@@ -578,9 +578,13 @@ static bool answer(void *arg, const char *name, const uint8_t *body, size_t len,
 	return ok;
 }
 
+/* What waits for nothing is answered where it arrives: handing it to a thread costs more than doing it. */
 static bool urgent(const char *name)
 {
-	return strcmp(name, "StopProvider") == 0;
+	static const char names[] = "StopProvider UpgradeResourceState ValidateResourceConfig "
+				    "PlanResourceChange ValidateDataResourceConfig";
+
+	return words_have(names, name);
 }
 
 static void ended(void *arg, bool asked)

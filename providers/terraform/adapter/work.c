@@ -176,7 +176,7 @@ static struct err *show_made(struct work *w)
 	w->op.have = json_copy(have);
 	w->t.state = json_object_new_object();
 	for (const struct row *row = w->k->rows; row->name; row++)
-		json_set(w->t.state, row->name, state_of_row(w, row, have));
+		json_put(w->t.state, row->name, state_of_row(w, row, have));
 	if (!w->k->k->id) {
 		free(w->id);
 		w->id = xstrdup(w->out.id);
@@ -461,7 +461,7 @@ struct err *work_read(struct work *w, bool ours)
 		return e;
 	w->t.state = json_object_new_object();
 	for (const struct row *row = w->k->rows; row->name; row++)
-		json_set(w->t.state, row->name, read_row(w, row, ours));
+		json_put(w->t.state, row->name, read_row(w, row, ours));
 	return show(w);
 }
 

@@ -245,7 +245,7 @@ static struct err *read_attr(struct reader *r, struct json_object *types, struct
 	e = read_value(r, type, &v);
 	if (e)
 		return at_attr(e, name);
-	json_set(obj, name, v);
+	(void)json_object_object_add_ex(obj, name, v, JSON_C_OBJECT_ADD_KEY_IS_NEW);
 	return NULL;
 }
 

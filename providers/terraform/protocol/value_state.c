@@ -116,7 +116,7 @@ static struct err *from_object(struct json_object *v, struct json_object *types,
 		e = from_value(from, type, &to);
 		if (e)
 			return at_attr(e, name);
-		json_set(obj, name, to);
+		(void)json_object_object_add_ex(obj, name, to, JSON_C_OBJECT_ADD_KEY_IS_NEW);
 	}
 	*ret = TAKE(obj);
 	return NULL;
