@@ -4,6 +4,7 @@
 #include "convert.h"
 #include "text.h"
 #include "validate.h"
+#include "work.h"
 
 static const char WRONG[] = "Wrong configuration";
 
@@ -28,13 +29,31 @@ static void validate_value(const struct row *row, struct json_object *v, const c
 			  row->name, choices, text);
 }
 
+static void validate_timeouts(struct json_object *given, struct diags *d)
+{
+	json_object_object_foreach(given, name, v) {
+		const char *text = value_is_unknown(v) ? NULL : json_object_get_string(v);
+		AUTO_STR path = xasprintf("timeouts.%s", name);
+		int64_t ms;
+
+		if (text && !duration_ms(text, &ms))
+			diags_add(d, DIAG_ERROR, path, WRONG,
+				  "%s has to be a duration such as 10m or 1h30m; it is '%s'.", name,
+				  text);
+	}
+}
+
 static void validate_row(const struct row *row, struct json_object *v, const char *path,
 			 struct diags *d)
 {
 	const bool set = row->flags & TF_SET;
 
-	if (value_is_unknown(v) || !v || row->single || row->write_only)
+	if (value_is_unknown(v) || !v || row->write_only)
 		return;
+	if (row->single) {
+		validate_timeouts(v, d);
+		return;
+	}
 	if (!row->sub) {
 		if (!json_object_is_type(v, json_type_array) &&
 		    !json_object_is_type(v, json_type_object))
