@@ -48,12 +48,12 @@ static const char *label(struct json_object *values)
 static void fail(struct reply *r, const struct kind *k, const char *doing,
 		 struct json_object *values, struct err *e)
 {
+	if (!e)
+		return;
 	const char *name = label(values);
 	AUTO_STR summary = xasprintf("%s %s%s%s%s", doing, k ? k->type_name : provider.name,
 				     name ? " '" : "", name ? name : "", name ? "'" : "");
 
-	if (!e)
-		return;
 	e->text = targets_mask(e->text);
 	if (e->at && k) {
 		AUTO_STR at = TAKE(e->at);
