@@ -1,4 +1,4 @@
-#include "resource.h"
+#include "terraform.h"
 
 extern const struct resource os_identity_domain;
 
@@ -30,6 +30,24 @@ static const struct info info = {
 		   "    domain: Default\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr data_rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "domain_id", TF_OC },
+	{ "description", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_kind data_group_v3 = {
+	.name = "identity_group_v3",
+	.what = TF_DATA,
+	.doc = "A group of users.",
+	.attrs = data_rows,
+};
+
+static const struct tf_kind *const terraform[] = { &data_group_v3, NULL };
+
 const struct resource os_identity_group = {
 	.name = "identity_group",
 	.doc = "Groups of users, which roles can be given to.",
@@ -40,6 +58,7 @@ const struct resource os_identity_group = {
 	.update = "PATCH",
 	.attrs = attrs,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- treenail.openstack.identity_group:\n"
 		   "    cloud: admin\n"
 		   "    name: example\n"

@@ -1,4 +1,4 @@
-#include "resource.h"
+#include "terraform.h"
 
 extern const struct resource os_identity_domain;
 
@@ -33,6 +33,43 @@ static const struct info info = {
 		   "    that: found.roles[0].name == 'member'\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "domain_id", TF_OC },
+	{ 0 },
+};
+
+static const struct tf_kind identity_role_v3 = {
+	.name = "identity_role_v3",
+	.doc = "A role, which says what users may do.",
+	.attrs = rows,
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"admin\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_identity_role_v3\" \"viewer\" {\n"
+		   "  name = \"viewer\"\n"
+		   "}\n",
+};
+
+static const struct tf_kind data_role_v3 = {
+	.name = "identity_role_v3",
+	.what = TF_DATA,
+	.doc = "A role that is there already.",
+	.attrs = rows,
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"admin\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_identity_role_v3\" \"member\" {\n"
+		   "  name = \"member\"\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &identity_role_v3, &data_role_v3, NULL };
+
 const struct resource os_identity_role = {
 	.name = "identity_role",
 	.doc = "Roles, which say what users may do.",
@@ -43,6 +80,7 @@ const struct resource os_identity_role = {
 	.update = "PATCH",
 	.attrs = attrs,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- treenail.openstack.identity_role:\n"
 		   "    cloud: admin\n"
 		   "    name: example\n"

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "openstack/shared.h"
-#include "resource.h"
+#include "terraform.h"
 
 extern const struct resource os_identity_domain, os_identity_group, os_identity_role,
 	os_identity_user, os_project;
@@ -185,6 +185,60 @@ static struct err *take_away(struct op *op)
 	return grant(op, "DELETE", op->have);
 }
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rows[] = {
+	{ "domain_id", .doc = "Domain the role is given on." },
+	{ "project_id" },
+	{ "user_id" },
+	{ "group_id" },
+	{ "role_id", TF_REQUIRED },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = {
+	{ EXCLUSIVE, "user_id group_id" },
+	{ ONE_OF, "user_id group_id" },
+	{ EXCLUSIVE, "project_id domain_id" },
+	{ ONE_OF, "project_id domain_id" },
+	{ 0 },
+};
+
+static const struct tf_kind identity_role_assignment_v3 = {
+	.name = "identity_role_assignment_v3",
+	.doc = "A role that a user or a group has on a project or a domain.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.flags = TF_NO_ADOPT,
+	.id = "{domain_id}/{project_id}/{group_id}/{user_id}/{role_id}",
+	.import_doc = "IDs of domain, project, group, user and role, with / between them; what "
+		      "there is none of stays empty, as in "
+		      "/PROJECT//USER/ROLE.",
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"admin\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_identity_user_v3\" \"demo\" {\n"
+		   "  name = \"demo\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_identity_role_v3\" \"reader\" {\n"
+		   "  name = \"reader\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_identity_project_v3\" \"shop\" {\n"
+		   "  name = \"shop\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_identity_role_assignment_v3\" \"demo\" {\n"
+		   "  user_id    = data.openstack_identity_user_v3.demo.id\n"
+		   "  project_id = openstack_identity_project_v3.shop.id\n"
+		   "  role_id    = data.openstack_identity_role_v3.reader.id\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &identity_role_assignment_v3, NULL };
+
 const struct resource os_role_assignment = {
 	.name = "role_assignment",
 	.doc = "Give a user or a group a role on a project, a domain or the system.",
@@ -199,6 +253,7 @@ const struct resource os_role_assignment = {
 	.find = find,
 	.create = create,
 	.remove = take_away,
+	.terraform = terraform,
 	.example = "- treenail.openstack.role_assignment:\n"
 		   "    cloud: admin\n"
 		   "    user: demo\n"

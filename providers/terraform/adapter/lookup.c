@@ -13,9 +13,10 @@ static bool is_condition(const struct row *row)
 	       !(row->flags & (TF_LAST | TF_REGEX));
 }
 
+/* What identifies an object is what lists are narrowed by, too (resource.h). */
 static bool the_service_filters(const struct row *row)
 {
-	return row->a->flags & FILTER && !(row->flags & TF_EXACT);
+	return row->a->flags & (FILTER | IDENTITY) && !(row->flags & TF_EXACT);
 }
 
 static void add_condition(const struct row *row, struct json_object *v, struct buf *query)
