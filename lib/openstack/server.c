@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "openstack/instance.h"
+#include "openstack/server.h"
 #include "openstack/server_ips.h"
 #include "openstack/shared.h"
 #include "resource.h"
@@ -21,7 +23,7 @@ static bool offers(struct op *op, const char *microversion)
 /* ---- what an answer says ---- */
 
 /* The status, and after a slash what Nova is doing with the server: two words in one place. */
-static struct json_object *decode_phase(struct json_object *wire)
+struct json_object *server_phase(struct json_object *wire)
 {
 	const char *status = json_str(wire, "status");
 	const char *task = json_str(wire, "OS-EXT-STS:task_state");
@@ -30,7 +32,7 @@ static struct json_object *decode_phase(struct json_object *wire)
 	return both || status ? json_object_new_string(both ? both : status) : NULL;
 }
 
-static struct json_object *decode_settled(struct json_object *wire)
+struct json_object *server_settled(struct json_object *wire)
 {
 	const char *status = json_str(wire, "status");
 
@@ -70,7 +72,7 @@ static struct json_object *decode_floating_count(struct json_object *wire)
 }
 
 /* Nova names a group once for each port that has it. */
-static struct json_object *decode_groups(struct json_object *wire)
+struct json_object *server_groups(struct json_object *wire)
 {
 	struct json_object *all = json_at(wire, "security_groups");
 	struct json_object *list;
@@ -683,7 +685,7 @@ static struct err *plan_old(struct op *op)
 }
 
 /* Before 2.47 servers have no more of their flavor than its ID. */
-static struct err *expand(struct op *op)
+struct err *server_expand(struct op *op)
 {
 	const char *id = json_str(op->have, "flavor_id");
 	AUTO_JSON flavor = NULL;
@@ -718,7 +720,7 @@ static struct err *find(struct op *op)
 		return plan_new(op);
 	e = needs_text(op->have, "server", "id");
 	if (!e)
-		e = expand(op);
+		e = server_expand(op);
 	return e ? e : plan_old(op);
 }
 
@@ -799,10 +801,14 @@ static struct err *gave_up(struct op *op)
 static struct err *confirm(struct op *op)
 {
 	struct err *e = op_wait_on(op, "phase", "VERIFY_RESIZE", "ERROR ACTIVE SHUTOFF");
+	const char *flavor = json_str(op->want, "flavor_name");
 
 	if (e && e->kind == ERR_REMOTE && !json_is_str(json_at(op->have, "status"), "ERROR")) {
 		err_free(e);
-		return gave_up(op);
+		/* Some clouds confirm by themselves, soon enough not to be seen waiting. */
+		return flavor && json_is_str(json_at(op->have, "flavor_name"), flavor)
+			       ? NULL
+			       : gave_up(op);
 	}
 	if (!e)
 		e = op_action(op, "confirmResize", NULL);
@@ -812,7 +818,7 @@ static struct err *confirm(struct op *op)
 }
 
 /* A run that was killed inside resize() left both servers, or a resize under way. */
-static struct err *finish_resize(struct op *op, const struct attr *a, struct json_object *value)
+struct err *server_finish_resize(struct op *op, const struct attr *a, struct json_object *value)
 {
 	struct err *e;
 
@@ -842,7 +848,7 @@ static struct err *finish_resize(struct op *op, const struct attr *a, struct jso
  * Nova does not change the flavor of a server: it builds the server anew beside the old one and
  * keeps both until someone confirms.
  */
-static struct err *resize(struct op *op, const struct attr *a, struct json_object *value)
+struct err *server_resize(struct op *op, const struct attr *a, struct json_object *value)
 {
 	struct json_object *flavor;
 	struct err *e;
@@ -892,7 +898,7 @@ static struct err *before_delete(struct op *op)
 static const struct attr attrs[] = {
 	{ "name", STR, REQUIRED | FILTER, "Name, or for an existing server its ID." },
 	{ "resize_confirmed", BOOL, INTERNAL | HIDDEN, "Whether no resize waits to be confirmed.",
-	  .decode = decode_settled, .set = finish_resize },
+	  .decode = server_settled, .set = server_finish_resize },
 	{ "sound", BOOL, INTERNAL | HIDDEN | REPLACES, "Whether it is not in ERROR.",
 	  .decode = decode_sound },
 	{ "image_id", STR, REPLACES, "Image to boot, by name or ID.", .option = "image",
@@ -900,7 +906,7 @@ static const struct attr attrs[] = {
 	{ "image_exclude", STR, OPTION, "Text that must not be in the image's name.",
 	  .value = "\"(deprecated)\"" },
 	{ "flavor_name", STR, HIDDEN, "Size, by name or ID; changing it resizes the server.",
-	  .option = "flavor", .read = "flavor.original_name", .set = resize },
+	  .option = "flavor", .read = "flavor.original_name", .set = server_resize },
 	{ "flavor_ram", INT, OPTION,
 	  "Take the smallest flavor with at least this memory, in MiB." },
 	{ "flavor_include", STR, OPTION, "Text that must be in the name of a flavor so chosen." },
@@ -922,7 +928,7 @@ static const struct attr attrs[] = {
 	  .set = set_tags },
 	{ "security_groups", SET, BORN,
 	  "Names or IDs of the security groups of all its ports; others are taken away.",
-	  .decode = decode_groups, .set = set_groups },
+	  .decode = server_groups, .set = set_groups },
 	{ "floating_ips", SET, HIDDEN,
 	  "Floating IP addresses it is to have; they must exist, others are taken away.",
 	  .decode = decode_floating, .set = server_ips_set },
@@ -955,7 +961,7 @@ static const struct attr attrs[] = {
 
 	{ "id", STR, READONLY, "ID of the server." },
 	{ "status", STR, READONLY | FILTER, "ACTIVE, SHUTOFF, BUILD, ERROR, ..." },
-	{ "phase", STR, READONLY | HIDDEN, "Status and task.", .decode = decode_phase },
+	{ "phase", STR, READONLY | HIDDEN, "Status and task.", .decode = server_phase },
 	{ "floating_count", INT, READONLY | HIDDEN, "Number of floating IPs.",
 	  .decode = decode_floating_count },
 	{ "access_ipv4", STR, READONLY, "IPv4 address to reach it by, if someone has said.",
@@ -1150,12 +1156,13 @@ const struct resource os_server = {
 	.wait = { "status", "ACTIVE", "ERROR", .fault = "fault.message" },
 	.prepare = prepare,
 	.find = find,
-	.expand = expand,
+	.expand = server_expand,
 	.settle = settle,
 	.body = complete_body,
 	.created = server_ips_created,
 	.before_delete = before_delete,
 	.info = &info,
+	.terraform = server_terraform,
 	.example = "- name: A server\n"
 		   "  treenail.openstack.server:\n"
 		   "    cloud: demo\n"
