@@ -2,6 +2,7 @@
 
 #include "openstack/routes.h"
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_network, os_project, os_subnet;
 
@@ -18,6 +19,13 @@ static const struct attr gateway_attrs[] = {
 	  "Whether addresses behind it are translated to the router's own." },
 	{ "external_fixed_ips", SET, 0, "Its addresses on the external network.",
 	  .sub = fixed_ip_attrs },
+	{ "qos_policy_id", STR, 0, "QoS policy of its traffic there." },
+	{ 0 },
+};
+
+static const struct attr route_attrs[] = {
+	{ "destination", STR, 0, "Addresses the route leads to, as CIDR." },
+	{ "nexthop", STR, 0, "Address that leads there." },
 	{ 0 },
 };
 
@@ -56,18 +64,29 @@ static const struct attr attrs[] = {
 	{ "tags", SET, FILTER, "Labels: exactly these.", .set = set_tags },
 	{ "availability_zones", LIST, READONLY, "Zones its agents are in." },
 	{ "flavor_id", STR, READONLY, "Flavor of the router." },
-	{ "is_distributed", BOOL, READONLY, "Whether each compute host has a part of it.",
-	  .wire = "distributed" },
+	{ "is_distributed", BOOL, REPLACES, "Whether each compute host has a part of it.",
+	  .wire = "distributed", .aliases = "distributed" },
 	{ "is_ha", BOOL, READONLY, "Whether another host takes over when one fails.",
 	  .wire = "ha" },
-	{ "routes", LIST, READONLY, "Further routes.", .elem = MAP },
-	{ "status", STR, READONLY | FILTER, "ACTIVE, DOWN or ERROR." },
+	{ "routes", LIST, READONLY, "Further routes.", .sub = route_attrs },
+	/* Neutron refuses to filter routers by it. */
+	{ "status", STR, READONLY, "ACTIVE, DOWN or ERROR." },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
 	{ "enable_ndp_proxy", BOOL, READONLY,
 	  "Whether it may answer for IPv6 addresses of others." },
 	{ "tenant_id", STR, READONLY, "The project once more." },
 	{ "created_at", STR, READONLY, "When it was made." },
 	{ "updated_at", STR, READONLY, "When it was last changed." },
+	/* The gateway once more, part by part: how Terraform files have it. */
+	{ "gateway_network_id", STR, READONLY | HIDDEN, "External network that is the gateway.",
+	  .read = "external_gateway_info.network_id" },
+	{ "gateway_snat", BOOL, READONLY | HIDDEN,
+	  "Whether addresses behind the gateway are translated to the router's own.",
+	  .read = "external_gateway_info.enable_snat" },
+	{ "gateway_qos_policy_id", STR, READONLY | HIDDEN, "QoS policy of the gateway.",
+	  .read = "external_gateway_info.qos_policy_id" },
+	{ "gateway_fixed_ips", LIST, READONLY | HIDDEN, "Its addresses on the external network.",
+	  .read = "external_gateway_info.external_fixed_ips", .sub = fixed_ip_attrs },
 	{ 0 },
 };
 
@@ -371,6 +390,257 @@ static const struct info info = {
 		   "    filters: {is_admin_state_up: true}\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr fixed_ip_rows[] = {
+	{ "subnet_id", TF_OC },
+	{ "ip_address", TF_OC },
+	{ 0 },
+};
+
+static const struct tf_attr vendor_rows[] = {
+	{ "set_router_gateway_after_create", 0, "",
+	  "Whether the gateway is given to the router by a request of its own.",
+	  .type = "\"bool\"" },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "name" },
+	{ "description" },
+	{ "admin_state_up", TF_OC },
+	{ "distributed", TF_OC },
+	{ "external_network_id", TF_OC, "gateway_network_id",
+	  "External network that is the gateway; \"\" takes it away." },
+	{ "enable_snat", TF_OC, "gateway_snat", .follows = "external_network_id" },
+	{ "external_qos_policy_id", TF_OC, "gateway_qos_policy_id",
+	  .follows = "external_network_id" },
+	{ "external_fixed_ip", TF_BLOCK | TF_OC | TF_SUBSET, "gateway_fixed_ips",
+	  .sub = fixed_ip_rows },
+	{ "external_subnet_ids", TF_KEPT, "",
+	  "Subnets of the external network: a new router gets an address of the first that has one.",
+	  .type = "[\"list\",\"string\"]" },
+	{ "tenant_id", TF_OC, "project_id" },
+	{ "availability_zone_hints", TF_OC, .type = "[\"list\",\"string\"]" },
+	{ "value_specs", TF_NEW | TF_KEPT, "",
+	  "Further attributes of the creation, by their names in the API.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "vendor_options", TF_BLOCK | TF_SET | TF_UNIQUE | TF_KEPT, "",
+	  "What some clouds need to make it.", .sub = vendor_rows },
+	{ "tags", TF_SUBSET },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels, those that others gave it too.",
+	  .follows = "tags" },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = {
+	{ EXCLUSIVE, "external_fixed_ip external_subnet_ids" },
+	{ NEEDS_ALL, "external_network_id", "enable_snat" },
+	{ NEEDS_ALL, "external_network_id", "external_qos_policy_id" },
+	{ NEEDS_ALL, "external_network_id", "external_fixed_ip" },
+	{ NEEDS_ALL, "external_network_id", "external_subnet_ids" },
+	{ 0 },
+};
+
+/* With another network or subnet, what the service chose is to be chosen anew. */
+static struct err *tf_plan(struct tf_op *t)
+{
+	struct json_object *given = json_at(t->config, "external_fixed_ip");
+	struct json_object *planned = json_at(t->planned, "external_fixed_ip");
+
+	if (!t->prior ||
+	    !(tf_changed(t, "external_network_id") || tf_changed(t, "external_fixed_ip")))
+		return NULL;
+	for (size_t i = 0; i < json_len(planned); i++)
+		for (const struct tf_attr *row = fixed_ip_rows; row->name; row++)
+			if (!json_at(json_nth(given, i), row->name))
+				json_set(json_nth(planned, i), row->name, tf_unknown(t));
+	return NULL;
+}
+
+/* The addresses that were written, without what is unknown yet. */
+static struct json_object *addresses(struct tf_op *t)
+{
+	struct json_object *planned = json_at(t->planned, "external_fixed_ip");
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(planned); i++) {
+		struct json_object *one = json_object_new_object();
+
+		for (const struct tf_attr *row = fixed_ip_rows; row->name; row++) {
+			struct json_object *v = json_at(json_nth(planned, i), row->name);
+
+			if (!json_empty(v) && !tf_has_unknown(t, v))
+				json_set(one, row->name, json_copy(v));
+		}
+		json_object_array_add(list, one);
+	}
+	return list;
+}
+
+/*
+ * All that is written of the gateway, as Neutron falls back to its defaults for what is left out.
+ * What is not written is left out: not everybody may set it.
+ */
+static struct json_object *gateway(struct tf_op *t)
+{
+	const char *network = json_str(t->planned, "external_network_id");
+	struct json_object *snat = json_at(t->planned, "enable_snat");
+	const char *qos = json_str(t->planned, "external_qos_policy_id");
+	struct json_object *o = json_object_new_object();
+
+	if (!network || !*network)
+		return o;
+	json_sets(o, "network_id", network);
+	if (json_at(t->config, "enable_snat") && !tf_has_unknown(t, snat))
+		json_set(o, "enable_snat", json_copy(snat));
+	if (qos)
+		json_sets(o, "qos_policy_id", *qos ? qos : NULL);
+	if (!json_empty(json_at(t->config, "external_fixed_ip")))
+		json_set(o, "external_fixed_ips", addresses(t));
+	return o;
+}
+
+static struct err *tf_prepare(struct tf_op *t)
+{
+	static const char *const parts[] = { "external_network_id", "enable_snat",
+					     "external_qos_policy_id", "external_fixed_ip" };
+	struct json_object *vendor = json_nth(json_at(t->planned, "vendor_options"), 0);
+	struct json_object *want = t->op->want;
+	bool changed = false;
+
+	for (size_t i = 0; i < COUNT(parts) && t->planned; i++)
+		changed = changed || tf_changed(t, parts[i]);
+	if (!changed)
+		return NULL;
+	AUTO_JSON all = gateway(t);
+	if (t->prior) {
+		json_set(want, "external_gateway_info", TAKE(all));
+		return NULL;
+	}
+	if (!json_object_object_length(all))
+		return NULL;
+	json_set(want, "external_gateway_info", TAKE(all));
+	json_set(want, "_subnets", json_copy(json_at(t->planned, "external_subnet_ids")));
+	if (json_truth(vendor, "set_router_gateway_after_create", false))
+		json_set(want, "_gateway_later", json_object_new_boolean(true));
+	return NULL;
+}
+
+/* The gateway's address is of the first of the subnets that has one left. */
+static struct err *try_subnets(struct op *op, struct err *(*request)(struct op *op))
+{
+	struct json_object *subnets = json_at(op->want, "_subnets");
+
+	for (size_t i = 0; i < json_len(subnets); i++) {
+		struct json_object *ips = json_object_new_array();
+		struct err *e;
+
+		json_object_array_add(ips, json_wrap("subnet_id", json_copy(json_nth(subnets, i))));
+		json_set(json_at(op->want, "external_gateway_info"), "external_fixed_ips", ips);
+		e = request(op);
+		if (!e || e->status != 409 || i + 1 == json_len(subnets))
+			return e;
+		err_free(e);
+	}
+	return request(op);
+}
+
+static struct err *put_gateway(struct op *op)
+{
+	AUTO_JSON changes = json_wrap("external_gateway_info", NULL);
+
+	return op_update(op, changes);
+}
+
+static struct err *tf_create(struct op *op)
+{
+	AUTO_JSON all = NULL;
+	struct err *e;
+
+	if (!json_truth(op->want, "_gateway_later", false))
+		return try_subnets(op, op_post);
+	all = json_object_get(json_at(op->want, "external_gateway_info"));
+	json_object_object_del(op->want, "external_gateway_info");
+	e = op_post(op);
+	json_set(op->want, "external_gateway_info", TAKE(all));
+	return e;
+}
+
+static struct err *tf_created(struct op *op)
+{
+	return json_truth(op->want, "_gateway_later", false) ? try_subnets(op, put_gateway) : NULL;
+}
+
+/* Its interfaces are resources of their own, maybe of others: they do not go with it. */
+static const struct resource plain_router = {
+	.name = "router",
+	.doc = "A router without its interfaces.",
+	.service = "network",
+	.path = "/v2.0/routers",
+	.key = "router",
+	.keys = "routers",
+	.update = "PUT",
+	.flags = LIST_MANY,
+	.attrs = attrs,
+	.prepare = prepare,
+	.create = tf_create,
+	.created = tf_created,
+};
+
+static const struct tf_kind networking_router_v2 = {
+	.name = "networking_router_v2",
+	.of = &plain_router,
+	.doc = "A router between networks.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.minutes = { .create = 10, .remove = 10 },
+	.plan = tf_plan,
+	.prepare = tf_prepare,
+	.example = "data \"openstack_networking_network_v2\" \"public\" {\n"
+		   "  name = \"public\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_router_v2\" \"backend\" {\n"
+		   "  name                = \"backend\"\n"
+		   "  external_network_id = data.openstack_networking_network_v2.public.id\n"
+		   "}\n",
+};
+
+static const struct tf_attr route_rows[] = {
+	{ "destination_cidr", TF_COMPUTED, "destination" },
+	{ "next_hop", TF_COMPUTED, "nexthop" },
+	{ 0 },
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "router_id", 0, "id" },
+	{ "name" },
+	{ "description" },
+	{ "admin_state_up" },
+	{ "distributed" },
+	{ "status" },
+	{ "tags" },
+	{ "tenant_id", 0, "project_id" },
+	{ "enable_snat", TF_OC, "gateway_snat" },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels." },
+	{ "availability_zone_hints", TF_COMPUTED, .type = "[\"list\",\"string\"]" },
+	{ "external_network_id", TF_COMPUTED, "gateway_network_id" },
+	{ "external_qos_policy_id", TF_COMPUTED, "gateway_qos_policy_id" },
+	{ "external_fixed_ip", TF_COMPUTED, "gateway_fixed_ips", .sub = fixed_ip_rows },
+	{ "routes", TF_COMPUTED, .sub = route_rows },
+	{ 0 },
+};
+
+static const struct tf_kind data_router_v2 = {
+	.name = "networking_router_v2",
+	.what = TF_DATA,
+	.doc = "A router that is there already.",
+	.attrs = data_rows,
+};
+
+static const struct tf_kind *const terraform[] = { &networking_router_v2, &data_router_v2, NULL };
+
 const struct resource os_router = {
 	.name = "router",
 	.doc = "Make, change or delete routers, their gateway and their interfaces.",
@@ -386,6 +656,7 @@ const struct resource os_router = {
 	.expand = expand,
 	.before_delete = before_delete,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- name: A network\n"
 		   "  treenail.openstack.network:\n"
 		   "    cloud: demo\n"
