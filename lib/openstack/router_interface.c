@@ -2,6 +2,7 @@
 
 #include "openstack/routes.h"
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_port, os_router, os_subnet;
 
@@ -65,6 +66,8 @@ static struct err *expand(struct op *op)
 
 	if (subnet && is_on(op->have, subnet))
 		json_sets(op->have, "subnet_id", subnet);
+	else if (op->keeper && json_len(json_at(op->have, "fixed_ips")) > 1)
+		json_set(op->have, "subnet_id", NULL);
 	return NULL;
 }
 
@@ -144,6 +147,49 @@ static struct err *remove_interface(struct op *op)
 		    subnet ? subnet : op->id, NULL);
 }
 
+static const struct tf_attr rows[] = {
+	{ "router_id", TF_REQUIRED },
+	{ "subnet_id", TF_OC },
+	{ "port_id", TF_OC },
+	{ "force_destroy", .value = "false" },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = {
+	{ ONE_OF, "subnet_id port_id" },
+	{ EXCLUSIVE, "subnet_id port_id" },
+	{ 0 },
+};
+
+static const struct tf_kind networking_router_interface_v2 = {
+	.name = "networking_router_interface_v2",
+	.doc = "What connects a router with a subnet.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.flags = TF_EXPAND,
+	.minutes = { .create = 10, .remove = 10 },
+	.import_doc = "The ID is that of the router's port.",
+	.example = "resource \"openstack_networking_network_v2\" \"backend\" {\n"
+		   "  name = \"backend\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_subnet_v2\" \"backend\" {\n"
+		   "  network_id = openstack_networking_network_v2.backend.id\n"
+		   "  cidr       = \"10.1.0.0/24\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_router_v2\" \"backend\" {\n"
+		   "  name = \"backend\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_router_interface_v2\" \"backend\" {\n"
+		   "  router_id = openstack_networking_router_v2.backend.id\n"
+		   "  subnet_id = openstack_networking_subnet_v2.backend.id\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &networking_router_interface_v2, NULL };
+
 const struct resource os_router_interface = {
 	.name = "router_interface",
 	.doc = "Connect a router with a subnet, or disconnect them, and leave its other interfaces "
@@ -164,6 +210,7 @@ const struct resource os_router_interface = {
 	.expand = expand,
 	.create = create,
 	.remove = remove_interface,
+	.terraform = terraform,
 	.example = "- name: A network\n"
 		   "  treenail.openstack.network:\n"
 		   "    cloud: demo\n"
