@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "server/server.h"
 #include "text.h"
 
 enum { TICK_MS = 50 };
@@ -100,6 +101,7 @@ struct child {
 	int pid_fd; /* -1: it has ended; not reaped before the end, so its number stays its own */
 	int in, out, err;
 	size_t fed;
+	int interrupts;  /* before it began */
 	int64_t until;   /* deadline, then that of what is left to do */
 	struct err *why; /* it is being ended for this */
 };
@@ -264,7 +266,7 @@ static void listen_to(struct child *c)
 
 static struct err *reason_to_end(const struct child *c)
 {
-	if (clock_is_cut())
+	if (clock_is_cut() || plugin_interrupts() != c->interrupts)
 		return err_new(ERR_CONFLICT, "cut short: Terraform was told to stop");
 	if (c->r->out.len > RUN_OUT_BYTES)
 		return err_new(ERR_PROTOCOL, "it wrote more than %d MiB", RUN_OUT_BYTES >> 20);
@@ -316,7 +318,10 @@ struct err *run_program(struct run *r)
 	const char *shell = users_shell();
 	AUTO_STR line = joined(r->argv);
 	const char *const by_shell[] = { shell, "-i", "-c", "--", line, NULL };
-	struct child c = { .r = r, .until = clock_ms() + r->timeout_ms, .pid_fd = -1 };
+	struct child c = { .r = r,
+			   .interrupts = plugin_interrupts(),
+			   .until = clock_ms() + r->timeout_ms,
+			   .pid_fd = -1 };
 	struct err *e;
 
 	r->path = find_program(r->argv[0]);

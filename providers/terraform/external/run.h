@@ -8,7 +8,7 @@
 
 /*
  * Another program: found, fed, listened to, and ended with all that it started when its time is over
- * or the provider is told to stop (clock_is_cut()).
+ * or the provider is told to stop (clock_is_cut()), or the user interrupts Terraform.
  *
  * It leads a session of its own, so it has no terminal: what asks there for a password fails at once,
  * instead of waiting behind Terraform for ever.

@@ -15,13 +15,21 @@
 /* For the handlers of signals; -1 before there is anything to end. */
 static int wake_fd = -1;
 
+static volatile sig_atomic_t interrupts;
+
 /*
  * Nothing of this is ignored with SIG_IGN, as programs that a provider starts would inherit it.
  * SIGINT reaches us from the terminal together with Terraform, which then sends StopProvider.
  */
 static void on_signal(int signal)
 {
-	(void)signal;
+	if (signal == SIGINT)
+		interrupts++;
+}
+
+int plugin_interrupts(void)
+{
+	return interrupts;
 }
 
 static void on_end(int signal)

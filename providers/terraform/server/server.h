@@ -50,4 +50,10 @@ struct plugin {
  */
 int plugin_main(const struct plugin *p, int argc, char **argv);
 
+/*
+ * How often the terminal interrupted us and Terraform. That is no reason to end what changes
+ * something, for Terraform says so then (StopProvider); but while `apply` plans, it does not.
+ */
+int plugin_interrupts(void);
+
 #endif
