@@ -1,11 +1,14 @@
 #include <string.h>
 
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_image, os_volume;
 
 static const char HINTS[] = "OS-SCH-HNT:scheduler_hints";
 static const char READY[] = "available in-use";
+/* What Terraform's users say of how a volume may change; the modules always do as much as they may. */
+static const char RETYPE_POLICY[] = "_retype_policy", OFFLINE[] = "_offline";
 
 /* As much of a snapshot as it takes to find one. */
 static const struct attr snapshot_attrs[] = {
@@ -39,19 +42,25 @@ static struct err *await(struct op *op)
 
 static struct err *extend(struct op *op, const struct attr *a, struct json_object *value)
 {
-	struct err *e = op_action(op, "os-extend", json_wrap("new_size", json_copy(value)));
+	struct err *e;
 
 	(void)a;
+	if (json_truth(op->want, OFFLINE, false) &&
+	    json_is_str(json_at(op->have, "status"), "in-use"))
+		return err_new(ERR_CONFLICT, "the volume is in use: allow enable_online_resize, or "
+					     "detach it first");
+	e = op_action(op, "os-extend", json_wrap("new_size", json_copy(value)));
 	return e ? e : await(op);
 }
 
 /*
- * "never": moving the data to another back-end may take hours, and is an administrator's decision.
+ * Moving the data to another back-end may take hours: only if that is asked for.
  * Cinder answers before it knows whether it can, and then quietly keeps the old type.
  */
 static struct err *retype(struct op *op, const struct attr *a, struct json_object *value)
 {
 	const char *type = json_object_get_string(value);
+	const char *policy = json_str(op->want, RETYPE_POLICY);
 	struct json_object *arg;
 	struct err *e;
 
@@ -59,7 +68,7 @@ static struct err *retype(struct op *op, const struct attr *a, struct json_objec
 	if (json_is_str(json_at(op->have, "volume_type_id"), type))
 		return NULL;
 	arg = json_wrap("new_type", json_copy(value));
-	json_sets(arg, "migration_policy", "never");
+	json_sets(arg, "migration_policy", policy ? policy : "never");
 	e = op_action(op, "os-retype", arg);
 	if (!e)
 		e = await(op);
@@ -78,15 +87,35 @@ static struct err *set_bootable(struct op *op, const struct attr *a, struct json
 	return op_action(op, "os-set_bootable", json_wrap("bootable", json_copy(value)));
 }
 
-/* POST adds and changes keys, where PUT would take away those not named. */
+/* What Cinder notes among the metadata by itself, and shows to nearly everybody. */
+static void drop_notes(struct json_object *metadata, struct json_object *but)
+{
+	static const char *const notes[] = { "attached_mode", "readonly" };
+
+	for (size_t i = 0; i < COUNT(notes); i++)
+		if (json_has(metadata, notes[i]) && !json_has(but, notes[i]))
+			json_object_object_del(metadata, notes[i]);
+}
+
+/* POST adds and changes keys; to take one away takes a PUT of all (a key may have a '/'). */
 static struct err *set_metadata(struct op *op, const struct attr *a, struct json_object *value)
 {
 	AUTO_STR tail = xasprintf("/%s/metadata", op->id);
 	AUTO_JSON body = json_wrap("metadata", json_copy(value));
+	bool gone = false;
 
-	(void)a;
 	op->stale = true;
-	return op_call(op, "POST", tail, body, NULL);
+	if (value) {
+		json_object_object_foreach(value, key, v) {
+			(void)key;
+			gone = gone || !v;
+		}
+	}
+	if (gone) {
+		json_set(body, "metadata", attr_after(a, json_at(op->have, "metadata"), value));
+		drop_notes(json_at(body, "metadata"), value);
+	}
+	return op_call(op, gone ? "PUT" : "POST", tail, body, NULL);
 }
 
 /* Cinder keeps text only. */
@@ -94,7 +123,7 @@ static struct err *prepare(struct op *op)
 {
 	if (json_int(op->want, "size", 1) < 1)
 		return err_at(err_new(ERR_USAGE, "size: a volume has 1 GiB at least"), "size");
-	if (json_at(op->want, "metadata"))
+	if (json_at(op->want, "metadata") && !op->keeper) /* Terraform's maps are of text */
 		json_set(op->want, "metadata", texts(json_at(op->want, "metadata")));
 	return NULL;
 }
@@ -162,6 +191,40 @@ static struct err *settle(struct op *op)
 	return op_wait(op, READY);
 }
 
+/* Its server may have been deleted a moment ago, and have taken it along or be about to let it go. */
+static struct err *remove_volume(struct op *op)
+{
+	AUTO_STR tail = xasprintf("/%s", op->id);
+	struct err *e = op_call(op, "DELETE", tail, NULL, NULL);
+	struct err *why;
+	bool going, leaving;
+
+	if (!e || e->status != 400 || !op->wait)
+		return e;
+	why = op_reload(op);
+	going = !why && json_is_str(json_at(op->have, "status"), "deleting");
+	leaving = !why && json_is_str(json_at(op->have, "status"), "detaching");
+	if (leaving)
+		why = op_wait(op, "available");
+	if (why || (!going && !leaving)) {
+		err_free(why);
+		return e;
+	}
+	err_free(e);
+	return leaving ? op_call(op, "DELETE", tail, NULL, NULL) : NULL;
+}
+
+static const struct attr attachment_attrs[] = {
+	{ "attachment_id", STR, 0, "ID of the attachment." },
+	{ "attached_at", STR, 0, "When it was attached." },
+	{ "device", STR, 0, "Name of the device in the server." },
+	{ "host_name", STR, 0, "Host of the server; for administrators." },
+	{ "id", STR, 0, "ID of the volume." },
+	{ "server_id", STR, 0, "ID of the server." },
+	{ "volume_id", STR, 0, "ID of the volume." },
+	{ 0 },
+};
+
 static const struct attr attrs[] = {
 	{ "name", STR, REQUIRED | FILTER, "Name of the volume.", .aliases = "display_name" },
 	{ "size", INT, BORN, "Size in GiB; it can grow, not shrink.", .states = "present",
@@ -188,10 +251,10 @@ static const struct attr attrs[] = {
 	  .wire = HINTS },
 	{ "id", STR, READONLY, "ID of the volume." },
 	{ "status", STR, READONLY | FILTER, "creating, available, in-use, error and so on." },
-	{ "attachments", LIST, READONLY, "Servers it is attached to.", .elem = MAP },
-	{ "backup_id", STR, READONLY, "Backup it was restored from." },
+	{ "attachments", LIST, READONLY, "Servers it is attached to.", .sub = attachment_attrs },
+	{ "backup_id", STR, INTERNAL | CREATE, "Backup it was restored from." },
 	{ "cluster_name", STR, READONLY, "Cluster of its back-end." },
-	{ "consistency_group_id", STR, READONLY, "Consistency group it is in.",
+	{ "consistency_group_id", STR, INTERNAL | CREATE, "Consistency group it is in.",
 	  .wire = "consistencygroup_id" },
 	{ "consumes_quota", BOOL, READONLY, "Whether it counts against the quota." },
 	{ "created_at", STR, READONLY, "When it was made." },
@@ -245,6 +308,195 @@ static const struct info info = {
 		   "    status: available\n",
 };
 
+/* ---- in Terraform files ---- */
+
+/* What it was made from. */
+static const char *const origins[] = { "image_id",       "snapshot_id",    "source_vol_id",
+				       "backup_id",      "source_replica", "consistency_group_id",
+				       "scheduler_hints" };
+
+/*
+ * Another origin is another volume; one that is no longer written is only forgotten: what is on
+ * the volume by now is worth more than how it began.
+ */
+static struct err *plan_volume(struct tf_op *t)
+{
+	const int64_t was = json_int(t->prior, "size", 0);
+	const int64_t size = json_int(t->planned, "size", was);
+
+	for (size_t i = 0; i < COUNT(origins) && t->prior; i++)
+		if (tf_changed(t, origins[i]) && !json_empty(json_at(t->config, origins[i])))
+			tf_replace(t, origins[i]);
+	if (size < was && !json_len(t->replace))
+		return err_at(err_new(ERR_USAGE, "size: a volume of %d GiB cannot shrink to %d",
+				      (int)was, (int)size),
+			      "size");
+	return NULL;
+}
+
+static void add_hints(struct json_object *hints, struct json_object *more)
+{
+	if (!more)
+		return;
+	json_object_object_foreach(more, key, v) {
+		if (json_object_is_type(v, json_type_object))
+			add_hints(hints, v);
+		else if (!json_empty(v))
+			json_set(hints, key, json_copy(v));
+	}
+}
+
+static struct err *prepare_volume(struct tf_op *t)
+{
+	struct json_object *want = t->op->want;
+	struct json_object *hints = json_nth(json_at(t->planned, "scheduler_hints"), 0);
+	const char *replica = json_str(t->planned, "source_replica");
+	const char *policy = json_str(t->planned, "volume_retype_policy");
+
+	if (t->prior) {
+		json_set(want, OFFLINE,
+			 json_object_new_boolean(
+				 !json_truth(t->planned, "enable_online_resize", false)));
+		if (policy)
+			json_sets(want, RETYPE_POLICY, policy);
+		return NULL;
+	}
+	if (hints) {
+		json_set(want, "scheduler_hints", json_object_new_object());
+		add_hints(json_at(want, "scheduler_hints"), hints);
+	}
+	if (replica) {
+		t->op->specs = json_object_new_object();
+		json_sets(t->op->specs, "source_replica", replica);
+	}
+	return json_at(want, "backup_id") ? needs_microversion(t->op, "3.47", "backup_id") : NULL;
+}
+
+/* An import tells where it came from, as far as Cinder knows; one that was made from a snapshot has its image too. */
+static void show_origin(struct tf_op *t)
+{
+	static const struct {
+		const char *row, *attr;
+	} known[] = { { "consistency_group_id", "consistency_group_id" },
+		      { "backup_id", "backup_id" },
+		      { "snapshot_id", "snapshot_id" },
+		      { "source_vol_id", "source_volume_id" },
+		      { "image_id", "image_id" } };
+	bool found = false;
+
+	for (size_t i = 0; i < COUNT(known); i++) {
+		struct json_object *v = json_at(t->op->have, known[i].attr);
+
+		if (json_empty(v) || found)
+			continue;
+		json_set(t->state, known[i].row, json_copy(v));
+		found = i > 0;
+	}
+}
+
+static struct err *show_volume(struct tf_op *t)
+{
+	const char *type = json_str(t->prior, "volume_type");
+
+	if (t->planned || !t->op->have)
+		return NULL;
+	if (t->importing)
+		show_origin(t);
+	drop_notes(json_at(t->state, "metadata"), json_at(t->prior, "metadata"));
+	if (type && json_is_str(json_at(t->op->have, "volume_type_id"), type))
+		json_sets(t->state, "volume_type", type);
+	return NULL;
+}
+
+static const struct tf_attr hint_rows[] = {
+	{ "different_host", 0, "", "IDs of volumes that are not to be on the same back-end.",
+	  .type = "[\"list\",\"string\"]" },
+	{ "same_host", 0, "", "IDs of volumes that are to be on the same back-end.",
+	  .type = "[\"list\",\"string\"]" },
+	{ "local_to_instance", 0, "", "ID of an instance whose host it is to be on." },
+	{ "query", 0, "", "Condition that a back-end has to meet, as Cinder's JsonFilter has it." },
+	{ "additional_properties", 0, "", "Further hints.", .type = "[\"map\",\"string\"]" },
+	{ 0 },
+};
+
+static const struct tf_attr attachment_rows[] = {
+	{ "id", TF_COMPUTED },
+	{ "instance_id", TF_COMPUTED, "server_id" },
+	{ "device", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "size", TF_REQUIRED },
+	{ "name" },
+	{ "description" },
+	{ "volume_type", TF_OC },
+	{ "volume_retype_policy", TF_KEPT, "",
+	  "Whether a change of volume_type may move the data to another back-end.",
+	  .choices = "never on-demand" },
+	{ "enable_online_resize", TF_KEPT, "", "Whether it may grow while it is attached.",
+	  .type = "\"bool\"" },
+	{ "availability_zone", TF_OC },
+	{ "metadata", TF_OC },
+	{ "image_id", TF_KEPT, .doc = "Image to fill it from; another one makes a new volume." },
+	{ "snapshot_id", TF_KEPT,
+	  .doc = "Snapshot to fill it from; another one makes a new volume." },
+	{ "source_vol_id", TF_KEPT, "source_volume_id",
+	  "Volume to fill it from; another one makes a new volume." },
+	{ "backup_id", TF_KEPT, .doc = "Backup to fill it from; another one makes a new volume." },
+	{ "source_replica", TF_KEPT, "",
+	  "Volume to replicate, where the service can; another one makes a new volume." },
+	{ "consistency_group_id", TF_KEPT,
+	  .doc = "Consistency group it is to be in; another one makes a new volume." },
+	{ "scheduler_hints", TF_BLOCK | TF_SET | TF_KEPT, "",
+	  "Hints for the scheduler; others make a new volume.", .sub = hint_rows },
+	{ "attachment", TF_COMPUTED | TF_SET, "attachments", .sub = attachment_rows },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = {
+	{ EXCLUSIVE, "image_id snapshot_id source_vol_id backup_id" },
+	{ 0 },
+};
+
+static const struct tf_kind blockstorage_volume_v3 = {
+	.name = "blockstorage_volume_v3",
+	.doc = "A volume: a disk that outlives instances.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.minutes = { .create = 10, .remove = 10 },
+	.plan = plan_volume,
+	.prepare = prepare_volume,
+	.show = show_volume,
+	.example = "resource \"openstack_blockstorage_volume_v3\" \"data\" {\n"
+		   "  name     = \"example-data\"\n"
+		   "  size     = 1\n"
+		   "  metadata = { backup = \"nightly\" }\n"
+		   "}\n",
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "name", TF_OC },
+	{ "status", TF_OC },
+	{ "metadata", TF_OC, .doc = "Metadata that it has among others." },
+	{ "bootable", TF_OC, "is_bootable", .type = "\"string\"" },
+	{ "volume_type", TF_OC },
+	{ "host", TF_OC },
+	{ "size", TF_COMPUTED },
+	{ "source_volume_id", TF_COMPUTED, .doc = "Volume that it was made from." },
+	{ "attachment", TF_COMPUTED | TF_SET, "attachments", .sub = attachment_rows },
+	{ 0 },
+};
+
+static const struct tf_kind data_volume_v3 = {
+	.name = "blockstorage_volume_v3",
+	.what = TF_DATA,
+	.doc = "A volume that is there already.",
+	.attrs = data_rows,
+};
+
+static const struct tf_kind *const terraform[] = { &blockstorage_volume_v3, &data_volume_v3, NULL };
+
 const struct resource os_volume = {
 	.name = "volume",
 	.doc = "Volumes: disks that outlive servers.",
@@ -265,7 +517,9 @@ const struct resource os_volume = {
 	.settle = settle,
 	.body = body,
 	.created = created,
+	.remove = remove_volume,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- treenail.openstack.volume:\n"
 		   "    cloud: demo\n"
 		   "    name: example-data\n"
