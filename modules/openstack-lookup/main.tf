@@ -2,7 +2,7 @@
 
 terraform {
   required_providers {
-    external = { source = "hashicorp/external" }
+    external = { source = "treenail/external" }
   }
 }
 

@@ -2,18 +2,20 @@
 """treenail-external, started as Terraform's provider `external` starts a program, against the lab.
 
 The provider's environment (the plugin handshake's variables), the query on standard input and then its
-end, ten at a time, the answer a flat map of strings. With TREENAIL_TEST_TF_PROVIDERS, the name of a folder
-laid out for `terraform init -plugin-dir` that has hashicorp/external, real Terraform runs it, too.
+end, ten at a time, the answer a flat map of strings; and by real Terraform.
 """
 import concurrent.futures
 import hashlib
 import json
 import os
-import shutil
 import socket
+import sys
 
 from common import (EXTERNAL, ROOT, TEMP, Project, Run, check, clouds_file, environment, finish, module,
                     proxies)
+
+sys.path.insert(0, os.path.join(ROOT, 'tests/terraform'))
+import terraform  # noqa: E402
 
 # What a provider's child process finds in its environment (terraform's go-plugin), beside the user's.
 HANDSHAKE = {'TF_PLUGIN_MAGIC_COOKIE': 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2',
@@ -170,30 +172,22 @@ output "cidrs" { value = module.ten[*].object.cidr }
 '''
 
 
-def terraform():
-    plugins = os.environ.get('TREENAIL_TEST_TF_PROVIDERS')
-    if not shutil.which('terraform'):
-        return print('NOT RUN  real Terraform: there is no terraform on PATH')
-    r = Run(['terraform', 'fmt', '-check', '-recursive', '-diff', os.path.join(ROOT, 'modules')], env=env)
-    check(r.code == 0, 'modules: terraform fmt', r.out)
-    if not plugins:
-        return print('NOT RUN  real Terraform: it needs the provider hashicorp/external, which is not installed here: '
-                     'TREENAIL_TEST_TF_PROVIDERS=FOLDER says where it is')
-    folder = os.path.join(TEMP, 'root')
-    os.makedirs(folder)
-    with open(os.path.join(folder, 'main.tf'), 'w') as f:
-        f.write(ROOT_MODULE % {'modules': os.path.join(ROOT, 'modules'), 'program': EXTERNAL})
-    plain = {**env, 'CHECKPOINT_DISABLE': '1'}
-    for step in (['init', '-plugin-dir', os.path.abspath(plugins), '-input=false'], ['validate'],
-                 ['apply', '-auto-approve', '-input=false'], ['plan', '-detailed-exitcode', '-input=false']):
-        r = Run(['terraform', *step, '-no-color'], env=plain, cwd=folder)
-        check(r.code == 0, 'terraform %s' % step[0], r.out + r.err)
-    r = Run(['terraform', 'output', '-json'], env=plain, cwd=folder)
-    check(r.json and r['mtu']['value'] == 1400 and r['tags']['value'] == ['a', 'b']
-          and set(r['cidrs']['value']) == {'10.77.0.0/24'}, 'values with their types', r.out + r.err)
-    with open(os.path.join(folder, 'terraform.tfstate')) as f:
+def by_terraform():
+    """Through the native provider `external`."""
+    terraform.programs()
+    root = terraform.Root(os.path.join(TEMP, 'root'), os.path.dirname(EXTERNAL), env, head=False)
+    root.write('main.tf', ROOT_MODULE % {'modules': os.path.join(ROOT, 'modules'), 'program': EXTERNAL})
+    r = root.run('fmt', '-check', '-recursive', '-diff', os.path.join(ROOT, 'modules'))
+    check(r.ok, 'modules: terraform fmt', r.text)
+    for step in (['get'], ['validate'], ['apply', '-auto-approve', '-input=false'],
+                 ['plan', '-detailed-exitcode', '-input=false']):
+        r = root.run(*step, '-no-color')
+        check(r.ok, 'terraform %s' % step[0], r.text)
+    out = {k: v['value'] for k, v in root.run('output', '-json').json.items()}
+    check(out.get('mtu') == 1400 and out['tags'] == ['a', 'b'] and set(out['cidrs']) == {'10.77.0.0/24'},
+          'values with their types', out)
+    with open(root.path('terraform.tfstate')) as f:
         check(project.password not in f.read(), 'no password in the state')
-    return None
 
 
 try:
@@ -202,7 +196,7 @@ try:
     errors()
     deadline()
     parallel()
-    terraform()
+    by_terraform()
 finally:
     tidy()
 finish()
