@@ -1,5 +1,6 @@
 /* Data sources: looked up by what is given, told by their rows. */
 #include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "convert.h"
@@ -294,9 +295,13 @@ struct err *work_lookup(struct work *w)
 		if (!e && w->k->k->show)
 			e = w->k->k->show(&w->t);
 	}
-	if (w->id && row_named(w->k->rows, "id"))
-		json_sets(w->t.state, "id", w->id);
 	if (provider.targets && !json_str(w->t.state, "region"))
 		json_sets(w->t.state, "region", w->region);
+	if (w->k->k->id) {
+		free(w->id);
+		w->id = work_id_text(w);
+	}
+	if (w->id && row_named(w->k->rows, "id"))
+		json_sets(w->t.state, "id", w->id);
 	return e;
 }

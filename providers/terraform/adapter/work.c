@@ -127,7 +127,7 @@ static void set_general(struct work *w)
 }
 
 /* "{instance_id}/{volume_id}" of rows. */
-static char *id_text(const struct work *w)
+char *work_id_text(const struct work *w)
 {
 	AUTO_BUF text = BUF_INIT;
 
@@ -160,7 +160,7 @@ static struct err *show(struct work *w)
 	set_general(w);
 	if (w->k->k->id) { /* may be made of the region, too */
 		free(w->id);
-		w->id = id_text(w);
+		w->id = work_id_text(w);
 		set_general(w);
 	}
 	return e;

@@ -39,6 +39,8 @@ MUST_USE struct err *work_update(struct work *w);
 MUST_USE struct err *work_delete(struct work *w);
 /* As it is now; t.state is NULL if it is gone. ours: this adapter wrote the state that is there. */
 MUST_USE struct err *work_read(struct work *w, bool ours);
+/* The kind's own form of an ID (tf_kind.id), out of t.state; owned. */
+char *work_id_text(const struct work *w);
 /* Data sources and ephemeral resources. */
 MUST_USE struct err *work_lookup(struct work *w);
 /* The state of an object of which there is nothing but an ID. */
