@@ -3,6 +3,7 @@
 #include "openstack/shared.h"
 #include "pool.h"
 #include "resource.h"
+#include "terraform.h"
 
 extern const struct resource os_project;
 
@@ -425,6 +426,265 @@ static const struct info lookup = {
 	.list = list_usage,
 };
 
+/* ---- in Terraform files: each service's quotas by themselves ---- */
+
+#define NETWORK_QUOTAS(X)                                              \
+	X("floatingip", "Most floating IPs.")                          \
+	X("network", "Most networks.")                                 \
+	X("port", "Most ports.")                                       \
+	X("rbac_policy", "Most rules of sharing.")                     \
+	X("router", "Most routers.")                                   \
+	X("security_group", "Most security groups.")                   \
+	X("security_group_rule", "Most rules of all security groups.") \
+	X("subnet", "Most subnets.")                                   \
+	X("subnetpool", "Most subnet pools.")
+
+/* As up to microversion 2.35, which has those of nova-network still: nothing heeds them any more. */
+#define COMPUTE_QUOTAS(X)                                                            \
+	X("cores", "Most processors of all servers together.")                       \
+	X("fixed_ips", "Most fixed addresses of nova-network.")                      \
+	X("floating_ips", "Most floating IPs of nova-network.")                      \
+	X("injected_file_content_bytes", "Most bytes in a file put into a server.")  \
+	X("injected_file_path_bytes", "Most bytes in the path of such a file.")      \
+	X("injected_files", "Most files put into a server.")                         \
+	X("instances", "Most servers.")                                              \
+	X("key_pairs", "Most key pairs of one user.")                                \
+	X("metadata_items", "Most metadata of one server.")                          \
+	X("ram", "Most memory of all servers together, in MiB.")                     \
+	X("security_group_rules", "Most rules of a security group of nova-network.") \
+	X("security_groups", "Most security groups of nova-network.")                \
+	X("server_group_members", "Most servers in one server group.")               \
+	X("server_groups", "Most server groups.")
+
+#define VOLUME_QUOTAS(X)                                     \
+	X("backup_gigabytes", "Most GiB in backups.")        \
+	X("backups", "Most backups.")                        \
+	X("gigabytes", "Most GiB in volumes and snapshots.") \
+	X("groups", "Most groups of volumes.")               \
+	X("per_volume_gigabytes", "Most GiB in one volume.") \
+	X("snapshots", "Most snapshots.")                    \
+	X("volumes", "Most volumes.")
+
+#define QUOTA_ATTR(name, doc) { name, INT, 0, doc },
+#define QUOTA_ROW(name, doc)  { name, TF_OC },
+#define QUOTA_DATA(name, doc) { name, TF_COMPUTED },
+#define PROJECT_ATTR                                                                        \
+	{                                                                                   \
+		"project_id", STR, REQUIRED | FIXED, "ID of the project that may have it.", \
+			.wire = "id"                                                        \
+	}
+
+static const struct attr network_attrs[] = { PROJECT_ATTR, NETWORK_QUOTAS(QUOTA_ATTR){ 0 } };
+static const struct attr compute_attrs[] = { PROJECT_ATTR, COMPUTE_QUOTAS(QUOTA_ATTR){ 0 } };
+static const struct attr volume_attrs[] = {
+	PROJECT_ATTR,
+	VOLUME_QUOTAS(QUOTA_ATTR){
+		"volume_type_quota", MAP, INLINE | MERGE,
+		"Quotas of volume types: volumes_TYPE, gigabytes_TYPE and snapshots_TYPE." },
+	{ 0 },
+};
+
+static struct err *get_quotas(struct op *op, const char *tail, struct json_object **ret)
+{
+	AUTO_BUF path = BUF_INIT;
+	AUTO_JSON answer = NULL;
+	struct err *e;
+
+	buf_adds(&path, "/");
+	buf_addurl(&path, json_str(op->want, "project_id"));
+	buf_adds(&path, tail);
+	e = op_call(op, "GET", path.s, NULL, &answer);
+	if (!e && !json_object_is_type(json_at(answer, op->r->key), json_type_object))
+		return err_new(ERR_PROTOCOL, "GET %s%s: the answer has no '%s'", op->r->path,
+			       path.s, op->r->key);
+	if (!e)
+		*ret = attrs_decode(op->r->attrs, json_at(answer, op->r->key));
+	return e;
+}
+
+/* Cinder takes whole numbers only, and what is not wanted any more cannot be taken back singly. */
+static struct err *tidy_types(struct op *op)
+{
+	static const struct attr number = { "", INT, 0, "" };
+	struct json_object *types = json_at(op->want, "volume_type_quota");
+	AUTO_JSON tidy = json_object_new_object();
+	AUTO_JSON initial = NULL;
+
+	if (json_empty(types))
+		return NULL;
+	json_object_object_foreach(types, key, v) {
+		struct err *e = v || initial ? NULL : get_quotas(op, "/defaults", &initial);
+
+		if (e)
+			return e;
+		if (!v)
+			v = json_at(json_at(initial, "volume_type_quota"), key);
+		if (v)
+			json_set(tidy, key, attr_typed(&number, v));
+	}
+	json_set(op->want, "volume_type_quota", TAKE(tidy));
+	return NULL;
+}
+
+/* Every project has quotas. Nova says 400 where there is no such project, the others do not look. */
+static struct err *find_quotas(struct op *op)
+{
+	struct err *e = get_quotas(op, "", &op->have);
+
+	if (e && (e->status == 400 || e->status == 404)) {
+		err_free(e);
+		return NULL;
+	}
+	if (e)
+		return e;
+	json_set(op->have, "project_id", json_copy(json_at(op->want, "project_id")));
+	return tidy_types(op);
+}
+
+static struct err *no_project(struct op *op)
+{
+	return err_at(err_new(ERR_NOT_FOUND, "there is no project %s to set quotas of",
+			      json_str(op->want, "project_id")),
+		      "project_id");
+}
+
+static struct err *look_up(struct tf_op *t)
+{
+	return find_quotas(t->op);
+}
+
+#define QUOTA_RESOURCE                                                                      \
+	.doc = "Quotas of a project.", .update = "PUT", .flags = NO_NAME, .keys = "quotas", \
+	.identifier = "project_id", .find = find_quotas, .create = no_project
+
+static const struct resource network_quotas = {
+	QUOTA_RESOURCE,         .name = "network_quotas", .service = "network",
+	.path = "/v2.0/quotas", .key = "quota",           .attrs = network_attrs,
+};
+
+static const struct resource compute_quotas = {
+	QUOTA_RESOURCE,           .name = "compute_quotas", .service = "compute",
+	.path = "/os-quota-sets", .key = "quota_set",       .microversion = "2.35",
+	.attrs = compute_attrs,
+};
+
+static const struct resource volume_quotas = {
+	QUOTA_RESOURCE,           .name = "volume_quotas", .service = "block-storage",
+	.path = "/os-quota-sets", .key = "quota_set",      .attrs = volume_attrs,
+};
+
+static const struct tf_attr network_rows[] = {
+	{ "project_id", TF_REQUIRED },
+	NETWORK_QUOTAS(QUOTA_ROW){ 0 },
+};
+static const struct tf_attr compute_rows[] = {
+	{ "project_id", TF_REQUIRED },
+	COMPUTE_QUOTAS(QUOTA_ROW){ 0 },
+};
+static const struct tf_attr volume_rows[] = {
+	{ "project_id", TF_REQUIRED },
+	VOLUME_QUOTAS(QUOTA_ROW){ "volume_type_quota", TF_SUBSET },
+	{ 0 },
+};
+static const struct tf_attr network_data[] = {
+	{ "project_id", TF_REQUIRED },
+	NETWORK_QUOTAS(QUOTA_DATA){ 0 },
+};
+static const struct tf_attr compute_data[] = {
+	{ "project_id", TF_REQUIRED },
+	COMPUTE_QUOTAS(QUOTA_DATA){ 0 },
+};
+static const struct tf_attr volume_data[] = {
+	{ "project_id", TF_REQUIRED },
+	VOLUME_QUOTAS(QUOTA_DATA){ "volume_type_quota", TF_COMPUTED },
+	{ 0 },
+};
+
+#define QUOTA_KIND                                           \
+	.flags = TF_NO_ADOPT, .id = "{project_id}/{region}", \
+	.minutes = { .create = 10, .update = 10, .remove = 10 }
+#define QUOTA_LOOKUP .what = TF_DATA, .read = look_up, .id = "{project_id}/{region}"
+/* Quotas are for admins to set. */
+#define EXAMPLE_PROJECT                                           \
+	"resource \"openstack_identity_project_v3\" \"team\" {\n" \
+	"  cloud = \"admin\"\n"                                   \
+	"  name  = \"team\"\n"                                    \
+	"}\n"                                                     \
+	"\n"
+
+static const struct tf_kind networking_quota_v2 = {
+	QUOTA_KIND,
+	.name = "networking_quota_v2",
+	.of = &network_quotas,
+	.doc = "How many networks and what belongs to them a project may have; "
+	       "destroyed, those hold that projects have at first.",
+	.attrs = network_rows,
+	.example = EXAMPLE_PROJECT "resource \"openstack_networking_quota_v2\" \"team\" {\n"
+				   "  cloud      = \"admin\"\n"
+				   "  project_id = openstack_identity_project_v3.team.id\n"
+				   "  network    = 10\n"
+				   "  port       = 200\n"
+				   "}\n",
+};
+
+static const struct tf_kind compute_quotaset_v2 = {
+	QUOTA_KIND,
+	.name = "compute_quotaset_v2",
+	.of = &compute_quotas,
+	.doc = "How many servers and what belongs to them a project may have; "
+	       "destroyed, those quotas hold that projects have at first.",
+	.attrs = compute_rows,
+	.example = EXAMPLE_PROJECT "resource \"openstack_compute_quotaset_v2\" \"team\" {\n"
+				   "  cloud      = \"admin\"\n"
+				   "  project_id = openstack_identity_project_v3.team.id\n"
+				   "  instances  = 20\n"
+				   "  cores      = 80\n"
+				   "}\n",
+};
+
+static const struct tf_kind blockstorage_quotaset_v3 = {
+	QUOTA_KIND,
+	.name = "blockstorage_quotaset_v3",
+	.of = &volume_quotas,
+	.doc = "How many volumes and what belongs to them a project may have; "
+	       "destroyed, those quotas hold that projects have at first.",
+	.attrs = volume_rows,
+	.example = EXAMPLE_PROJECT "resource \"openstack_blockstorage_quotaset_v3\" \"team\" {\n"
+				   "  cloud      = \"admin\"\n"
+				   "  project_id = openstack_identity_project_v3.team.id\n"
+				   "  volumes    = 30\n"
+				   "  gigabytes  = 500\n"
+				   "}\n",
+};
+
+static const struct tf_kind data_quota_v2 = {
+	QUOTA_LOOKUP,          .name = "networking_quota_v2",
+	.of = &network_quotas, .doc = "Quotas of networks and what belongs to them.",
+	.attrs = network_data,
+};
+
+static const struct tf_kind data_compute_quotaset_v2 = {
+	QUOTA_LOOKUP,          .name = "compute_quotaset_v2",
+	.of = &compute_quotas, .doc = "Quotas of servers and what belongs to them.",
+	.attrs = compute_data,
+};
+
+static const struct tf_kind data_volume_quotaset_v3 = {
+	QUOTA_LOOKUP,         .name = "blockstorage_quotaset_v3",
+	.of = &volume_quotas, .doc = "Quotas of volumes and what belongs to them.",
+	.attrs = volume_data,
+};
+
+static const struct tf_kind *const terraform[] = {
+	&networking_quota_v2,
+	&compute_quotaset_v2,
+	&blockstorage_quotaset_v3,
+	&data_quota_v2,
+	&data_compute_quotaset_v2,
+	&data_volume_quotaset_v3,
+	NULL,
+};
+
 const struct resource os_quota = {
 	.name = "quota",
 	.doc = "Manage how much of everything a project may have.",
@@ -434,6 +694,7 @@ const struct resource os_quota = {
 	.run = run,
 	.returned = returned,
 	.lookup = &lookup,
+	.terraform = terraform,
 	.example = "- name: Quotas of a project\n"
 		   "  treenail.openstack.quota:\n"
 		   "    cloud: admin\n"
