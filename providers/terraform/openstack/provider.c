@@ -4,6 +4,7 @@
 #include "adapter/kind.h"
 #include "adapter/rpc.h"
 #include "adapter/targets.h"
+#include "functions.h"
 #include "terraform.h"
 
 static const struct tf_attr config[] = {
@@ -142,6 +143,7 @@ const struct provider provider = {
 	.objects = resources,
 	.config = config,
 	.targets = true,
+	.functions = openstack_functions,
 };
 
 int main(int argc, char **argv)
