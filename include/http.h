@@ -50,6 +50,11 @@ struct http_request {
 	size_t body_len;
 	int upload_fd; /* streamed from its current offset when upload_size >= 0 and body is NULL */
 	int64_t upload_size; /* 0 with upload_fd 0: none */
+	/*
+	 * Where the body of a 200 goes, from the file's beginning, in place of http_answer.body; without
+	 * a cap. Each attempt begins anew. 0: nowhere.
+	 */
+	int save_fd;
 	bool secret_body;    /* reserved for traces: nothing of the body ever appears in errors */
 	int64_t deadline_ms; /* for all attempts together, from now; 0: 60 s */
 	bool once;           /* no repeats at all */

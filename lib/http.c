@@ -14,6 +14,7 @@
 #endif
 
 enum {
+	HTTP_OK = 200,
 	CONNECT_MS = 20000,
 	PROGRESS_MS = 500,
 	UPLOAD_CHUNK = 256 << 10,
@@ -94,11 +95,34 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	return http_parse_line(&t->parse, data, size * n) ? size * n : 0;
 }
 
+static bool write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		const ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		data += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct http_try *t = arg;
+	const int fd = t->req->save_fd;
+	long status = 0;
 
-	return http_parse_body(&t->parse, data, size * n) ? size * n : 0;
+	if (fd > 0)
+		(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status != HTTP_OK)
+		return http_parse_body(&t->parse, data, size * n) ? size * n : 0;
+	if (write_all(fd, data, size * n))
+		return size * n;
+	t->fault = "what arrived cannot be written to its file";
+	t->our_fault = true;
+	return 0;
 }
 
 static size_t on_upload(char *data, size_t size, size_t n, void *arg)
@@ -186,7 +210,7 @@ static void set_headers(struct http_try *t)
 	bool typed = false;
 	size_t i;
 
-	add_header(t, "Accept-Encoding: gzip");
+	add_header(t, req->save_fd > 0 ? "Accept-Encoding: identity" : "Accept-Encoding: gzip");
 	add_header(t, "Expect:"); /* a round trip for nothing */
 	for (i = 0; req->headers && req->headers[i]; i++) {
 		const char *line = req->headers[i];
@@ -464,6 +488,12 @@ static void run(struct http *h, struct http_try *t)
 	http_parse_init(&t->parse);
 	t->bundle = h->bundle;
 	t->upload_at = 0;
+	if (t->req->save_fd > 0 &&
+	    (ftruncate(t->req->save_fd, 0) < 0 || lseek(t->req->save_fd, 0, SEEK_SET) < 0)) {
+		t->fault = "the file for what arrives cannot be written";
+		t->our_fault = true;
+		return;
+	}
 	(void)pthread_mutex_lock(&h->lock);
 	if (start(h))
 		t->easy = take_easy(h);
