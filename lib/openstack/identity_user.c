@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "resource.h"
+#include "terraform.h"
 
 extern const struct resource os_identity_domain, os_project;
 
@@ -85,6 +85,173 @@ static const struct info info = {
 		   "    that: found.users | length > 0\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rule_rows[] = {
+	{ "rule", TF_REQUIRED, "", "Login methods that are needed together.",
+	  .type = "[\"list\",\"string\"]" },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "name" },
+	{ "domain_id", TF_OC },
+	{ "default_project_id", TF_OC },
+	{ "description" },
+	{ "enabled", .value = "true" },
+	{ "extra", 0, "extra_specs",
+	  "Further attributes, stored beside the others, such as email." },
+	{ "password", TF_KEPT, .doc = "Password of the user." },
+	{ "ignore_change_password_upon_first_use" },
+	{ "ignore_lockout_failure_attempts" },
+	{ "ignore_password_expiry" },
+	{ "multi_factor_auth_enabled" },
+	{ "multi_factor_auth_rule", TF_BLOCK, "",
+	  "One way to log in; any of them will do, if multi_factor_auth_enabled.",
+	  .sub = rule_rows },
+	{ 0 },
+};
+
+/* The mail address has a row of its own in the table, and is part of `extra` here. */
+static void want_email(struct json_object *want)
+{
+	struct json_object *extra = json_at(want, "extra_specs");
+
+	if (!json_has(extra, "email"))
+		return;
+	json_set(want, "email", json_copy(json_at(extra, "email")));
+	json_object_object_del(extra, "email");
+}
+
+static struct json_object *rules_of(struct json_object *blocks)
+{
+	struct json_object *rules = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(blocks); i++)
+		json_object_array_add(rules, json_copy(json_at(json_nth(blocks, i), "rule")));
+	return rules;
+}
+
+static struct err *tf_prepare(struct tf_op *t)
+{
+	struct json_object *want = t->op->want;
+
+	if (!t->planned)
+		return NULL;
+	want_email(want);
+	if (tf_changed(t, "multi_factor_auth_rule"))
+		json_set(want, "multi_factor_auth_rules",
+			 rules_of(json_at(t->planned, "multi_factor_auth_rule")));
+	/* No password any more: that of the user stays. */
+	if (json_empty(json_at(want, "password")))
+		json_object_object_del(want, "password");
+	else if (t->prior)
+		json_sets(want, "update_password", "always");
+	return NULL;
+}
+
+/* With the mail address; what an update left as null is no attribute any more. */
+static struct json_object *extra_of(struct json_object *have, struct json_object *prior)
+{
+	struct json_object *extra = json_object_new_object();
+
+	json_object_object_foreach(json_at(have, "extra_specs"), key, v) {
+		const bool text = json_object_is_type(v, json_type_string);
+
+		if (v)
+			json_sets(extra, key,
+				  text ? json_object_get_string(v)
+				       : json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
+	}
+	if (json_at(have, "email"))
+		json_set(extra, "email", json_copy(json_at(have, "email")));
+	if (json_object_object_length(extra))
+		return extra;
+	json_object_put(extra);
+	return json_empty(prior) ? json_copy(prior) : NULL;
+}
+
+static struct err *tf_show(struct tf_op *t)
+{
+	struct json_object *have = t->op->have;
+	struct json_object *rules = json_at(have, "multi_factor_auth_rules");
+	struct json_object *blocks;
+
+	if (t->planned)
+		return NULL;
+	json_set(t->state, "extra", extra_of(have, json_at(t->prior, "extra")));
+	blocks = json_object_new_array();
+	for (size_t i = 0; i < json_len(rules); i++)
+		json_object_array_add(blocks, json_wrap("rule", json_copy(json_nth(rules, i))));
+	json_set(t->state, "multi_factor_auth_rule", blocks);
+	return NULL;
+}
+
+static const struct tf_kind identity_user_v3 = {
+	.name = "identity_user_v3",
+	.doc = "A user, who logs in.",
+	.attrs = rows,
+	.prepare = tf_prepare,
+	.show = tf_show,
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"admin\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_identity_user_v3\" \"clerk\" {\n"
+		   "  name                = \"clerk\"\n"
+		   "  password_wo         = \"change-me-soon\"\n"
+		   "  password_wo_version = 1\n"
+		   "  extra               = { email = \"clerk@example.org\" }\n"
+		   "\n"
+		   "  multi_factor_auth_enabled = true\n"
+		   "  multi_factor_auth_rule {\n"
+		   "    rule = [\"password\", \"totp\"]\n"
+		   "  }\n"
+		   "}\n",
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "name", TF_OC },
+	{ "domain_id", TF_OC },
+	{ "enabled", TF_OC },
+	{ "idp_id", 0, "", "Only a user whom this identity provider knows." },
+	{ "protocol_id", 0, "", "Only a user who logs in with this protocol." },
+	{ "unique_id", 0, "", "Only the user whom the identity provider calls so." },
+	{ "password_expires_at", 0, "",
+	  "Only a user whose password expires then, as in lt:2030-01-31T12:00:00Z." },
+	{ "default_project_id", TF_COMPUTED },
+	{ "description", TF_COMPUTED },
+	{ 0 },
+};
+
+static struct err *tf_query(struct tf_op *t, struct buf *query)
+{
+	static const char *const filters[] = { "idp_id", "protocol_id", "unique_id",
+					       "password_expires_at" };
+
+	for (size_t i = 0; i < COUNT(filters); i++)
+		if (json_str(t->config, filters[i]))
+			query_text(query, filters[i], json_str(t->config, filters[i]));
+	return NULL;
+}
+
+static const struct tf_kind data_user_v3 = {
+	.name = "identity_user_v3",
+	.what = TF_DATA,
+	.doc = "A user who is there already.",
+	.attrs = data_rows,
+	.query = tf_query,
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"admin\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_identity_user_v3\" \"demo\" {\n"
+		   "  name = \"demo\"\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &identity_user_v3, &data_user_v3, NULL };
+
 const struct resource os_identity_user = {
 	.name = "identity_user",
 	.doc = "Users, who log in.",
@@ -96,6 +263,7 @@ const struct resource os_identity_user = {
 	.attrs = attrs,
 	.expand = expand,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- treenail.openstack.identity_user:\n"
 		   "    cloud: admin\n"
 		   "    name: example\n"
