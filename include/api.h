@@ -30,6 +30,7 @@ struct request {
 	/* Highest one the caller understands ("2.96"), lowered to what is offered; NULL: none. */
 	const char *microversion;
 	const char *if_match; /* refused with 412 if the object is not this one; NULL: any */
+	bool about_token;     /* sends the token as X-Subject-Token too: what is asked is of it */
 	int upload_fd;        /* body is this file when upload_size > 0 */
 	int64_t upload_size;
 	bool secret;         /* the body holds secrets */

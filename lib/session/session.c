@@ -471,11 +471,11 @@ static struct err *microversion(struct session *s, const struct login *l, const 
 static void headers_free(char *list[HEADERS])
 {
 	for (size_t i = 0; i < HEADERS; i++)
-		free(list[i]);
+		wipe_free(list[i]);
 }
 
-static void headers_make(const struct request *req, const struct target *t, const char *version,
-			 char *list[HEADERS])
+static void headers_make(const struct request *req, const struct login *l, const struct target *t,
+			 const char *version, char *list[HEADERS])
 {
 	size_t n = 0;
 
@@ -486,6 +486,8 @@ static void headers_make(const struct request *req, const struct target *t, cons
 								      : "application/octet-stream");
 	if (req->if_match)
 		list[n++] = xasprintf("If-Match: %s", req->if_match);
+	if (req->about_token && l->token)
+		list[n++] = xasprintf("X-Subject-Token: %s", l->token);
 	if (!version)
 		return;
 	list[n++] = xasprintf("OpenStack-API-Version: %s %s", t->service->header_type, version);
@@ -579,7 +581,7 @@ static struct err *send_to(struct session *s, const struct login *l, const struc
 
 	if (e)
 		return e;
-	headers_make(req, t, version, headers);
+	headers_make(req, l, t, version, headers);
 	if (req->body)
 		body = json_object_to_json_string_length(
 			req->body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
@@ -632,6 +634,12 @@ static bool rewind_upload(const struct request *req, off_t start)
 	       (start >= 0 && lseek(req->upload_fd, start, SEEK_SET) == start);
 }
 
+/* Keystone's word for the token of a user who is no more is 404. */
+static bool token_refused(const struct request *req, const struct err *e)
+{
+	return e->status == 401 || (req->about_token && e->status == 404);
+}
+
 static struct err *carry(struct session *s, const struct request *req, struct json_object **ret)
 {
 	const off_t start = req->upload_size > 0 ? lseek(req->upload_fd, 0, SEEK_CUR) : -1;
@@ -641,7 +649,7 @@ static struct err *carry(struct session *s, const struct request *req, struct js
 	if (e)
 		return e;
 	e = attempt(s, l, req, ret);
-	if (!e || e->status != 401 || !auth_asks(s->cloud) || !rewind_upload(req, start))
+	if (!e || !token_refused(req, e) || !auth_asks(s->cloud) || !rewind_upload(req, start))
 		return e;
 	e2 = login_need(s, l, &second);
 	err_free(e);

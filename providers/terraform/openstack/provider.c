@@ -4,6 +4,7 @@
 #include "adapter/kind.h"
 #include "adapter/rpc.h"
 #include "adapter/targets.h"
+#include "openstack/zones.h"
 #include "functions.h"
 #include "terraform.h"
 
@@ -133,6 +134,9 @@ struct err *provider_session_options(struct json_object *block, const char *clou
 	return NULL;
 }
 
+static const struct tf_kind *const others[] = { &compute_availability_zones_v2,
+						&blockstorage_availability_zones_v3, NULL };
+
 const struct provider provider = {
 	.name = "openstack",
 	.address = "registry.terraform.io/treenail/openstack",
@@ -141,6 +145,7 @@ const struct provider provider = {
 		   "  cloud = \"demo\"\n"
 		   "}\n",
 	.objects = resources,
+	.others = others,
 	.config = config,
 	.targets = true,
 	.functions = openstack_functions,
