@@ -154,13 +154,14 @@ static inline void tf_replace(struct tf_op *t, const char *path)
 	json_object_array_add(t->replace, json_object_new_string(path));
 }
 
-/* The row stays what it was: another spelling of it is no change. */
+/* The row stays what it was: another spelling is no change. From or to nothing it changes in place. */
 static inline void tf_keep(struct tf_op *t, const char *name)
 {
 	for (size_t i = json_len(t->replace); i-- > 0;)
 		if (json_is_str(json_nth(t->replace, i), name))
 			(void)json_object_array_del_idx(t->replace, i, 1);
-	json_set(t->planned, name, json_copy(json_at(t->prior, name)));
+	if (json_at(t->planned, name) && json_at(t->prior, name))
+		json_set(t->planned, name, json_copy(json_at(t->prior, name)));
 }
 
 /* A value that will be known once the work is done; new. */

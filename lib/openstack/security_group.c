@@ -1,9 +1,11 @@
 #include <string.h>
 
+#include "clock.h"
 #include "openstack/rules.h"
 #include "openstack/shared.h"
+#include "terraform.h"
 
-extern const struct resource os_project, os_security_group;
+extern const struct resource os_port, os_project, os_security_group;
 
 static const char *const rule_keys[] = { "direction",       "ethertype",
 					 "protocol",        "port_range_min",
@@ -53,12 +55,12 @@ static const struct attr attrs[] = {
 	  "Project that owns it; by default the one logged in to.", .option = "project",
 	  .ref = &os_project },
 	{ "description", STR, FILTER, "Free text for people." },
-	{ "stateful", BOOL, FILTER, "Whether answers to packets let through are let through too." },
+	{ "stateful", BOOL, 0, "Whether answers to packets let through are let through too." },
 	{ "security_group_rules", SET, 0,
 	  "Rules: exactly these. Not given, rules stay as they are; a new group has the service's own.",
 	  .sub = rule_attrs, .decode = decode_rules, .set = set_rules },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
-	{ "tags", SET, READONLY | FILTER, "Labels." },
+	{ "tags", SET, FILTER, "Labels: exactly these.", .set = set_tags },
 	{ "is_shared", BOOL, READONLY | FILTER, "Whether other projects may use it.",
 	  .wire = "shared" },
 	{ "tenant_id", STR, READONLY, "The project once more." },
@@ -261,6 +263,50 @@ static struct err *set_rules(struct op *op, const struct attr *a, struct json_ob
 	return NULL;
 }
 
+enum { POLL_MS = 2000, PATIENCE_MS = 60000 };
+
+/* "a, b": the ports that are in the group, as far as we are told. */
+static char *users(struct op *op)
+{
+	AUTO_BUF query = BUF_INIT;
+	AUTO_BUF ids = BUF_INIT;
+	AUTO_JSON ports = NULL;
+
+	query_text(&query, "security_groups", op->id);
+	err_free(resource_list(op->api, &os_port, NULL, query.s, &ports));
+	for (size_t i = 0; i < json_len(ports); i++)
+		buf_addf(&ids, "%s%s", ids.len ? ", " : "", json_str(json_nth(ports, i), "id"));
+	return buf_take(&ids);
+}
+
+/*
+ * Terraform takes ports away at nearly the same time, or servers, whose ports go a little later. As
+ * long as they go there is hope.
+ */
+static struct err *remove_unused(struct op *op)
+{
+	AUTO_STR tail = xasprintf("/%s", op->id);
+	AUTO_STR before = NULL;
+	int64_t since = op->api->now_ms(op->api);
+
+	for (;;) {
+		struct err *e = op_call(op, "DELETE", tail, NULL, NULL);
+		const int64_t now = op->api->now_ms(op->api);
+
+		if (!e || e->status != 409 || !op->keeper)
+			return e;
+		AUTO_STR left = users(op);
+		if (before && strcmp(before, left) != 0)
+			since = now;
+		if (clock_is_cut() || now >= op->deadline || now - since >= PATIENCE_MS)
+			return err_wrap(e, "the ports %s are still in it", left);
+		err_free(e);
+		free(before);
+		before = TAKE(left);
+		op->api->sleep_ms(op->api, POLL_MS);
+	}
+}
+
 static const struct attr params[] = {
 	{ "any_tags", LIST, FILTER, "Only those that have one of these labels.",
 	  .wire = "tags-any" },
@@ -287,6 +333,94 @@ static const struct info info = {
 		   "    name: default\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "description", TF_OC },
+	{ "stateful", TF_OC },
+	{ "tenant_id", TF_OC, "project_id" },
+	{ "delete_default_rules", TF_NEW, "",
+	  "Whether the rules that the service gives to a new group are taken away at once.",
+	  .type = "\"bool\"" },
+	{ "tags", TF_SUBSET },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels, those that others gave it too.",
+	  .follows = "tags" },
+	{ 0 },
+};
+
+static struct err *tf_prepare(struct tf_op *t)
+{
+	if (!t->prior && json_truth(t->planned, "delete_default_rules", false))
+		json_set(t->op->want, "security_group_rules", json_object_new_array());
+	return NULL;
+}
+
+/* Whatever may leave, to wherever. */
+static bool is_default(struct json_object *rule)
+{
+	static const char *const limits[] = { "protocol", "remote_ip_prefix", "remote_group_id",
+					      "remote_address_group_id" };
+	bool limited = !json_is_str(json_at(rule, "direction"), "egress");
+
+	for (size_t i = 0; i < COUNT(limits); i++)
+		limited = limited || !json_empty(json_at(rule, limits[i]));
+	return !limited;
+}
+
+/* Nobody else knows whether they were taken away; a wrong guess would plan a new group. */
+static struct err *tf_show(struct tf_op *t)
+{
+	struct json_object *rules = json_at(t->op->have, "security_group_rules");
+	bool some = false;
+
+	for (size_t i = 0; i < json_len(rules); i++)
+		some = some || is_default(json_nth(rules, i));
+	if (t->importing && !some)
+		json_set(t->state, "delete_default_rules", json_object_new_boolean(true));
+	return NULL;
+}
+
+static const struct tf_kind networking_secgroup_v2 = {
+	.name = "networking_secgroup_v2",
+	.doc = "A security group, whose rules are resources of their own.",
+	.attrs = rows,
+	.minutes = { .remove = 10 },
+	.import_doc = "Its ID; delete_default_rules is taken for true where nothing of the default "
+		      "rules is left.",
+	.prepare = tf_prepare,
+	.show = tf_show,
+	.example = "resource \"openstack_networking_secgroup_v2\" \"web\" {\n"
+		   "  name                 = \"web\"\n"
+		   "  description          = \"Web servers\"\n"
+		   "  delete_default_rules = true\n"
+		   "}\n",
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "secgroup_id", 0, "id" },
+	{ "name" },
+	{ "description" },
+	{ "stateful", TF_OC },
+	{ "tenant_id", TF_OC, "project_id" },
+	{ "tags" },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels." },
+	{ 0 },
+};
+
+static const struct tf_kind data_secgroup_v2 = {
+	.name = "networking_secgroup_v2",
+	.what = TF_DATA,
+	.doc = "A security group that is there already.",
+	.attrs = data_rows,
+	.example = "data \"openstack_networking_secgroup_v2\" \"default\" {\n"
+		   "  name = \"default\"\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &networking_secgroup_v2, &data_secgroup_v2,
+						   NULL };
+
 const struct resource os_security_group = {
 	.name = "security_group",
 	.doc = "Make, change or delete security groups, with all of their rules.",
@@ -299,7 +433,9 @@ const struct resource os_security_group = {
 	.attrs = attrs,
 	.prepare = prepare,
 	.expand = expand,
+	.remove = remove_unused,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- name: Web servers, which talk to each other\n"
 		   "  treenail.openstack.security_group:\n"
 		   "    cloud: demo\n"

@@ -2,6 +2,8 @@
 
 #include "openstack/rules.h"
 #include "openstack/shared.h"
+#include "terraform.h"
+#include "text.h"
 
 extern const struct resource os_project, os_security_group;
 
@@ -34,9 +36,10 @@ static const struct attr attrs[] = {
 	{ "remote_group_id", STR, IDENTITY | REPLACES,
 	  "Security group whose members are the other end.", .option = "remote_group",
 	  .ref = &os_security_group },
+	{ "remote_address_group_id", STR, IDENTITY | REPLACES,
+	  "ID of the address group at the other end." },
 	{ "description", STR, REPLACES, "Free text for people." },
 	{ "name", STR, READONLY, "Always null: rules have no name." },
-	{ "remote_address_group_id", STR, READONLY, "Address group at the other end." },
 	{ "normalized_cidr", STR, READONLY, "The prefix with its host bits cleared." },
 	{ "revision_number", INT, READONLY | FILTER, "Counts its changes." },
 	{ "tags", SET, READONLY, "Labels.", .decode = decode_tags },
@@ -111,6 +114,137 @@ static const struct info info = {
 		   "    direction: ingress\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rows[] = {
+	{ "security_group_id", TF_REQUIRED },
+	{ "direction", TF_REQUIRED },
+	{ "ethertype", TF_REQUIRED },
+	{ "protocol" },
+	{ "port_range_min", .doc = "First port, or the ICMP type; two zeros mean all." },
+	{ "port_range_max", .doc = "Last port, or the ICMP code; two zeros mean all." },
+	{ "remote_ip_prefix", TF_OC },
+	{ "remote_group_id", TF_OC },
+	{ "remote_address_group_id", TF_OC },
+	{ "description" },
+	{ "tenant_id", TF_OC, "project_id" },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = {
+	{ NEEDS_ALL, "protocol port_range_max", "port_range_min" },
+	{ NEEDS_ALL, "protocol port_range_min", "port_range_max" },
+	{ EXCLUSIVE, "remote_ip_prefix remote_group_id remote_address_group_id" },
+	{ 0 },
+};
+
+/* Rows of which there are several spellings. */
+static const char spelled[] = "protocol port_range_min port_range_max remote_ip_prefix";
+
+static bool is_zero(struct json_object *v)
+{
+	return json_object_is_type(v, json_type_int) && !json_object_get_int64(v);
+}
+
+/* The provider that this one replaces leaves ports of 0 out, and has 0 in its state for none. */
+static struct json_object *without_zeros(struct json_object *values)
+{
+	struct json_object *rule = json_copy(values);
+
+	if (is_zero(json_at(rule, "port_range_min")))
+		json_object_object_del(rule, "port_range_min");
+	if (is_zero(json_at(rule, "port_range_max")))
+		json_object_object_del(rule, "port_range_max");
+	rule_tidy(rule);
+	return rule;
+}
+
+static bool means_same(struct json_object *x, struct json_object *y)
+{
+	AUTO_JSON a = without_zeros(x);
+	AUTO_JSON b = without_zeros(y);
+
+	return rule_same(a, b);
+}
+
+/* Another spelling is no reason for a new rule. */
+static struct err *tf_plan(struct tf_op *t)
+{
+	WORDS_EACH(w, spelled) {
+		AUTO_STR name = xstrndup(w, words_len(w));
+
+		if (tf_has_unknown(t, json_at(t->planned, name)))
+			return NULL;
+	}
+	if (!t->prior || !means_same(t->planned, t->prior))
+		return NULL;
+	WORDS_EACH(w, spelled) {
+		AUTO_STR name = xstrndup(w, words_len(w));
+
+		tf_keep(t, name);
+	}
+	return NULL;
+}
+
+/* What can be changed in place is spelling only. */
+static struct err *tf_prepare(struct tf_op *t)
+{
+	struct json_object *want = t->op->want;
+
+	if (t->prior && t->planned) {
+		WORDS_EACH(w, spelled) {
+			AUTO_STR name = xstrndup(w, words_len(w));
+
+			json_object_object_del(want, name);
+		}
+	}
+	if (is_zero(json_at(want, "port_range_min")) && is_zero(json_at(want, "port_range_max"))) {
+		json_object_object_del(want, "port_range_min");
+		json_object_object_del(want, "port_range_max");
+	}
+	return NULL;
+}
+
+static struct err *tf_show(struct tf_op *t)
+{
+	if (t->planned || !means_same(t->prior, t->state))
+		return NULL;
+	WORDS_EACH(w, spelled) {
+		AUTO_STR name = xstrndup(w, words_len(w));
+		struct json_object *was = json_at(t->prior, name);
+
+		if (!json_empty(was) && !(t->foreign && is_zero(was)))
+			json_set(t->state, name, json_copy(was));
+	}
+	return NULL;
+}
+
+static const struct tf_kind networking_secgroup_rule_v2 = {
+	.name = "networking_secgroup_rule_v2",
+	.doc = "A rule of a security group.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.minutes = { .remove = 10 },
+	.plan = tf_plan,
+	.prepare = tf_prepare,
+	.show = tf_show,
+	.example = "resource \"openstack_networking_secgroup_v2\" \"web\" {\n"
+		   "  name = \"web\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_secgroup_rule_v2\" \"https\" {\n"
+		   "  security_group_id = openstack_networking_secgroup_v2.web.id\n"
+		   "  direction         = \"ingress\"\n"
+		   "  ethertype         = \"IPv4\"\n"
+		   "  protocol          = \"tcp\"\n"
+		   "  port_range_min    = 443\n"
+		   "  port_range_max    = 443\n"
+		   "  remote_ip_prefix  = \"0.0.0.0/0\"\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &networking_secgroup_rule_v2, NULL };
+
 const struct resource os_security_group_rule = {
 	.name = "security_group_rule",
 	.doc = "Make or delete single rules of security groups.",
@@ -127,6 +261,7 @@ const struct resource os_security_group_rule = {
 	.meant = meant,
 	.expand = expand,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- name: A security group\n"
 		   "  treenail.openstack.security_group:\n"
 		   "    cloud: demo\n"
