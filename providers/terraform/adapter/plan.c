@@ -68,10 +68,11 @@ static struct json_object *row_plan(const struct row *row, struct json_object *c
 		return not_written(row, prior);
 	if (value_is_unknown(v) || row->single)
 		return json_copy(v);
-	if (was && row_same(row, v, was))
-		return json_copy(was);
+	/* Within blocks too, what is not written has to be planned as null. */
 	if (row->sub && row->flags & TF_BLOCK)
 		return elements_plan(row, v, was);
+	if (was && row_same(row, v, was))
+		return json_copy(was);
 	return json_copy(v);
 }
 

@@ -418,15 +418,43 @@ static bool same_as_before(const struct work *w, const struct row *row, struct j
 	       attr_equal(row->a, tidy, json_at(w->op.have, row->a->name));
 }
 
+static bool is_zero(struct json_object *v)
+{
+	return json_is_str(v, "") ||
+	       (json_object_is_type(v, json_type_boolean) && !json_object_get_boolean(v)) ||
+	       (json_object_is_type(v, json_type_int) && !json_object_get_int64(v));
+}
+
+/* Blocks of the peer's states have "", 0 and false for what was not written, which is null here. */
+static struct json_object *without_zeros(const struct row *row, struct json_object *blocks)
+{
+	struct json_object *ret = json_copy(blocks);
+
+	for (size_t i = 0; i < json_len(ret); i++)
+		for (const struct row *sub = row->sub; sub->name; sub++)
+			if (!(sub->flags & (TF_COMPUTED | TF_REQUIRED)) &&
+			    is_zero(json_at(json_nth(ret, i), sub->name)))
+				json_set(json_nth(ret, i), sub->name, NULL);
+	return ret;
+}
+
+/* What is not read back. */
+static struct json_object *keep_row(const struct row *row, struct json_object *was, bool ours)
+{
+	if (!(row->flags & TF_BLOCK) || row->single)
+		return json_copy(was ? was : row->value);
+	if (!was)
+		return json_object_new_array();
+	return ours ? json_copy(was) : without_zeros(row, was);
+}
+
 static struct json_object *read_row(const struct work *w, const struct row *row, bool ours)
 {
 	struct json_object *was = json_at(w->t.prior, row->name);
 	const bool added = row->flags & TF_BLOCK && row->flags & TF_COMPUTED;
 
 	if (!row->a || row->write_only || row->flags & TF_KEPT || row->single)
-		return row->flags & TF_BLOCK && !row->single && !was
-			       ? json_object_new_array()
-			       : json_copy(was ? was : row->value);
+		return keep_row(row, was, ours);
 	AUTO_JSON now = row_shown(row, w->op.have);
 	if (!now && row->value) /* a service without this feature does not tell of it */
 		return json_copy(row->value);
