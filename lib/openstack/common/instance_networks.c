@@ -239,8 +239,9 @@ static void set_access(struct json_object *values, struct json_object *blocks)
 {
 	for (size_t i = 0; i < COUNT(accesses); i++) {
 		const char *s = access_of(blocks, accesses[i].key);
+		AUTO_STR plain = s ? plain_address(s) : NULL;
 		AUTO_STR text =
-			s && strchr(s, ':') && *s != '[' ? xasprintf("[%s]", s) : xstrdup(s);
+			plain && strchr(plain, ':') ? xasprintf("[%s]", plain) : xstrdup(plain);
 
 		json_sets(values, accesses[i].row, text);
 	}

@@ -134,7 +134,7 @@ static void plan_born(struct tf_op *t)
 
 		if (!tf_has_unknown(t, config) && born[i].same(config, prior)) {
 			/* What is written stays as it is in the state, in whatever spelling. */
-			if (prior && !json_empty(config))
+			if (prior && config && !json_object_is_type(config, json_type_array))
 				json_set(t->planned, born[i].row, json_copy(prior));
 		} else if (prior && !json_empty(prior) ? true : !imported(t)) {
 			tf_replace(t, born[i].row);
@@ -365,11 +365,22 @@ static void show_place(struct tf_op *t)
 			fault ? ": " : "", fault ? fault : "");
 }
 
+/* The peer's states have a 0 where none was written, too; that it was written is more likely. */
+static void show_disks(struct tf_op *t)
+{
+	struct json_object *disks = json_at(t->state, "block_device");
+	struct json_object *before = json_at(t->prior, "block_device");
+
+	for (size_t i = 0; i < json_len(disks) && i < json_len(before); i++)
+		json_set(json_nth(disks, i), "boot_index",
+			 json_copy(json_at(json_nth(before, i), "boot_index")));
+}
+
 static void show_import(struct tf_op *t)
 {
-	json_set(t->state, MARK, NULL);
-	json_set(t->state, "force_delete", json_object_new_boolean(false));
-	if (json_truth(t->op->have, "config_drive", false))
+	if (!json_at(t->prior, MARK))
+		json_set(t->state, MARK, NULL);
+	if (t->importing && json_truth(t->op->have, "config_drive", false))
 		json_set(t->state, "config_drive", json_object_new_boolean(true));
 }
 
@@ -388,10 +399,11 @@ static struct err *show(struct tf_op *t)
 		e = show_image(t);
 	if (!e)
 		e = instance_networks_show(t);
-	if (!t->planned)
+	if (!t->planned) {
 		show_place(t);
-	if (t->importing)
+		show_disks(t);
 		show_import(t);
+	}
 	return e;
 }
 
