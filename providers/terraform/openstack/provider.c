@@ -4,8 +4,8 @@
 #include "adapter/kind.h"
 #include "adapter/rpc.h"
 #include "adapter/targets.h"
-#include "openstack/zones.h"
 #include "functions.h"
+#include "openstack/zones.h"
 #include "terraform.h"
 
 static const struct tf_attr config[] = {
