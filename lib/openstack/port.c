@@ -580,7 +580,7 @@ static const struct tf_kind data_port_v2 = {
 
 static const struct tf_attr ids_rows[] = {
 	CONDITIONS,
-	{ "sort_key", 0, "", "What the IDs are sorted by, such as created_at." },
+	{ "sort_key", 0, "", "What the IDs are sorted by, such as name." },
 	{ "sort_direction", 0, "", "Which way.", .choices = "asc desc" },
 	{ "ids", TF_COMPUTED, "", "The IDs of all that match.", .type = "[\"list\",\"string\"]" },
 	{ 0 },
@@ -610,7 +610,7 @@ static const struct tf_kind data_port_ids_v2 = {
 	.query = tf_query_ids,
 	.example = "data \"openstack_networking_port_ids_v2\" \"down\" {\n"
 		   "  status   = \"DOWN\"\n"
-		   "  sort_key = \"created_at\"\n"
+		   "  sort_key = \"name\"\n"
 		   "}\n",
 };
 
