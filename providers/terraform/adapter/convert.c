@@ -97,6 +97,11 @@ struct json_object *conform(struct json_object *type, struct json_object *v)
 
 /* ---- to the engine ---- */
 
+bool row_unknown(const struct row *row, struct json_object *v)
+{
+	return row->sub ? value_is_unknown(v) : value_has_unknown(v);
+}
+
 static struct json_object *objects_want(const struct row *row, struct json_object *list)
 {
 	struct json_object *ret = json_object_new_array();
@@ -137,7 +142,7 @@ struct json_object *rows_want(const struct row *rows, struct json_object *values
 	for (const struct row *row = rows; row->name; row++) {
 		struct json_object *v = json_at(values, row->name);
 
-		if (row->a && v && !value_has_unknown(v))
+		if (row->a && v && !row_unknown(row, v))
 			json_set(want, row->a->name, row_want(row, v));
 	}
 	return want;

@@ -12,6 +12,8 @@
 struct json_object *rows_want(const struct row *rows, struct json_object *values);
 /* One row's value as the engine wants it. */
 struct json_object *row_want(const struct row *row, struct json_object *v);
+/* Whether nothing can be wanted of it yet: of a block, the service may have to say parts of it. */
+bool row_unknown(const struct row *row, struct json_object *v);
 /* What takes the value of a row away again: "", [], {} or null. */
 struct json_object *row_clear(const struct row *row);
 /* One row's value out of an object of the engine's. */

@@ -216,7 +216,7 @@ static void want_changed(struct work *w)
 	for (const struct row *row = w->k->rows; row->name; row++) {
 		struct json_object *v = json_at(w->t.planned, row->name);
 
-		if (!row->a || row->write_only || value_has_unknown(v) ||
+		if (!row->a || row->write_only || row_unknown(row, v) ||
 		    !(row->flags & (TF_OPTIONAL | TF_REQUIRED)) || !tf_changed(&w->t, row->name))
 			continue;
 		json_set(w->op.want, row->a->name, v ? row_want(row, v) : row_clear(row));
