@@ -1,7 +1,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "resource.h"
+#include "openstack/shared.h"
+#include "terraform.h"
 #include "text.h"
 
 extern const struct resource os_identity_role;
@@ -18,6 +19,7 @@ static const struct attr rule_attrs[] = {
 	{ "path", STR, REQUIRED,
 	  "Path of the request, in which *, ** and {name} stand for parts." },
 	{ "method", STR, REQUIRED, "Method of the request: GET, POST, ..." },
+	{ "id", STR, READONLY, "ID of the rule." },
 	{ 0 },
 };
 
@@ -66,13 +68,27 @@ static bool is_id(const char *s)
 	return strlen(s) == 32 && strspn(s, "0123456789abcdef") == 32;
 }
 
+static struct err *by_name(struct op *op, const char *name)
+{
+	AUTO_BUF query = BUF_INIT;
+	AUTO_JSON answer = NULL;
+	struct json_object *list;
+	struct err *e;
+
+	buf_adds(&query, "?name=");
+	buf_addurl(&query, name);
+	e = op_call(op, "GET", query.s, NULL, &answer);
+	list = json_at(answer, op->r->keys);
+	for (size_t i = 0; i < json_len(list) && !op->have; i++)
+		if (json_is_str(json_at(json_nth(list, i), "name"), name))
+			op->have = attrs_decode(attrs, json_nth(list, i));
+	return e;
+}
+
 /* The path says whose they are: nobody has to do with those of others. */
 static struct err *find(struct op *op)
 {
 	const char *name = json_str(op->want, "name"), *user;
-	AUTO_BUF query = BUF_INIT;
-	AUTO_JSON answer = NULL;
-	struct json_object *list;
 	struct err *e = op->api->user(op->api, &user);
 
 	if (!e && !*user)
@@ -82,13 +98,10 @@ static struct err *find(struct op *op)
 	json_sets(op->want, "user_id", user);
 	if (op->id)
 		return by_id(op, op->id);
-	buf_adds(&query, "?name=");
-	buf_addurl(&query, name);
-	e = op_call(op, "GET", query.s, NULL, &answer);
-	list = json_at(answer, op->r->keys);
-	for (size_t i = 0; i < json_len(list) && !op->have; i++)
-		if (json_is_str(json_at(json_nth(list, i), "name"), name))
-			op->have = attrs_decode(attrs, json_nth(list, i));
+	/* Whoever keeps IDs wants a new one: see make_room(). */
+	if (op->keeper && op->out->plan.action == NONE)
+		return NULL;
+	e = by_name(op, name);
 	return e || op->have || !is_id(name) ? e : by_id(op, name);
 }
 
@@ -230,12 +243,39 @@ static struct err *body(struct op *op, struct json_object *body)
 	return e;
 }
 
+/*
+ * What is there of that name cannot be taken over: nobody knows its secret. If it is what a killed run
+ * made, nobody ever will.
+ */
+static struct err *make_room(struct op *op)
+{
+	const char *name = json_str(op->want, "name"), *id;
+	struct err *e = by_name(op, name);
+
+	if (e || !op->have)
+		return e;
+	AUTO_JSON there = TAKE(op->have);
+	id = json_str(there, "id");
+	if (op->keeper->id && id && strcmp(op->keeper->id, id) == 0) {
+		AUTO_STR tail = xasprintf("/%s", id);
+
+		return op_call(op, "DELETE", tail, NULL, NULL);
+	}
+	return err_at(err_new(ERR_CONFLICT,
+			      "an application credential is named '%s' already (%s): delete it, or "
+			      "choose another name",
+			      name, id),
+		      "name");
+}
+
 /* If the answer was lost, so was the secret: nobody can ever use that credential. */
 static struct err *create(struct op *op)
 {
 	const char *given = json_str(op->want, "given_secret");
-	struct err *e = op_post(op);
+	struct err *e = op->keeper ? make_room(op) : NULL;
 
+	if (!e)
+		e = op_post(op);
 	if (!e && given)
 		json_sets(op->have, "secret", given);
 	if (e || json_str(op->have, "secret"))
@@ -265,12 +305,138 @@ static struct err *created(struct op *op)
 	return NULL;
 }
 
+/*
+ * Keystone keeps the access rules of what is gone. Those that no other credential has, it lets us
+ * delete.
+ */
+static struct err *take_away(struct op *op)
+{
+	struct json_object *rules = json_at(op->have, "access_rules");
+	AUTO_STR tail = xasprintf("/%s", op->id);
+	struct err *e = op_call(op, "DELETE", tail, NULL, NULL);
+
+	for (size_t i = 0; i < json_len(rules) && !e && op->keeper; i++) {
+		AUTO_STR path =
+			xasprintf("/v3/users/%s/access_rules/%s", json_str(op->want, "user_id"),
+				  json_str(json_nth(rules, i), "id"));
+
+		err_free(other_call(op, op->r->service, "DELETE", path, NULL, NULL));
+	}
+	return e;
+}
+
 static const struct attr returned[] = {
 	{ "cloud", MAP, READONLY,
 	  "When it was just made: the settings of a cloud that logs in with it, as C(cloud) takes "
 	  "them." },
 	{ 0 },
 };
+
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rule_rows[] = {
+	{ "service", TF_REQUIRED },
+	{ "path", TF_REQUIRED },
+	{ "method", TF_REQUIRED, .choices = "POST GET HEAD PATCH PUT DELETE" },
+	{ "id", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "description" },
+	{ "unrestricted", .value = "false" },
+	{ "secret", TF_OC | TF_NEW | TF_KEPT, "given_secret",
+	  "The secret; Keystone makes one by default." },
+	{ "project_id", TF_COMPUTED },
+	{ "roles", TF_OC | TF_NEW, "", "Names of its roles; all that the login has by default.",
+	  .type = "[\"set\",\"string\"]" },
+	{ "access_rules", TF_BLOCK | TF_SET | TF_NEW, .sub = rule_rows },
+	{ "expires_at" },
+	{ 0 },
+};
+
+/* A secret that is to be kept nowhere is not in the state as the one that was made, either. */
+static struct err *tf_plan(struct tf_op *t)
+{
+	if (json_at(t->config, "secret_wo"))
+		json_set(t->planned, "secret", NULL);
+	return NULL;
+}
+
+static struct json_object *named(struct json_object *names)
+{
+	struct json_object *roles = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(names); i++)
+		json_object_array_add(roles, json_wrap("name", json_copy(json_nth(names, i))));
+	return roles;
+}
+
+static struct err *tf_prepare(struct tf_op *t)
+{
+	struct json_object *names = json_at(t->planned, "roles");
+
+	if (!t->prior && !t->calls->has_unknown(names) && json_len(names))
+		json_set(t->op->want, "roles", named(names));
+	return NULL;
+}
+
+static struct json_object *names_of(struct json_object *roles)
+{
+	struct json_object *names = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(roles); i++)
+		json_object_array_add(names, json_copy(json_at(json_nth(roles, i), "name")));
+	return names;
+}
+
+/* 2030-01-31T12:00:00.000000 as people write it here; what was written already is left. */
+static void show_end(struct tf_op *t)
+{
+	const char *end = json_str(t->op->have, "expires_at");
+
+	if (!end || strlen(end) < 19 || !json_is_str(json_at(t->state, "expires_at"), end))
+		return;
+	AUTO_STR text = xasprintf("%.19sZ", end);
+	json_sets(t->state, "expires_at", text);
+}
+
+static struct err *tf_show(struct tf_op *t)
+{
+	struct json_object *roles = json_at(t->op->have, "roles");
+	struct json_object *known = json_at(t->planned ? t->planned : t->prior, "roles");
+	AUTO_JSON wanted = named(known);
+
+	if (t->calls->has_unknown(known) || (!t->planned && !same_roles(wanted, roles)))
+		json_set(t->state, "roles", names_of(roles));
+	if (!t->planned)
+		show_end(t);
+	else if (!json_at(t->config, "secret_wo") && !json_str(t->state, "secret"))
+		json_set(t->state, "secret", json_copy(json_at(t->op->have, "secret")));
+	return NULL;
+}
+
+static const struct tf_kind identity_application_credential_v3 = {
+	.name = "identity_application_credential_v3",
+	.doc = "An application credential, with which programs log in as their user.",
+	.attrs = rows,
+	.plan = tf_plan,
+	.prepare = tf_prepare,
+	.show = tf_show,
+	.example = "resource \"openstack_identity_application_credential_v3\" \"watch\" {\n"
+		   "  name  = \"watch\"\n"
+		   "  roles = [\"reader\"]\n"
+		   "\n"
+		   "  access_rules {\n"
+		   "    service = \"compute\"\n"
+		   "    path    = \"/v2.1/servers\"\n"
+		   "    method  = \"GET\"\n"
+		   "  }\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &identity_application_credential_v3, NULL };
 
 const struct resource os_application_credential = {
 	.name = "application_credential",
@@ -286,6 +452,8 @@ const struct resource os_application_credential = {
 	.body = body,
 	.create = create,
 	.created = created,
+	.remove = take_away,
+	.terraform = terraform,
 	.returned = returned,
 	.example = "- treenail.openstack.application_credential:\n"
 		   "    cloud: demo\n"
