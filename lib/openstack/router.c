@@ -479,8 +479,8 @@ static struct json_object *addresses(struct tf_op *t)
 }
 
 /*
- * All that is written of the gateway, as Neutron falls back to its defaults for what is left out.
- * What is not written is left out: not everybody may set it.
+ * All that is known of the gateway, as Neutron falls back to its defaults for what is left out. What is
+ * as the default has it is left out if it is not written: not everybody may set it.
  */
 static struct json_object *gateway(struct tf_op *t)
 {
@@ -492,7 +492,8 @@ static struct json_object *gateway(struct tf_op *t)
 	if (!network || !*network)
 		return o;
 	json_sets(o, "network_id", network);
-	if (json_at(t->config, "enable_snat") && !tf_has_unknown(t, snat))
+	if ((json_at(t->config, "enable_snat") || !json_truth(t->planned, "enable_snat", true)) &&
+	    !tf_has_unknown(t, snat))
 		json_set(o, "enable_snat", json_copy(snat));
 	if (qos)
 		json_sets(o, "qos_policy_id", *qos ? qos : NULL);
