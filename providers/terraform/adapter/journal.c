@@ -19,6 +19,7 @@ enum {
 	LATE_S = 15,    /* a service may take so long to do what was asked for */
 	END_MS = 10000, /* and a process that lost its Terraform to end */
 	POLL_MS = 20,
+	SAME_MOST = 1000,
 };
 
 /* What a process that is dead asked for, or this one did and was not answered. */
@@ -101,6 +102,15 @@ static struct json_object *about(unsigned long number, const char *word, const c
 	return line;
 }
 
+/* Somebody's whose walk is over: the next one reads no more of the state than it changes. */
+static struct json_object *known_line(const char *id)
+{
+	struct json_object *line = json_object_new_object();
+
+	json_sets(line, "known", id);
+	return line;
+}
+
 /* Of which Terraform a process is. */
 static struct json_object *parent_line(void)
 {
@@ -122,9 +132,14 @@ static void open_file(void)
 		return;
 	(void)mkdir(parent, 0755);
 	(void)mkdir(dir, 0700);
-	free(path);
-	path = xasprintf("%s/%s.%d.journal", dir, space, (int)getpid());
-	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	/* In containers the dead had the same ID, and what they left is not read yet. */
+	for (unsigned n = 0; file < 0 && n < SAME_MOST; n++) {
+		free(path);
+		path = xasprintf("%s/%s.%d.%u.journal", dir, space, (int)getpid(), n);
+		file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+		if (file < 0 && errno != EEXIST)
+			break;
+	}
 	broken = file < 0 || flock(file, LOCK_EX | LOCK_NB) < 0;
 	if (broken)
 		log_write(LOG_WARN, "there is no journal: a killed run may leave objects behind",
@@ -164,6 +179,8 @@ static void take_line(struct json_object *open, const char *s, size_t len)
 	AUTO_STR number = e ? NULL : json_text(json_at(line, "n"));
 
 	err_free(e); /* the last line of a process that was killed may be half a line */
+	if (json_str(line, "known"))
+		know(json_str(line, "known"));
 	if (!number)
 		return;
 	if (json_has(line, "make"))
@@ -404,16 +421,44 @@ void journal_seen(const char *id)
 	(void)pthread_mutex_unlock(&lock);
 }
 
+/* As in a process that has just begun; the file is free for whoever comes next. */
+static void forget_all(void)
+{
+	while (losts) {
+		struct lost *l = losts;
+
+		losts = l->next;
+		lost_free(l);
+	}
+	json_object_put(TAKE(known));
+	free(TAKE(path));
+	if (file >= 0)
+		(void)close(file);
+	file = -1;
+	looked = broken = false;
+	entries = 0;
+}
+
+/* What was found and nobody asked for again is still lost. */
+static void keep_all(void)
+{
+	if (ftruncate(file, 0) < 0)
+		return;
+	for (struct lost *l = losts; l; l = l->next)
+		keep(l);
+	json_object_object_foreach(known, id, v) {
+		(void)v;
+		write_line(known_line(id));
+	}
+}
+
 void journal_end(bool saved)
 {
 	(void)pthread_mutex_lock(&lock);
-	if (saved && file >= 0) {
-		/* What was found and nobody asked for again is still lost. */
-		if (losts && ftruncate(file, 0) == 0)
-			for (struct lost *l = losts; l; l = l->next)
-				keep(l);
-		else if (!losts)
-			(void)unlink(path);
-	}
+	if (saved && file >= 0 && losts)
+		keep_all();
+	else if (saved && file >= 0)
+		(void)unlink(path);
+	forget_all();
 	(void)pthread_mutex_unlock(&lock);
 }

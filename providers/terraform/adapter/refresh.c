@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "refresh.h"
@@ -102,5 +103,19 @@ void refresh_drop(struct api *api, const struct resource *r, const char *id)
 	for (struct shelf *s = shelves; s; s = s->next)
 		if (s->api == api && s->r == r && json_has(s->objects, id))
 			json_object_object_del(s->objects, id);
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void refresh_end(void)
+{
+	(void)pthread_mutex_lock(&lock);
+	while (shelves) {
+		struct shelf *s = shelves;
+
+		shelves = s->next;
+		json_object_put(s->objects);
+		free(s->project);
+		free(s);
+	}
 	(void)pthread_mutex_unlock(&lock);
 }

@@ -15,5 +15,7 @@ MUST_USE struct err *refresh_get(struct api *api, const struct resource *r, cons
 				 const char *project, struct json_object **ret);
 /* We changed it: what was read before is out of date. */
 void refresh_drop(struct api *api, const struct resource *r, const char *id);
+/* The process ends; nobody reads any more. */
+void refresh_end(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "kind.h"
 #include "plan.h"
 #include "protocol/message.h"
+#include "refresh.h"
 #include "rpc.h"
 #include "schema.h"
 #include "server/log.h"
@@ -552,13 +553,12 @@ static const struct method {
 	METHOD("CallFunction", call_function),
 };
 
-static bool answer(void *arg, const char *name, const uint8_t *body, size_t len, struct buf *reply)
+bool provider_answer(const char *name, const uint8_t *body, size_t len, struct buf *reply)
 {
 	const struct method *m = methods;
 	struct call c;
 	struct err *e;
 
-	(void)arg;
 	while (m < methods + COUNT(methods) && strcmp(m->name, name) != 0)
 		m++;
 	if (m == methods + COUNT(methods))
@@ -578,6 +578,12 @@ static bool answer(void *arg, const char *name, const uint8_t *body, size_t len,
 	return ok;
 }
 
+static bool answer(void *arg, const char *name, const uint8_t *body, size_t len, struct buf *reply)
+{
+	(void)arg;
+	return provider_answer(name, body, len, reply);
+}
+
 /* What waits for nothing is answered where it arrives: handing it to a thread costs more than doing it. */
 static bool urgent(const char *name)
 {
@@ -591,6 +597,7 @@ static void ended(void *arg, bool asked)
 {
 	(void)arg;
 	journal_end(asked);
+	refresh_end();
 }
 
 static int write_docs(const char *folder)
