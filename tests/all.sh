@@ -45,6 +45,7 @@ part collection make collection
 wait $lab || tail build/test/lab-install.log
 part lab make lab-up
 part integration make integration
+part terraform-examples make terraform-examples
 for script in tests/system/*; do
 	name=${script##*/}
 	[ -d "$script" ] || [ ! -x "$script" ] || part "${name%.*}" "$script"
