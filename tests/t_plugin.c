@@ -883,7 +883,7 @@ START_TEST(debugging)
 	}
 	ck_assert_int_eq(client_exit(client, 50), -1);
 	ck_assert_int_eq(kill(client_pid(client), endings[_i]), 0);
-	expect_end(0, 2000, "ended alone");
+	expect_end(0, 2000, "ended as asked");
 	ck_assert(!is_left());
 }
 END_TEST

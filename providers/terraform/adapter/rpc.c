@@ -1,3 +1,4 @@
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -166,11 +167,15 @@ static void configure(struct reply *r, const Tf__ConfigureProvider__Request *in,
 	DIAGNOSE(out, *r);
 }
 
+/* Whoever interrupts Terraform once may do it twice, and then it saves nothing of what it is told. */
+static atomic_bool is_stopped;
+
 static void stop(struct reply *r, const void *in, Tf__StopProvider__Response *out)
 {
 	(void)r;
 	(void)in;
 	(void)out;
+	atomic_store(&is_stopped, true);
 	clock_cut();
 }
 
@@ -596,7 +601,7 @@ static bool urgent(const char *name)
 static void ended(void *arg, bool asked)
 {
 	(void)arg;
-	journal_end(asked);
+	journal_end(asked && !atomic_load(&is_stopped));
 	refresh_end();
 }
 

@@ -421,6 +421,6 @@ bool serve(const struct serve *s)
 	if (!idle)
 		log_write(LOG_WARN, "calls that were under way did not end in time", NULL);
 	else if (s->plugin->ended)
-		s->plugin->ended(s->plugin->arg, server.is_asked);
+		s->plugin->ended(s->plugin->arg, server.is_asked || s->many);
 	return idle;
 }

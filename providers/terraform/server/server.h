@@ -38,7 +38,7 @@ struct plugin {
 	bool (*urgent)(const char *method);
 	/*
 	 * The process is about to end, and no call is under way; not called if one outlives its time.
-	 * asked: it was told to, and did not lose its client. May be NULL.
+	 * asked: it was told to, and did not lose its client; by hand it always was. May be NULL.
 	 */
 	void (*ended)(void *arg, bool asked);
 	void *arg;
