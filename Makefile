@@ -122,10 +122,11 @@ $(COLLECTION): $(MODULES) $(shell find ansible_modules/collection -type f)
 
 collection: $(COLLECTION) ## the Ansible collection, as ansible-galaxy installs it offline
 
-install: $(B)/treenail-openstack $(B)/treenail-external $(MODULES) ## programs, modules and pages; DESTDIR, PREFIX
+install: $(B)/treenail-openstack $(B)/treenail-external $(MODULES) providers ## programs, providers, modules and pages; DESTDIR, PREFIX
 	install -D -m 755 -s -t $(DESTDIR)$(PREFIX)/bin $(B)/treenail-openstack $(B)/treenail-external
 	install -d $(DESTDIR)$(PREFIX)/share/treenail/library
 	while read -r m; do ln -sf ../../../bin/treenail-openstack $(DESTDIR)$(PREFIX)/share/treenail/library/treenail_$$m; done <$(MODULES)
+	mkdir -p $(DESTDIR)$(PREFIX)/share/terraform/plugins && cp -r $(MIRROR)/registry.* $(DESTDIR)$(PREFIX)/share/terraform/plugins
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/treenail README.md LICENSE $(wildcard build/docs/*.md)
 
 # ---- unit tests: tests/t_*.c, each a program of its own, and fuzzers: tests/fuzz/fuzz_*.c ----
