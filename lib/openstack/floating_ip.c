@@ -2,6 +2,7 @@
 
 #include "openstack/floating.h"
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_network, os_port, os_project, os_router, os_server;
 
@@ -573,6 +574,197 @@ static const struct info info = {
 		   "    status: active\n",
 };
 
+/* ---- in Terraform files: plain addresses, which are known by their IDs ---- */
+
+static const struct attr plain_attrs[] = {
+	{ "id", STR, READONLY | FILTER, "ID of the floating IP." },
+	{ "floating_network_id", STR, REPLACES | FILTER, "External network it is from." },
+	{ "floating_ip_address", STR, REPLACES | FILTER, "The address itself." },
+	{ "subnet_id", STR, CREATE, "Subnet of the external network it is from." },
+	{ "subnet_ids", LIST, OPTION,
+	  "Subnets of the external network; it is from the first that has an address left." },
+	{ "port_id", STR, BORN | FILTER, "Port it leads to.", .set = floating_set },
+	{ "fixed_ip_address", STR, BORN | FILTER, "Which of the port's addresses it leads to.",
+	  .set = floating_set },
+	{ "description", STR, BORN | FILTER, "Free text for people.", .set = floating_set },
+	{ "project_id", STR, REPLACES | FILTER,
+	  "Project that owns it; by default the one logged in to." },
+	{ "dns_name", STR, REPLACES, "Host name for DNS." },
+	{ "dns_domain", STR, REPLACES, "Domain for DNS; ends with a dot." },
+	{ "tags", SET, FILTER, "Labels: exactly these.", .set = set_tags },
+	{ "status", STR, READONLY | FILTER, "ACTIVE, DOWN or ERROR." },
+	{ "created_at", STR, READONLY, "When it was made." },
+	{ 0 },
+};
+
+static bool is_used_up(const struct err *e)
+{
+	return e && (e->status == 409 || e->status == 400);
+}
+
+static struct err *create_plain(struct op *op)
+{
+	struct json_object *subnets = json_at(op->want, "subnet_ids");
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < json_len(subnets); i++) {
+		err_free(e);
+		json_set(op->want, "subnet_id", json_copy(json_nth(subnets, i)));
+		e = op_post(op);
+		if (!is_used_up(e))
+			return e;
+	}
+	return e ? e : op_post(op);
+}
+
+static const struct resource plain = {
+	.name = "floating_ip",
+	.service = "network",
+	.path = "/v2.0/floatingips",
+	.key = "floatingip",
+	.keys = "floatingips",
+	.update = "PUT",
+	.flags = NO_NAME,
+	.attrs = plain_attrs,
+	.create = create_plain,
+};
+
+static const struct tf_attr rows[] = {
+	{ "pool", TF_REQUIRED | TF_NEW | TF_KEPT, "", "Name or ID of the external network." },
+	{ "address", TF_OC, "floating_ip_address" },
+	{ "subnet_id", TF_OC | TF_KEPT },
+	{ "subnet_ids" },
+	{ "port_id", TF_OC },
+	{ "fixed_ip", TF_OC, "fixed_ip_address", .follows = "port_id" },
+	{ "description" },
+	{ "tenant_id", TF_OC, "project_id" },
+	{ "dns_name", TF_OC },
+	{ "dns_domain", TF_OC },
+	{ "value_specs", TF_NEW | TF_KEPT, "",
+	  "Further attributes of the creation, by their names in the API.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "tags", TF_SUBSET },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels, those that others gave it too.",
+	  .follows = "tags" },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = { { EXCLUSIVE, "subnet_id subnet_ids" }, { 0 } };
+
+static struct err *find_pool(struct tf_op *t, char **ret)
+{
+	const char *pool = json_str(t->config, "pool");
+	AUTO_JSON found = NULL;
+	struct err *e = resource_find(t->op->api, &os_network, pool, NULL, &found);
+
+	if (!e && !found)
+		e = err_new(ERR_NOT_FOUND, "there is no network '%s'", pool);
+	if (!e)
+		*ret = xstrdup(json_str(found, "id"));
+	return err_at(e, "pool");
+}
+
+static struct err *tf_prepare(struct tf_op *t)
+{
+	AUTO_STR pool = NULL;
+	struct err *e = floating_prepare(t);
+
+	if (e || t->prior)
+		return e;
+	e = find_pool(t, &pool);
+	json_sets(t->op->want, "floating_network_id", pool);
+	return e;
+}
+
+/* Without a DNS service to tell them to, Neutron forgets them. */
+static void keep_dns(struct tf_op *t)
+{
+	static const char *const names[] = { "dns_name", "dns_domain" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (json_empty(json_at(t->state, names[i])))
+			json_set(t->state, names[i], json_copy(json_at(t->prior, names[i])));
+}
+
+/* The pool stays as it was written, also if somebody gives the network another name. */
+static struct err *tf_show(struct tf_op *t)
+{
+	AUTO_JSON network = NULL;
+	struct err *e;
+
+	if (t->planned && tf_has_unknown(t, json_at(t->planned, "subnet_id")))
+		json_set(t->state, "subnet_id", json_copy(json_at(t->op->want, "subnet_id")));
+	if (!t->planned)
+		keep_dns(t);
+	if (json_str(t->state, "pool"))
+		return NULL;
+	e = resource_get(t->op->api, &os_network, json_str(t->op->have, "floating_network_id"),
+			 &network);
+	json_set(t->state, "pool", json_copy(json_at(network, "name")));
+	return e;
+}
+
+static const struct tf_kind networking_floatingip_v2 = {
+	.name = "networking_floatingip_v2",
+	.of = &plain,
+	.doc = "A floating IP address.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.minutes = { .create = 10, .remove = 10 },
+	.import_doc = "Its ID; the pool is the network's name then.",
+	.prepare = tf_prepare,
+	.show = tf_show,
+	.example = "resource \"openstack_networking_floatingip_v2\" \"web\" {\n"
+		   "  pool        = \"public\"\n"
+		   "  description = \"Web servers\"\n"
+		   "}\n",
+};
+
+static const struct tf_attr data_rows[] = {
+	{ "address", 0, "floating_ip_address" },
+	{ "pool", 0, "", "Name or ID of the external network." },
+	{ "port_id" },
+	{ "fixed_ip", 0, "fixed_ip_address" },
+	{ "status" },
+	{ "description" },
+	{ "tenant_id", 0, "project_id" },
+	{ "tags" },
+	{ "all_tags", TF_COMPUTED, "tags", "All its labels." },
+	{ "dns_name", TF_COMPUTED },
+	{ "dns_domain", TF_COMPUTED },
+	{ 0 },
+};
+
+static struct err *tf_query(struct tf_op *t, struct buf *query)
+{
+	AUTO_STR pool = NULL;
+	struct err *e = json_str(t->config, "pool") ? find_pool(t, &pool) : NULL;
+
+	if (pool)
+		query_text(query, "floating_network_id", pool);
+	return e;
+}
+
+static struct err *tf_show_data(struct tf_op *t)
+{
+	if (!json_str(t->config, "pool"))
+		json_set(t->state, "pool", json_copy(json_at(t->op->have, "floating_network_id")));
+	return NULL;
+}
+
+static const struct tf_kind data_floatingip_v2 = {
+	.name = "networking_floatingip_v2",
+	.what = TF_DATA,
+	.of = &plain,
+	.doc = "A floating IP address that is there already.",
+	.attrs = data_rows,
+	.query = tf_query,
+	.show = tf_show_data,
+};
+
+static const struct tf_kind *const terraform[] = { &networking_floatingip_v2, &data_floatingip_v2,
+						   NULL };
+
 const struct resource os_floating_ip = {
 	.name = "floating_ip",
 	.doc = "Take, attach, detach or give back floating IP addresses.",
@@ -590,6 +782,7 @@ const struct resource os_floating_ip = {
 	.created = wait_for_nova,
 	.update_hook = wait_for_nova,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- name: A server that can be reached from outside\n"
 		   "  treenail.openstack.floating_ip:\n"
 		   "    cloud: demo\n"

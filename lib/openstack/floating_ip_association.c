@@ -2,6 +2,7 @@
 
 #include "openstack/floating.h"
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_port;
 
@@ -96,6 +97,67 @@ static struct err *create(struct op *op)
 	return e;
 }
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rows[] = {
+	{ "floating_ip", TF_REQUIRED | TF_NEW,
+	  .doc = "The address, which must be there, or its ID." },
+	{ "port_id", TF_REQUIRED },
+	{ "fixed_ip", TF_OC, .follows = "port_id" },
+	{ 0 },
+};
+
+static const struct tf_kind networking_floatingip_associate_v2 = {
+	.name = "networking_floatingip_associate_v2",
+	.doc = "Where a floating IP that is there leads to.",
+	.attrs = rows,
+	.flags = TF_NO_ADOPT,
+	.import_doc = "The ID of the floating IP.",
+	.prepare = floating_prepare,
+	.example = "resource \"openstack_networking_network_v2\" \"backend\" {\n"
+		   "  name = \"backend\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_subnet_v2\" \"backend\" {\n"
+		   "  name       = \"backend\"\n"
+		   "  network_id = openstack_networking_network_v2.backend.id\n"
+		   "  cidr       = \"192.168.199.0/24\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_networking_network_v2\" \"public\" {\n"
+		   "  name = \"public\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_router_v2\" \"backend\" {\n"
+		   "  name                = \"backend\"\n"
+		   "  external_network_id = data.openstack_networking_network_v2.public.id\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_router_interface_v2\" \"backend\" {\n"
+		   "  router_id = openstack_networking_router_v2.backend.id\n"
+		   "  subnet_id = openstack_networking_subnet_v2.backend.id\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_port_v2\" \"node\" {\n"
+		   "  network_id = openstack_networking_network_v2.backend.id\n"
+		   "  fixed_ip {\n"
+		   "    subnet_id = openstack_networking_subnet_v2.backend.id\n"
+		   "  }\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_floatingip_v2\" \"web\" {\n"
+		   "  pool = \"public\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_floatingip_associate_v2\" \"web\" {\n"
+		   "  floating_ip = openstack_networking_floatingip_v2.web.address\n"
+		   "  port_id     = openstack_networking_port_v2.node.id\n"
+		   "  depends_on  = [openstack_networking_router_interface_v2.backend]\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &networking_floatingip_associate_v2, NULL };
+
 const struct resource os_floating_ip_association = {
 	.name = "floating_ip_association",
 	.doc = "Let a floating IP that is there lead to a port, or to none.",
@@ -111,6 +173,7 @@ const struct resource os_floating_ip_association = {
 	.find = find,
 	.create = create,
 	.remove = floating_detach,
+	.terraform = terraform,
 	.example = "- name: Traffic for the address goes to another port from now on\n"
 		   "  treenail.openstack.floating_ip_association:\n"
 		   "    cloud: demo\n"

@@ -23,19 +23,27 @@ static struct err *put(struct op *op, const char *id, struct json_object *place)
 	return NULL;
 }
 
+/*
+ * Whatever is changed of an address that leads to a port with several addresses, Neutron wants to be
+ * told again which one it is.
+ */
 struct err *floating_attach(struct op *op, const char *id)
 {
-	const char *fixed = json_str(op->want, "fixed_ip_address");
+	const bool stays =
+		!json_has(op->want, "port_id") && !json_has(op->want, "fixed_ip_address");
+	const char *fixed = json_str(stays ? op->have : op->want, "fixed_ip_address");
 	const char *port = json_str(json_has(op->want, "port_id") ? op->want : op->have, "port_id");
 	struct json_object *place = json_object_new_object();
 
 	json_sets(place, "port_id", port);
 	if (port && fixed)
 		json_sets(place, "fixed_ip_address", fixed);
+	if (json_has(op->want, "description"))
+		json_set(place, "description", json_copy(json_at(op->want, "description")));
 	return put(op, id, place);
 }
 
-/* The second of the two finds its attribute set. */
+/* The first of them sets all: the others find nothing left to do. */
 struct err *floating_set(struct op *op, const struct attr *a, struct json_object *value)
 {
 	return attr_equal(a, value, json_at(op->have, a->name)) ? NULL
@@ -48,4 +56,20 @@ struct err *floating_detach(struct op *op)
 
 	json_set(nowhere, "port_id", NULL);
 	return put(op, op->id, nowhere);
+}
+
+struct err *floating_prepare(struct tf_op *t)
+{
+	struct json_object *want = t->op->want;
+	const char *fixed = json_str(t->config, "fixed_ip");
+
+	if (!t->planned || !json_has(want, "port_id"))
+		return NULL;
+	/* "" leads nowhere. */
+	if (json_empty(json_at(want, "port_id")))
+		json_set(want, "port_id", NULL);
+	/* Of another port Neutron would choose the address. */
+	else if (fixed && *fixed)
+		json_sets(want, "fixed_ip_address", fixed);
+	return NULL;
 }
