@@ -310,9 +310,11 @@ static struct err *tf_plan(struct tf_op *t)
 	if (none && !json_empty(json_at(t->config, "gateway_ip")))
 		return err_at(err_new(ERR_USAGE, "gateway_ip: with no_gateway there is none"),
 			      "gateway_ip");
-	if (none)
+	/* The peer's states have "" for none. */
+	if (none && !json_empty(json_at(t->planned, "gateway_ip")))
 		json_set(t->planned, "gateway_ip", NULL);
-	else if (t->prior && tf_changed(t, "no_gateway") && !json_at(t->planned, "gateway_ip"))
+	else if (!none && t->prior && tf_changed(t, "no_gateway") &&
+		 json_empty(json_at(t->planned, "gateway_ip")))
 		json_set(t->planned, "gateway_ip", tf_unknown(t));
 	return NULL;
 }
@@ -342,8 +344,12 @@ static struct err *tf_show(struct tf_op *t)
 		return NULL;
 	json_set(t->state, "no_gateway",
 		 json_object_new_boolean(json_empty(json_at(have, "gateway_ip"))));
-	if (t->importing && !has_all_addresses(have))
-		json_set(t->state, "allocation_pool", json_copy(json_at(have, "allocation_pools")));
+	if (!t->importing && !t->foreign)
+		return NULL;
+	/* The peer's states have the ranges that Neutron chose, too. */
+	json_set(t->state, "allocation_pool",
+		 has_all_addresses(have) ? json_object_new_array()
+					 : json_copy(json_at(have, "allocation_pools")));
 	return NULL;
 }
 
