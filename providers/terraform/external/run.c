@@ -176,15 +176,17 @@ static struct err *spawn(struct child *c, const char *const *argv)
 	struct run *r = c->r;
 	const char *dir = r->dir && *r->dir ? r->dir : NULL;
 	char **env = environment();
+	char *const *words;
 	struct ends p;
 	struct err *e = ends_open(&p);
 	int why;
 
+	/* execve() takes its type for history's sake, and changes nothing. */
+	memcpy(&words, &argv, sizeof(words));
 	if (!e) {
 		c->pid = fork();
-		/* execve() takes char *const * for history's sake, and changes nothing. */
 		if (c->pid == 0)
-			become(&p, r->path, (char *const *)(uintptr_t)argv, env, dir);
+			become(&p, r->path, words, env, dir);
 		why = c->pid < 0 ? errno : 0;
 		shut(&p.failed[1]);
 		if (!why)
