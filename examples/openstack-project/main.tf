@@ -1,4 +1,5 @@
-# Looks up what project.yml made, by the program of Treenail behind Terraform's `external`.
+# Looks up what project.yml made, by the program of Treenail behind Terraform's `external`, whose own provider
+# is Treenail's too. What makes such a project without a playbook is in ../openstack-provider.
 #
 #   terraform init && terraform apply -var cloud=NAME
 

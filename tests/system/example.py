@@ -1,10 +1,17 @@
 #!/usr/bin/env python3
-"""The example project: check mode, real, again, absent; by our names, by those of openstack.cloud, and back."""
+"""The example project: check mode, real, again, absent; by our names, by those of openstack.cloud, and back.
+
+What was made is looked up by Terraform, through the native provider `external`, where there is Terraform.
+"""
 import os
 import re
+import sys
 import tempfile
 
-from common import ROOT, TEMP, Play, Requests, check, environment, finish, rest, writes
+from common import PROGRAM, ROOT, TEMP, Play, Requests, check, environment, finish, rest, writes
+
+sys.path.insert(0, os.path.join(ROOT, 'tests/terraform'))
+import terraform  # noqa: E402
 
 EXAMPLE = os.path.join(ROOT, 'examples/openstack-project/project.yml')
 THEIRS = os.path.join(ROOT, 'tests/system/openstack.cloud.yml')
@@ -68,6 +75,25 @@ def death(name, playbook, before):
     check(things() <= before, name + ': nothing is left', things() - before)
 
 
+def look_up():
+    """The example's main.tf."""
+    program = terraform.found(os.environ.get('TERRAFORM', 'terraform'))
+    if not program:
+        return print('NOT RUN  Terraform: there is none')
+    binaries = os.path.dirname(PROGRAM)
+    root = terraform.Root(tempfile.mkdtemp(dir=TEMP), binaries, {**ENV, 'PATH': binaries + ':' + ENV['PATH']}, program,
+                          head=False)
+    with open(os.path.join(os.path.dirname(EXAMPLE), 'main.tf')) as f:
+        root.write('main.tf', f.read().replace('../../modules', os.path.join(ROOT, 'modules')))
+    arguments = ['-input=false', '-no-color', '-var', 'cloud=demo', '-var', 'prefix=' + PREFIX]
+    for step in (['get'], ['apply', '-auto-approve', *arguments], ['plan', '-detailed-exitcode', *arguments]):
+        done = root.run(*step)
+        check(done.ok, 'looked up: terraform ' + step[0], done.text)
+    made = {k: v['value'] for k, v in root.run('output', '-json').json.items()}
+    return check(made.get('network_mtu') == 1400 and PREFIX in made['addresses'] and made['smallest_flavor'],
+                 'looked up: what was made', made)
+
+
 def main():
     with open(IMAGE, 'wb') as f:
         f.write(os.urandom(1 << 20))
@@ -78,6 +104,7 @@ def main():
         f.write(text.replace('treenail.openstack.', 'openstack.cloud.'))
     empty = tempfile.mkdtemp(dir=TEMP)
     before = life('example', EXAMPLE)
+    look_up()
     run('written for openstack.cloud, run by us', THEIRS, ARGS, changed=0, reads=True)
     run('openstack.cloud itself on what we made', THEIRS, ARGS, changed=0, core='peer', collections=empty)
     death('example', EXAMPLE, before)
