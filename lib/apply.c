@@ -613,6 +613,9 @@ static struct err *make_plan(struct op *op)
 	struct outcome *out = op->out;
 	struct err *e = NULL;
 
+	/* What is made instead would be made of no more than what was to be changed. */
+	if (!op->have && op->keeper && op->id && strcmp(op->state, "absent") != 0)
+		e = err_new(ERR_NOT_FOUND, "it is gone: the next run makes it anew");
 	if (op->have)
 		e = take_found(op);
 	if (op->have && !e)

@@ -313,9 +313,6 @@ struct err *work_update(struct work *w)
 		return NULL;
 	}
 	resource_apply(&w->op, 1, 1, &e);
-	if (!e && w->out.plan.action == CREATED)
-		e = err_new(ERR_NOT_FOUND,
-			    "it is gone: `terraform apply` once more makes it again");
 	return e ? e : show_made(w);
 }
 
