@@ -54,6 +54,23 @@ static void type_words(FILE *out, struct json_object *type, bool many)
 	}
 }
 
+/* Names of what objects hold that have no rows. */
+static void fields(FILE *out, struct json_object *type)
+{
+	const char *before = " with";
+
+	while (json_object_is_type(type, json_type_array) &&
+	       !json_is_str(json_nth(type, 0), "object"))
+		type = json_nth(type, 1);
+	if (!json_object_is_type(type, json_type_array))
+		return;
+	json_object_object_foreach(json_nth(type, 1), key, inner) {
+		(void)inner;
+		(void)fprintf(out, "%s `%s`", before, key);
+		before = ",";
+	}
+}
+
 static const char *choices_of(const struct row *row)
 {
 	if (row->t && row->t->choices)
@@ -79,6 +96,8 @@ static void kind_of_row(FILE *out, const struct row *row)
 		block_words(out, row);
 	else
 		type_words(out, row->type, false);
+	if (!row->sub)
+		fields(out, row->type);
 	if (row->write_only)
 		(void)fputs(", write-only", out);
 	if (row->flags & TF_SENSITIVE)

@@ -206,6 +206,13 @@ static bool has_write_only(const struct row *row, enum tf_what what)
 	return what == TF_RESOURCE && row->flags & TF_SENSITIVE && row->flags & TF_OPTIONAL;
 }
 
+/* What is only looked at is not made anew. */
+static void never_new(struct row *rows)
+{
+	for (; rows->name; rows++)
+		rows->flags &= ~(unsigned)TF_NEW;
+}
+
 static struct row *kind_rows(const struct tf_kind *k, const struct resource *r)
 {
 	const size_t declared = table_len(k->attrs);
@@ -226,6 +233,8 @@ static struct row *kind_rows(const struct tf_kind *k, const struct resource *r)
 	for (size_t i = 0; i < declared; i++)
 		if (has_write_only(&rows[i], k->what))
 			n = add_write_only(rows, n, &rows[i]);
+	if (k->what != TF_RESOURCE)
+		never_new(rows);
 	return rows;
 }
 
