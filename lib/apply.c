@@ -379,7 +379,7 @@ static struct err *make(struct op *op)
 		return e;
 	if (op->have) {
 		op_created(op, json_str(op->have, resource_key(op->r)));
-		return NULL;
+		return op->r->settle ? op->r->settle(op) : NULL;
 	}
 	return op->r->create ? op->r->create(op) : op_post(op);
 }

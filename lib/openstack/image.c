@@ -1,7 +1,9 @@
 #include <string.h>
 
 #include "openstack/image_data.h"
+#include "openstack/image_source.h"
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_identity_domain, os_image, os_project, os_volume;
 
@@ -65,7 +67,7 @@ static struct err *prepare(struct op *op)
 
 	if (is_state(op, "absent"))
 		return NULL;
-	if (!json_has(op->want, "visibility"))
+	if (!op->keeper && !json_has(op->want, "visibility"))
 		json_sets(op->want, "visibility", public ? "public" : "private");
 	if (how && !uri)
 		return err_at(err_new(ERR_USAGE, "import_method is %s but uri is missing", how),
@@ -323,6 +325,19 @@ static struct err *create(struct op *op)
 	return e;
 }
 
+/* Whoever keeps its ID has an image that a killed run left empty filled now. */
+static struct err *settle(struct op *op)
+{
+	struct err *e = NULL;
+
+	if (!op->keeper)
+		return NULL;
+	if (unfinished(op->have) && image_has_source(op))
+		e = image_fill(op);
+	op->wait = false;
+	return e;
+}
+
 /* What Cinder could not be told. */
 static struct err *created(struct op *op)
 {
@@ -371,6 +386,8 @@ static const struct attr attrs[] = {
 	  .choices = "web-download glance-download" },
 	{ "use_import", BOOL, OPTION,
 	  "Whether an upload goes through Glance's import, which may convert the image." },
+	{ "verify_checksum", BOOL, OPTION,
+	  "Whether what Glance stored is compared with what was sent; it is by default." },
 	{ "disk_format", STR, FIXED | ASSUMED | FILTER,
 	  "Format of the disk: qcow2, raw, iso and so on.", .value = QCOW2 },
 	{ "container_format", STR, FIXED | ASSUMED | FILTER, "What the disk is packed in.",
@@ -405,8 +422,8 @@ static const struct attr attrs[] = {
 	{ "virtual_size", INT, READONLY, "Size of the disk in bytes." },
 	{ "hash_algo", STR, READONLY, "Algorithm of hash_value.", .wire = "os_hash_algo" },
 	{ "hash_value", STR, READONLY | FILTER, "Hash of the data.", .wire = "os_hash_value" },
-	{ "is_hidden", BOOL, READONLY | FILTER, "Whether lists leave it out.",
-	  .wire = "os_hidden" },
+	{ "is_hidden", BOOL, FILTER, "Whether lists leave it out.", .wire = "os_hidden",
+	  .aliases = "hidden" },
 	{ "direct_url", STR, READONLY, "Where the data lies, if the cloud tells." },
 	{ "file", STR, READONLY, "Path of the data below the service's URL." },
 	{ "filters", MAP, READONLY, "Always null." },
@@ -540,6 +557,315 @@ static const struct info info = {
 		   "    filters: {os_distro: debian, visibility: public}\n",
 };
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "container_format", TF_REQUIRED },
+	{ "disk_format", TF_REQUIRED },
+	{ "image_id", TF_OC | TF_NEW, "id", "ID of the image, where it has to be this one." },
+	{ "local_file_path", 0, "filename", "File with the data." },
+	{ "image_source_url", TF_KEPT, "", "Where the data is fetched from." },
+	{ "image_source_username", TF_KEPT, "", "Name to log in with there." },
+	{ "image_source_password", TF_KEPT | TF_SENSITIVE, "", "Password to log in with there." },
+	{ "web_download", TF_KEPT, "",
+	  "Whether Glance fetches the data, not the one who runs Terraform.", .type = "\"bool\"",
+	  .value = "false" },
+	{ "decompress", TF_KEPT, "",
+	  "Whether what is fetched is unpacked: gzip, bzip2, xz or zstd.", .type = "\"bool\"",
+	  .value = "false" },
+	{ "image_cache_path", TF_OC | TF_KEPT, "",
+	  "Folder for what is fetched; ~/.terraform/image_cache by default." },
+	{ "verify_checksum" },
+	{ "visibility", .value = "\"private\"" },
+	{ "protected", .value = "false" },
+	{ "hidden", .value = "false" },
+	{ "min_disk_gb", 0, "min_disk", .value = "0" },
+	{ "min_ram_mb", 0, "min_ram", .value = "0" },
+	{ "properties", TF_OC, "", "Further properties; if none are given, all that it has.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "tags" },
+	{ "checksum", TF_COMPUTED, .follows = "local_file_path image_source_url" },
+	{ "created_at", TF_COMPUTED },
+	{ "file", TF_COMPUTED },
+	{ "metadata", TF_COMPUTED },
+	{ "owner", TF_COMPUTED },
+	{ "schema", TF_COMPUTED },
+	{ "size_bytes", TF_COMPUTED, "size", .follows = "local_file_path image_source_url" },
+	{ "status", TF_COMPUTED, .follows = "local_file_path image_source_url" },
+	{ "updated_at", TF_COMPUTED, .follows = "*" },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = {
+	{ EXCLUSIVE, "local_file_path image_source_url" },
+	{ NEEDS_ALL, "image_source_url", "web_download=true" },
+	{ NEEDS_ALL, "image_source_url", "decompress=true" },
+	{ 0 },
+};
+
+/* Properties that Glance and its clients set for themselves. */
+static bool is_managed(const char *key)
+{
+	return strcmp(key, "stores") == 0 || strncmp(key, "os_glance_", 10) == 0 ||
+	       strncmp(key, "owner_specified.", 16) == 0;
+}
+
+static bool is_property(const struct attr *a)
+{
+	return (a->flags & INTERNAL && !a->set) || a->ref == &os_image;
+}
+
+/* All of them as text, those with rows of their own too. */
+static struct json_object *properties_of(struct json_object *image)
+{
+	struct json_object *all = json_object_new_object(), *more = json_at(image, "properties");
+
+	json_object_object_foreach(more, key, v)
+		if (v && !is_managed(key))
+			json_set(all, key, encode_text(v));
+	for (const struct attr *a = os_image.attrs; a->name; a++)
+		if (is_property(a) && json_at(image, a->name))
+			json_set(all, attr_wire(a), encode_text(json_at(image, a->name)));
+	return all;
+}
+
+/* "True" is true for a row that knows so. */
+static bool same_property(const char *key, struct json_object *x, struct json_object *y)
+{
+	const struct attr *a = os_image.attrs;
+
+	while (a->name && !(is_property(a) && strcmp(attr_wire(a), key) == 0))
+		a++;
+	if (!a->name)
+		return json_object_equal(x, y);
+	AUTO_JSON typed = attr_typed(a, x);
+	AUTO_JSON other = attr_typed(a, y);
+	return attr_equal(a, typed, other);
+}
+
+/* Where some are given, the others are not ours. */
+static struct json_object *properties_shown(struct json_object *given, struct json_object *all)
+{
+	struct json_object *ret = json_object_new_object();
+
+	json_object_object_foreach(given, key, v) {
+		struct json_object *now = json_at(all, key);
+
+		if (now)
+			json_set(ret, key, json_copy(same_property(key, v, now) ? v : now));
+	}
+	return ret;
+}
+
+/* What an import cannot know is no reason to make an image anew. */
+static struct err *tf_plan(struct tf_op *t)
+{
+	static const char *const source[] = { "local_file_path", "image_source_url", "web_download",
+					      "decompress" };
+	const bool known = t->prior && (json_str(t->prior, "local_file_path") ||
+					json_str(t->prior, "image_source_url"));
+
+	for (size_t i = 0; i < COUNT(source) && known; i++)
+		if (tf_changed(t, source[i]))
+			tf_replace(t, source[i]);
+	return NULL;
+}
+
+static void want_properties(struct tf_op *t)
+{
+	struct json_object *want = json_copy(json_at(t->planned, "properties"));
+	struct json_object *before = json_at(t->prior, "properties");
+
+	if (before) {
+		json_object_object_foreach(before, key, v) {
+			(void)v;
+			if (!json_has(want, key))
+				json_set(want, key, NULL);
+		}
+	}
+	json_set(t->op->want, "properties", want);
+}
+
+static struct err *want_source(struct tf_op *t)
+{
+	struct json_object *given = t->planned;
+	const char *wo = json_str(t->config, "image_source_password_wo");
+	const struct image_source from = {
+		.url = json_str(given, "image_source_url"),
+		.user = json_str(given, "image_source_username"),
+		.password = wo ? wo : json_str(given, "image_source_password"),
+		.cache = t->calls->has_unknown(json_at(given, "image_cache_path"))
+				 ? NULL
+				 : json_str(given, "image_cache_path"),
+		.unpack = json_truth(given, "decompress", false),
+	};
+	AUTO_STR file = NULL;
+	struct err *e;
+
+	if (!from.url)
+		return image_check_file(t->op);
+	if (json_truth(given, "web_download", false)) {
+		json_sets(t->op->want, "uri", from.url);
+		return NULL;
+	}
+	e = image_fetch(t->op, &from, &file);
+	if (!e)
+		json_sets(t->op->want, "filename", file);
+	return e;
+}
+
+static struct err *tf_prepare(struct tf_op *t)
+{
+	const bool empty = !t->prior || json_is_str(json_at(t->prior, "status"), "queued");
+
+	if (!t->planned)
+		return NULL;
+	if (tf_changed(t, "properties") &&
+	    !t->calls->has_unknown(json_at(t->planned, "properties")))
+		want_properties(t);
+	return empty ? want_source(t) : NULL;
+}
+
+static struct err *tf_show(struct tf_op *t)
+{
+	struct json_object *known = json_at(t->planned ? t->planned : t->prior, "properties");
+	AUTO_JSON all = properties_of(t->op->have);
+
+	if (t->kind->what == TF_DATA || !known || t->calls->has_unknown(known))
+		json_set(t->state, "properties", TAKE(all));
+	else if (!t->planned)
+		json_set(t->state, "properties", properties_shown(known, all));
+	return NULL;
+}
+
+static const struct tf_kind images_image_v2 = {
+	.name = "images_image_v2",
+	.doc = "An image: the disk that instances boot from.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.minutes = { .create = 30 },
+	.plan = tf_plan,
+	.prepare = tf_prepare,
+	.show = tf_show,
+	.example = "resource \"openstack_images_image_v2\" \"example\" {\n"
+		   "  name             = \"example\"\n"
+		   "  local_file_path  = \"/etc/os-release\" # not much of a disk\n"
+		   "  container_format = \"bare\"\n"
+		   "  disk_format      = \"raw\"\n"
+		   "  properties       = { os_distro = \"debian\" }\n"
+		   "  tags             = [\"nightly\"]\n"
+		   "}\n",
+};
+
+#define DATA_ROWS                                                                               \
+	{ "name", TF_OC }, { "name_regex", TF_REGEX, "name", "Regular expression for names." }, \
+		{ "container_format", TF_OC }, { "disk_format", TF_OC },                        \
+		{ "visibility", TF_OC, .choices = "all public private shared community" },      \
+		{ "owner", TF_OC }, { "hidden", TF_OC }, { "tags", TF_OC },                     \
+		{ "tag", 0, "", "A label it has." },                                            \
+		{ "member_status", 0, "",                                                       \
+		  "For images that others share: what became of the offer.",                    \
+		  .choices = "accepted pending rejected all" },                                 \
+		{ "size_min", 0, "", "Least size in bytes.", .type = "\"number\"" },            \
+		{ "size_max", 0, "", "Greatest size in bytes.", .type = "\"number\"" },         \
+		{ "sort", 0, "", "In which order, as in name:asc,created_at:desc." },           \
+		{ "properties", TF_OC, "", "Properties that have these values.",                \
+		  .type = "[\"map\",\"string\"]" },
+
+static const struct tf_attr data_rows[] = {
+	DATA_ROWS{ "most_recent", TF_LAST, "", "Whether the newest of several is meant.",
+		   .type = "\"bool\"" },
+	{ "checksum", TF_COMPUTED },
+	{ "created_at", TF_COMPUTED },
+	{ "file", TF_COMPUTED },
+	{ "metadata", TF_COMPUTED },
+	{ "min_disk_gb", TF_COMPUTED, "min_disk" },
+	{ "min_ram_mb", TF_COMPUTED, "min_ram" },
+	{ "protected", TF_COMPUTED },
+	{ "schema", TF_COMPUTED },
+	{ "size_bytes", TF_COMPUTED, "size" },
+	{ "updated_at", TF_COMPUTED },
+	{ 0 },
+};
+
+static const struct tf_attr ids_rows[] = {
+	DATA_ROWS{ "ids", TF_COMPUTED, "", "Their IDs.", .type = "[\"list\",\"string\"]" },
+	{ 0 },
+};
+
+static struct err *tf_query(struct tf_op *t, struct buf *query)
+{
+	static const char *const filters[] = { "member_status", "size_min", "size_max", "tag" };
+	const char *sort = json_str(t->config, "sort");
+	struct json_object *tags = json_at(t->config, "tags");
+
+	for (size_t i = 0; i < COUNT(filters); i++) {
+		AUTO_STR text = json_text(json_at(t->config, filters[i]));
+
+		if (json_at(t->config, filters[i]))
+			query_text(query, filters[i], text);
+	}
+	for (size_t i = 0; i < json_len(tags); i++)
+		query_text(query, "tag", json_object_get_string(json_nth(tags, i)));
+	query_text(query, "sort", sort ? sort : "name:asc");
+	return NULL;
+}
+
+static bool has_properties(struct json_object *image, struct json_object *wanted)
+{
+	AUTO_JSON all = properties_of(image);
+
+	if (!wanted)
+		return true;
+	json_object_object_foreach(wanted, key, v)
+		if (!same_property(key, v, json_at(all, key)))
+			return false;
+	return true;
+}
+
+static struct err *tf_select(struct tf_op *t, struct json_object **list)
+{
+	struct json_object *some = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(*list); i++)
+		if (has_properties(json_nth(*list, i), json_at(t->config, "properties")))
+			json_object_array_add(some, json_object_get(json_nth(*list, i)));
+	json_object_put(*list);
+	*list = some;
+	return NULL;
+}
+
+static const struct tf_kind data_image_v2 = {
+	.name = "images_image_v2",
+	.what = TF_DATA,
+	.doc = "An image that is there already.",
+	.attrs = data_rows,
+	.query = tf_query,
+	.select = tf_select,
+	.show = tf_show,
+	.example = "data \"openstack_images_image_v2\" \"cirros\" {\n"
+		   "  name_regex  = \"^cirros\"\n"
+		   "  most_recent = true\n"
+		   "}\n",
+};
+
+static const struct tf_kind data_image_ids_v2 = {
+	.name = "images_image_ids_v2",
+	.what = TF_DATA,
+	.flags = TF_PLURAL,
+	.doc = "All images that something is true of.",
+	.attrs = ids_rows,
+	.query = tf_query,
+	.select = tf_select,
+	.example = "data \"openstack_images_image_ids_v2\" \"public\" {\n"
+		   "  visibility = \"public\"\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &images_image_v2, &data_image_v2,
+						   &data_image_ids_v2, NULL };
+
 const struct resource os_image = {
 	.name = "image",
 	.doc = "Images: the disks that servers boot from.",
@@ -556,10 +882,12 @@ const struct resource os_image = {
 	.wait = { "status", "active deactivated", "killed error deleted pending_delete" },
 	.prepare = prepare,
 	.find = find,
+	.settle = settle,
 	.create = create,
 	.created = created,
 	.before_delete = unprotect,
 	.info = &info,
+	.terraform = terraform,
 	.example = "- ansible.builtin.copy:\n"
 		   "    content: not much of a disk\n"
 		   "    dest: /tmp/treenail-example.img\n"
