@@ -24,7 +24,7 @@ enum {
 
 /* What a process that is dead asked for, or this one did and was not answered. */
 struct lost {
-	char *key, *id;          /* id NULL: the answer never came */
+	char *of, *key, *id;     /* of: its kind; id NULL: the answer never came */
 	int64_t since_s, last_s; /* when it was asked for first, and last */
 	unsigned long number;    /* in our own file */
 	struct lost *next;
@@ -32,8 +32,9 @@ struct lost {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lost *losts;
-static struct json_object *known; /* IDs in the state, of this process, or of what is lost */
-static char *path;                /* of our own file; NULL: none yet */
+/* "KIND ID" of what is in the state, of this process, or lost: a port is an interface's ID as well. */
+static struct json_object *known;
+static char *path; /* of our own file; NULL: none yet */
 static int file = -1;
 static bool looked, broken;
 static unsigned long entries;
@@ -81,12 +82,13 @@ static void write_line(struct json_object *line)
 	broken = true;
 }
 
-static struct json_object *begun(unsigned long number, const char *key, int64_t since_s,
-				 int64_t last_s)
+static struct json_object *begun(unsigned long number, const char *of, const char *key,
+				 int64_t since_s, int64_t last_s)
 {
 	struct json_object *line = json_object_new_object();
 
 	json_set(line, "n", json_object_new_int64((int64_t)number));
+	json_sets(line, "of", of);
 	json_sets(line, "make", key);
 	json_set(line, "at", json_object_new_int64(since_s));
 	json_set(line, "last", json_object_new_int64(last_s));
@@ -103,11 +105,11 @@ static struct json_object *about(unsigned long number, const char *word, const c
 }
 
 /* Somebody's whose walk is over: the next one reads no more of the state than it changes. */
-static struct json_object *known_line(const char *id)
+static struct json_object *known_line(const char *name)
 {
 	struct json_object *line = json_object_new_object();
 
-	json_sets(line, "known", id);
+	json_sets(line, "known", name);
 	return line;
 }
 
@@ -148,17 +150,31 @@ static void open_file(void)
 		write_line(parent_line());
 }
 
-static void know(const char *id)
+static bool is_known(const char *of, const char *id)
+{
+	AUTO_STR name = xasprintf("%s %s", of, id);
+
+	return json_has(known, name);
+}
+
+static void know_name(const char *name)
 {
 	if (!known)
 		known = json_object_new_object();
-	json_set(known, id, json_object_new_boolean(true));
+	json_set(known, name, json_object_new_boolean(true));
+}
+
+static void know(const char *of, const char *id)
+{
+	AUTO_STR name = xasprintf("%s %s", of, id);
+
+	know_name(name);
 }
 
 static void keep(struct lost *l)
 {
 	l->number = ++entries;
-	write_line(begun(l->number, l->key, l->since_s, l->last_s));
+	write_line(begun(l->number, l->of, l->key, l->since_s, l->last_s));
 	if (l->id)
 		write_line(about(l->number, "id", l->id));
 }
@@ -167,6 +183,7 @@ static void keep(struct lost *l)
 
 static void lost_free(struct lost *l)
 {
+	free(l->of);
 	free(l->key);
 	free(l->id);
 	free(l);
@@ -180,10 +197,10 @@ static void take_line(struct json_object *open, const char *s, size_t len)
 
 	err_free(e); /* the last line of a process that was killed may be half a line */
 	if (json_str(line, "known"))
-		know(json_str(line, "known"));
+		know_name(json_str(line, "known"));
 	if (!number)
 		return;
-	if (json_has(line, "make"))
+	if (json_str(line, "make") && json_str(line, "of"))
 		json_set(open, number, json_copy(line));
 	else if (json_str(line, "id") && json_at(open, number))
 		json_set(json_at(open, number), "id", json_copy(json_at(line, "id")));
@@ -211,11 +228,12 @@ static void take_text(const char *text)
 		*l = (struct lost){ .since_s = json_int(one, "at", 0),
 				    .last_s = json_int(one, "last", 0),
 				    .next = losts };
+		l->of = xstrdup(json_str(one, "of"));
 		l->key = xstrdup(json_str(one, "make"));
 		l->id = xstrdup(json_str(one, "id"));
 		/* Nobody who looks for another of the same kind may take it. */
 		if (l->id)
-			know(l->id);
+			know(l->of, l->id);
 		losts = l;
 	}
 }
@@ -309,9 +327,8 @@ static void born(const struct keeper *k, struct op *op, const char *id)
 {
 	const struct journal_entry *entry = k->arg;
 
-	(void)op;
 	(void)pthread_mutex_lock(&lock);
-	know(id);
+	know(op->r->name, id);
 	write_line(about(entry->number, "id", id));
 	(void)pthread_mutex_unlock(&lock);
 }
@@ -319,11 +336,10 @@ static void born(const struct keeper *k, struct op *op, const char *id)
 static bool claim(const struct keeper *k, struct op *op, const char *id)
 {
 	(void)k;
-	(void)op;
 	(void)pthread_mutex_lock(&lock);
-	const bool free_yet = !json_has(known, id);
+	const bool free_yet = !is_known(op->r->name, id);
 	if (free_yet)
-		know(id);
+		know(op->r->name, id);
 	(void)pthread_mutex_unlock(&lock);
 	return free_yet;
 }
@@ -347,7 +363,7 @@ static int64_t late_ms(int64_t ago_s)
 	return ago_s >= 0 && ago_s < LATE_S ? (LATE_S - ago_s) * 1000 : 0;
 }
 
-void journal_begin(struct journal_entry *entry, const char *what)
+void journal_begin(struct journal_entry *entry, const char *of, const char *what)
 {
 	struct lost *l;
 
@@ -357,7 +373,7 @@ void journal_begin(struct journal_entry *entry, const char *what)
 	l = lost_take(what);
 	const int64_t now_s = time(NULL);
 
-	*entry = (struct journal_entry){ .key = xstrdup(what), .number = ++entries };
+	*entry = (struct journal_entry){ .of = of, .key = xstrdup(what), .number = ++entries };
 	if (l)
 		entry->id = xstrdup(l->id);
 	entry->keeper = (struct keeper){ .born = born,
@@ -367,7 +383,7 @@ void journal_begin(struct journal_entry *entry, const char *what)
 					 .since_s = l ? l->since_s : now_s,
 					 .late_ms = l && !l->id ? late_ms(now_s - l->last_s) : 0,
 					 .arg = entry };
-	write_line(begun(entry->number, what, entry->keeper.since_s, now_s));
+	write_line(begun(entry->number, of, what, entry->keeper.since_s, now_s));
 	if (l) {
 		write_line(about(l->number, "over", NULL));
 		lost_free(l);
@@ -387,7 +403,8 @@ void journal_doubt(const struct journal_entry *entry)
 	struct lost *l = xcalloc(1, sizeof(*l));
 
 	(void)pthread_mutex_lock(&lock);
-	*l = (struct lost){ .key = xstrdup(entry->key),
+	*l = (struct lost){ .of = xstrdup(entry->of),
+			    .key = xstrdup(entry->key),
 			    .since_s = entry->keeper.since_s,
 			    .last_s = time(NULL),
 			    .number = entry->number,
@@ -403,21 +420,30 @@ void journal_entry_release(struct journal_entry *entry)
 	*entry = (struct journal_entry){ 0 };
 }
 
-void journal_seen(const char *id)
+void journal_seen(const char *of, const char *id)
 {
 	(void)pthread_mutex_lock(&lock);
 	look();
-	know(id);
+	know(of, id);
 	for (struct lost **p = &losts; *p;) {
 		struct lost *l = *p;
 
-		if (!l->id || strcmp(l->id, id) != 0) {
+		if (!l->id || strcmp(l->id, id) != 0 || strcmp(l->of, of) != 0) {
 			p = &l->next;
 			continue;
 		}
 		*p = l->next;
 		lost_free(l);
 	}
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void journal_gone(const char *of, const char *id)
+{
+	AUTO_STR name = xasprintf("%s %s", of, id);
+
+	(void)pthread_mutex_lock(&lock);
+	json_object_object_del(known, name);
 	(void)pthread_mutex_unlock(&lock);
 }
 
@@ -446,9 +472,9 @@ static void keep_all(void)
 		return;
 	for (struct lost *l = losts; l; l = l->next)
 		keep(l);
-	json_object_object_foreach(known, id, v) {
+	json_object_object_foreach(known, name, v) {
 		(void)v;
-		write_line(known_line(id));
+		write_line(known_line(name));
 	}
 }
 

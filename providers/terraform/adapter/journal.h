@@ -21,20 +21,23 @@
  */
 struct journal_entry {
 	struct keeper keeper; /* for op->keeper */
+	const char *of;
 	char *key;
 	char *id;
 	unsigned long number;
 };
 
-/* Before a creation is sent. `what`: digest of all that tells it from others. */
-void journal_begin(struct journal_entry *entry, const char *what);
+/* Before a creation is sent. `of`: name of its kind; `what`: digest of all that tells it from others. */
+void journal_begin(struct journal_entry *entry, const char *of, const char *what);
 /* It came to nothing, and nothing is there. */
 void journal_forget(struct journal_entry *entry);
 /* It was not answered: something may be there. */
 void journal_doubt(const struct journal_entry *entry);
 void journal_entry_release(struct journal_entry *entry);
 /* Terraform's state has it. */
-void journal_seen(const char *id);
+void journal_seen(const char *of, const char *id);
+/* It is gone: where names are IDs, the next one may have the same. */
+void journal_gone(const char *of, const char *id);
 /* The process ends; saved: Terraform has all that was made in its state. */
 void journal_end(bool saved);
 

@@ -203,8 +203,8 @@ static void upgrade(struct reply *r, const Tf__UpgradeResourceState__Request *in
 		     message_state(in->raw_state, k->type, &state));
 	if (state)
 		rows_complete(k->rows, state);
-	if (json_str(state, "id"))
-		journal_seen(json_str(state, "id"));
+	if (json_str(state, "id") && k->r)
+		journal_seen(k->r->name, json_str(state, "id"));
 	if (!diags_failed(&r->diags))
 		out->upgraded_state = sent(r, k, state);
 	DIAGNOSE(out, *r);

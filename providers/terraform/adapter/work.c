@@ -148,9 +148,20 @@ char *work_id_text(const struct work *w)
 	return buf_take(&text);
 }
 
-static struct err *show(struct work *w)
+/* A hook may have taken what the service says as it is: no nonsense of it must make the object unsayable. */
+static struct err *refine(struct work *w)
 {
 	struct err *e = w->k->k->show ? w->k->k->show(&w->t) : NULL;
+
+	for (const struct row *row = w->k->rows; row->name && w->k->k->show; row++)
+		json_set(w->t.state, row->name, conform(row->type, json_at(w->t.state, row->name)));
+	rows_complete(w->k->rows, w->t.state);
+	return e;
+}
+
+static struct err *show(struct work *w)
+{
+	struct err *e = refine(w);
 
 	/* The hook may know a better one. */
 	if (json_str(w->t.state, "id")) {
@@ -261,7 +272,7 @@ struct err *work_create(struct work *w)
 		return e;
 	AUTO_STR what = fingerprint(w);
 	if (!(w->k->k->flags & TF_NO_ADOPT)) {
-		journal_begin(&w->entry, what);
+		journal_begin(&w->entry, w->k->r->name, what);
 		w->op.keeper = &w->entry.keeper;
 	}
 	e = gather_apply(&w->op);
@@ -334,6 +345,8 @@ struct err *work_delete(struct work *w)
 		e = w->k->k->prepare(&w->t);
 	if (!e)
 		resource_apply(&w->op, 1, 1, &e);
+	if (!e)
+		journal_gone(w->k->r->name, w->id);
 	return e;
 }
 
@@ -478,6 +491,8 @@ struct err *work_read(struct work *w, bool ours)
 	if (w->k->r->prepare)
 		err_free(w->k->r->prepare(&w->op));
 	e = find(w);
+	if (!e && !w->op.have)
+		journal_gone(w->k->r->name, w->id);
 	if (e || !w->op.have)
 		return e;
 	if (w->k->k->flags & TF_EXPAND && w->k->r->expand)
