@@ -462,14 +462,35 @@ static struct err *update(struct op *op)
 	return err_wrap(e, "updating");
 }
 
-static struct err *destroy(struct op *op, bool wait)
+static struct err *remove_object(struct op *op)
 {
 	AUTO_STR tail = id_tail(op->id);
+
+	return op->r->remove ? op->r->remove(op) : op_call(op, "DELETE", tail, NULL, NULL);
+}
+
+/* Some services refuse to delete what is not made yet, as a run that was cut short leaves it. */
+static struct err *remove_once_made(struct op *op, struct err *refused)
+{
+	AUTO_ERR e = reread(op);
+	const char *now = json_str(op->have, op->r->wait.attr);
+
+	if (e || !now || words_have(op->r->wait.ready, now) || words_have(op->r->wait.failed, now))
+		return refused;
+	err_free(refused);
+	e = op_wait(op, op->r->wait.ready); /* one that fails can go as well */
+	return remove_object(op);
+}
+
+static struct err *destroy(struct op *op, bool wait)
+{
 	struct err *e = op->r->before_delete ? op->r->before_delete(op) : NULL;
 
 	if (e)
 		return err_wrap(e, "deleting");
-	e = op->r->remove ? op->r->remove(op) : op_call(op, "DELETE", tail, NULL, NULL);
+	e = remove_object(op);
+	if (e && (e->status == 400 || e->status == 409) && op->r->wait.attr && wait)
+		e = remove_once_made(op, e);
 	if (e && e->kind == ERR_NOT_FOUND && e->status == 404) {
 		err_free(e);
 		e = NULL;
