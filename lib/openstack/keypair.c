@@ -76,8 +76,10 @@ static struct err *created(struct op *op)
 {
 	if (!op->keeper || json_at(op->want, "public_key") || json_at(op->have, "private_key"))
 		return NULL;
-	return err_new(ERR_REMOTE, "Nova made the key, but its answer, which alone has the private "
-				   "key, was lost: make it anew");
+	return err_new(ERR_REMOTE,
+		       "POST %s %s: its answer, which alone has the private key, was lost: "
+		       "make the key anew",
+		       op->r->service, op->r->path);
 }
 
 /* Other users' key pairs are an administrator's; one's own go by their name alone. */
