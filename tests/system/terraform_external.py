@@ -64,6 +64,21 @@ def sleepers():
     return found
 
 
+def schema():
+    """What hashicorp/external 2.4.0 has, and what we add."""
+    theirs = {'id': ('string', 'computed'), 'program': (['list', 'string'], 'required'), 'working_dir': ('string', 'optional'),
+              'query': (['map', 'string'], 'optional'), 'result': (['map', 'string'], 'computed')}
+    ours = {'timeout': ('string', 'optional'), 'warnings': ('bool', 'optional'), 'typed': ('bool', 'optional'),
+            'output': ('dynamic', 'computed')}
+    told = root('').run('providers', 'schema', '-json').json['provider_schemas']['registry.terraform.io/treenail/external']
+    found = told['data_source_schemas']['external']
+    shown = {k: (a['type'], [w for w in ('required', 'optional', 'computed') if a.get(w)])
+             for k, a in found['block']['attributes'].items()}
+    check(found['version'] == 0 and shown == {k: (t, [w]) for k, (t, w) in {**theirs, **ours}.items()}, 'schema', found)
+    check(set(told) <= {'provider', 'data_source_schemas'} and not told['provider']['block'].get('attributes'),
+          'nothing else is there', told)
+
+
 def drop_in():
     r = root(data(['cat'], 'query = { a = "x", b = null, c = "" }'), source='hashicorp/external')
     done = r.apply()
@@ -165,6 +180,7 @@ def ends():
     check(done.ok and time.monotonic() - began < 8, 'ten run side by side', done.text)
 
 
+schema()
 drop_in()
 errors()
 beyond()
