@@ -337,6 +337,11 @@ def answer(status, body=b'', headers=()):
     return Fault('answer', status=status, body=body, headers=list(headers))
 
 
+def edit(change):
+    """The service's answer as this function changes it (all of it, as bytes of the same length)."""
+    return Fault('edit', change=change)
+
+
 def instead(body):
     """The service's answer with another body."""
     return Fault('instead', body=body)
@@ -430,6 +435,8 @@ class Proxy:
             reply = reply[:(reply.index(b'\r\n\r\n') + 4 + len(reply)) // 2]
         elif kind == 'garbage':
             reply = b'\x16\x03\x01 no HTTP at all\n' * 3
+        elif kind == 'edit':
+            reply = fault.how['change'](reply)
         elif kind == 'instead':
             reply = self.with_body(reply, fault.how['body'])
         client.sendall(reply)
