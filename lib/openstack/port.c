@@ -184,7 +184,7 @@ static const struct tf_attr binding_rows[] = {
 static const struct tf_attr rows[] = {
 	{ "name" },
 	{ "description" },
-	{ "network_id", TF_REQUIRED },
+	{ "network_id", TF_REQUIRED, .doc = "ID of the network it is part of." },
 	{ "admin_state_up", TF_OC },
 	{ "mac_address", TF_OC | TF_NEW },
 	{ "tenant_id", TF_OC, "project_id" },
@@ -192,7 +192,8 @@ static const struct tf_attr rows[] = {
 	{ "device_id", TF_OC | TF_NEW },
 	{ "security_group_ids", TF_SUBSET, .doc = "IDs of the security groups it is in." },
 	{ "no_security_groups" },
-	{ "fixed_ip", TF_BLOCK | TF_KEPT, "fixed_ips", .sub = fixed_rows },
+	{ "fixed_ip", TF_BLOCK | TF_KEPT, "fixed_ips", "Addresses it has to have.",
+	  .sub = fixed_rows },
 	{ "no_fixed_ip", 0, "", "Whether it has no address.", .type = "\"bool\"" },
 	{ "allowed_address_pairs", TF_BLOCK | TF_SET, .sub = pair_rows },
 	{ "extra_dhcp_option", TF_BLOCK | TF_SET, "extra_dhcp_opts", .sub = dhcp_rows },
