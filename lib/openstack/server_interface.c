@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "openstack/shared.h"
+#include "terraform.h"
 
 extern const struct resource os_network, os_port, os_server;
 
@@ -105,7 +106,8 @@ static struct err *find(struct op *op)
 	if (!may_be_there(op))
 		return NULL;
 	e = resource_list(op->api, op->r, path, NULL, &list);
-	if (e && e->status == 404 && (op->check || strcmp(op->state, "absent") == 0)) {
+	if (e && e->status == 404 &&
+	    (op->check || op->keeper || strcmp(op->state, "absent") == 0)) {
 		err_free(e); /* of a server that is not there nothing is */
 		return NULL;
 	}
@@ -129,6 +131,60 @@ static struct err *body(struct op *op, struct json_object *body)
 	return NULL;
 }
 
+/* ---- in Terraform files ---- */
+
+static const struct tf_attr rows[] = {
+	{ "instance_id", TF_REQUIRED, "server_id", "ID of the instance." },
+	{ "port_id", TF_OC },
+	{ "network_id", TF_OC, "net_id" },
+	{ "fixed_ip", TF_OC },
+	{ 0 },
+};
+
+static const struct rule tf_rules[] = {
+	{ ONE_OF, "port_id network_id" },
+	{ EXCLUSIVE, "port_id network_id" },
+	{ EXCLUSIVE, "port_id fixed_ip" },
+	{ 0 },
+};
+
+static const struct tf_kind compute_interface_attach_v2 = {
+	.name = "compute_interface_attach_v2",
+	.doc = "That an instance is on a network, besides those that it was made with.",
+	.attrs = rows,
+	.rules = tf_rules,
+	.flags = TF_EXPAND,
+	.minutes = { .create = 10, .remove = 10 },
+	.id = "{instance_id}/{port_id}",
+	.import_doc = "The instance's ID, a slash and the port's.",
+	.example = "resource \"openstack_networking_network_v2\" \"own\" {\n"
+		   "  count = 2\n"
+		   "  name  = \"example-own-${count.index}\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_subnet_v2\" \"own\" {\n"
+		   "  count      = 2\n"
+		   "  network_id = openstack_networking_network_v2.own[count.index].id\n"
+		   "  cidr       = \"192.0.2.${count.index * 128}/25\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_compute_instance_v2\" \"gateway\" {\n"
+		   "  name        = \"example-gateway\"\n"
+		   "  image_name  = \"cirros\"\n"
+		   "  flavor_name = \"m1.tiny\"\n"
+		   "  network {\n"
+		   "    uuid = openstack_networking_subnet_v2.own[0].network_id\n"
+		   "  }\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_compute_interface_attach_v2\" \"inner\" {\n"
+		   "  instance_id = openstack_compute_instance_v2.gateway.id\n"
+		   "  network_id  = openstack_networking_subnet_v2.own[1].network_id\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &compute_interface_attach_v2, NULL };
+
 const struct resource os_server_interface = {
 	.name = "server_interface",
 	.doc = "Plug a server into a network, or unplug it, and leave its other interfaces alone.",
@@ -145,6 +201,7 @@ const struct resource os_server_interface = {
 	.find = find,
 	.expand = expand,
 	.body = body,
+	.terraform = terraform,
 	.example = "- name: A second network for a server\n"
 		   "  treenail.openstack.server_interface:\n"
 		   "    cloud: demo\n"

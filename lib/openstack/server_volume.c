@@ -1,16 +1,20 @@
 #include <string.h>
 
 #include "openstack/shared.h"
-#include "resource.h"
+#include "terraform.h"
 #include "text.h"
 
 extern const struct resource os_server, os_volume;
 
+/* What becomes of a volume that Nova could not attach. */
+static const char FAILED[] = "available error error_attaching";
+
 /* Waits on the volume itself; op->have becomes what Cinder says of it. */
-static struct err *wait_volume(struct op *op, const char *ready, const char *failed)
+static struct err *wait_volume(struct op *op, const char *volume, const char *ready,
+			       const char *failed)
 {
 	const struct resource *own = op->r;
-	AUTO_STR id = xstrdup(json_str(op->want, "volume"));
+	AUTO_STR id = xstrdup(volume);
 	const char *kept = op->id;
 	struct err *e;
 
@@ -66,7 +70,7 @@ static struct err *find(struct op *op)
 	/* A killed run, or somebody else, is at it. */
 	const char *status = json_str(volume, "status");
 	if (!op->check && status && words_have("reserved attaching detaching", status)) {
-		e = wait_volume(op, "available in-use", "error");
+		e = wait_volume(op, json_str(volume, "id"), "available in-use", "error");
 		json_object_put(volume);
 		volume = TAKE(op->have);
 	}
@@ -93,7 +97,7 @@ static struct err *create(struct op *op)
 
 static struct err *created(struct op *op)
 {
-	return wait_volume(op, "in-use", "available error error_attaching");
+	return wait_volume(op, json_str(op->want, "volume"), "in-use", FAILED);
 }
 
 static const struct attr attrs[] = {
@@ -102,6 +106,149 @@ static const struct attr attrs[] = {
 	{ "device", STR, CREATE | HIDDEN, "Name of the device, if the hypervisor heeds it." },
 	{ 0 },
 };
+
+/* ---- in Terraform files: the attachment, where the module above is about the volume ---- */
+
+static struct err *find_attachment(struct op *op)
+{
+	AUTO_STR tail = xasprintf("/%s", json_str(op->want, "volume_id"));
+	AUTO_JSON answer = NULL;
+	struct err *e;
+
+	/* What others attached stays theirs; what we may have tried to is looked for. */
+	if (op->keeper && !op->id && !op->keeper->lost && !op->out->plan.changes)
+		return NULL;
+	e = op_call(op, "GET", tail, NULL, &answer);
+	if (e && e->kind == ERR_NOT_FOUND && e->status == 404) {
+		err_free(e); /* of a server that is gone, too */
+		return NULL;
+	}
+	if (!e)
+		op->have = attrs_decode(op->r->attrs, json_at(answer, op->r->key));
+	return e;
+}
+
+static struct err *attachment_body(struct op *op, struct json_object *body)
+{
+	json_object_object_del(json_at(body, op->r->key), "serverId");
+	return NULL;
+}
+
+/* Nova tells the device once it has attached the volume. */
+static struct err *await_volume(struct op *op)
+{
+	struct err *e = op->wait
+				? wait_volume(op, json_str(op->want, "volume_id"), "in-use", FAILED)
+				: NULL;
+
+	op->stale = true;
+	return e;
+}
+
+static const struct attr attachment_attrs[] = {
+	{ "instance_id", STR, REQUIRED | CREATE, "ID of the instance.", .wire = "serverId" },
+	{ "volume_id", STR, REQUIRED | CREATE, "ID of the volume.", .wire = "volumeId" },
+	{ "device", STR, CREATE, "Name of the device; not every hypervisor heeds it." },
+	{ "tag", STR, CREATE, "Tag by which the guest finds the device in its metadata." },
+	{ 0 },
+};
+
+static const struct resource attachment = {
+	.name = "volume_attachment",
+	.service = "compute",
+	.path = "/servers/{instance_id}/os-volume_attachments",
+	.key = "volumeAttachment",
+	.keys = "volumeAttachments",
+	.identifier = "volume_id",
+	.microversion = "2.79",
+	.flags = NO_NAME | POLL_DELETE,
+	.attrs = attachment_attrs,
+	.find = find_attachment,
+	.body = attachment_body,
+	.created = await_volume,
+};
+
+static struct err *prepare_attachment(struct tf_op *t)
+{
+	struct json_object *vendor = json_nth(json_at(t->planned, "vendor_options"), 0);
+	struct err *e = NULL;
+
+	if (!t->planned)
+		return NULL;
+	t->op->wait = !json_truth(vendor, "ignore_volume_confirmation", false);
+	if (json_at(t->op->want, "tag"))
+		e = needs_microversion(t->op, "2.49", "tag");
+	if (!e && json_truth(t->planned, "multiattach", false))
+		e = needs_microversion(t->op, "2.60", "multiattach");
+	return e;
+}
+
+static struct err *show_attachment(struct tf_op *t)
+{
+	if (t->importing)
+		json_set(t->state, "device", json_copy(json_at(t->op->have, "device")));
+	return NULL;
+}
+
+static const struct tf_attr vendor_rows[] = {
+	{ "ignore_volume_confirmation", 0, "",
+	  "Whether not to wait for what Cinder says of the volume.", .type = "\"bool\"" },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "instance_id", TF_REQUIRED },
+	{ "volume_id", TF_REQUIRED },
+	/* Most hypervisors take another one than was asked for; that is no difference. */
+	{ "device", TF_OC | TF_KEPT },
+	{ "tag", TF_KEPT },
+	{ "multiattach", TF_NEW | TF_KEPT, "",
+	  "Whether the volume is one that several instances may have.", .type = "\"bool\"" },
+	{ "vendor_options", TF_BLOCK | TF_SET | TF_UNIQUE | TF_KEPT, "",
+	  "For clouds that lack something.", .sub = vendor_rows },
+	{ 0 },
+};
+
+static const struct tf_kind compute_volume_attach_v2 = {
+	.name = "compute_volume_attach_v2",
+	.of = &attachment,
+	.doc = "That an instance has a volume.",
+	.attrs = rows,
+	.minutes = { .create = 10, .remove = 10 },
+	.id = "{instance_id}/{volume_id}",
+	.import_doc = "The instance's ID, a slash and the volume's.",
+	.prepare = prepare_attachment,
+	.show = show_attachment,
+	.example = "resource \"openstack_networking_network_v2\" \"own\" {\n"
+		   "  name = \"example-own\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_subnet_v2\" \"own\" {\n"
+		   "  network_id = openstack_networking_network_v2.own.id\n"
+		   "  cidr       = \"192.0.2.0/24\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_compute_instance_v2\" \"database\" {\n"
+		   "  name        = \"example-database\"\n"
+		   "  image_name  = \"cirros\"\n"
+		   "  flavor_name = \"m1.tiny\"\n"
+		   "  network {\n"
+		   "    uuid = openstack_networking_subnet_v2.own.network_id\n"
+		   "  }\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_blockstorage_volume_v3\" \"data\" {\n"
+		   "  name = \"example-data\"\n"
+		   "  size = 1\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_compute_volume_attach_v2\" \"data\" {\n"
+		   "  instance_id = openstack_compute_instance_v2.database.id\n"
+		   "  volume_id   = openstack_blockstorage_volume_v3.data.id\n"
+		   "}\n",
+};
+
+static const struct tf_kind *const terraform[] = { &compute_volume_attach_v2, NULL };
 
 const struct resource os_server_volume = {
 	.name = "server_volume",
@@ -118,6 +265,7 @@ const struct resource os_server_volume = {
 	.find = find,
 	.create = create,
 	.created = created,
+	.terraform = terraform,
 	.example = "- name: Attach a volume\n"
 		   "  treenail.openstack.server_volume:\n"
 		   "    cloud: demo\n"

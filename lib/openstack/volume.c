@@ -72,7 +72,8 @@ static struct err *retype(struct op *op, const struct attr *a, struct json_objec
 	e = op_action(op, "os-retype", arg);
 	if (!e)
 		e = await(op);
-	if (!e && op->wait && !json_is_str(json_at(op->have, "volume_type"), type))
+	if (!e && op->wait && !json_is_str(json_at(op->have, "volume_type"), type) &&
+	    !json_is_str(json_at(op->have, "volume_type_id"), type))
 		e = err_new(
 			ERR_REMOTE,
 			"the volume is still of type '%s': its back-end cannot become '%s' in place",
