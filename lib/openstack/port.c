@@ -366,7 +366,9 @@ static void show_pairs(struct tf_op *t)
 	struct json_object *was = json_at(t->prior, a->name);
 	AUTO_JSON want = without_own(json_at(t->op->want, a->name), t->op->have);
 	AUTO_JSON have = without_own(json_at(t->state, a->name), t->op->have);
-	const bool same = attr_equal(a, want, have) && attr_equal(a, have, want);
+	const bool same =
+		attr_equal(a, want, have) &&
+		attr_equal(a, have, want); /* NOLINT(readability-suspicious-call-argument) */
 
 	json_set(t->state, a->name, json_copy(same && was ? was : have));
 }
