@@ -3,7 +3,8 @@
 #include "resource.h"
 #include "unit.h"
 
-extern const struct resource os_floating_ip_association, os_router_interface, os_server_interface;
+extern const struct resource os_floating_ip_association, os_network, os_router_interface,
+	os_server_interface;
 
 static struct cloud *cloud;
 static char *mine; /* ID of what is somebody's already */
@@ -159,4 +160,16 @@ START_TEST(address_of_a_port)
 }
 END_TEST
 
-UNIT_MAIN("between", one_network_twice, interface_of_a_router, address_of_a_port)
+START_TEST(one_that_is_gone)
+{
+	fresh();
+	const int before = cloud_writes(cloud);
+	AUTO_STR id = apply(&os_network, "present", "a0000000-0000-4000-8000-000000000009",
+			    "{'mtu': 1400}");
+	ck_assert_ptr_null(id);
+	ck_assert_int_eq(cloud_writes(cloud), before);
+	over();
+}
+END_TEST
+
+UNIT_MAIN("between", one_network_twice, interface_of_a_router, address_of_a_port, one_that_is_gone)
