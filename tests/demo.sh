@@ -1,5 +1,5 @@
 #!/bin/bash
-# make demo: builds, starts the lab, runs examples/openstack-project on it, and shows what is there then.
+# make demo: builds, starts the lab, runs the examples on it, by Ansible and Terraform, and shows what is there then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,7 @@ tests/lab/install.sh &
 lab=$!
 make -j2 all
 make collection
+make -s providers
 wait $lab
 step "Starting OpenStack: Keystone, Glance, Placement, Nova, Neutron, Cinder"
 make lab-up
@@ -37,23 +38,44 @@ step "Again: nothing changes"
 play | tee build/demo/again.txt
 grep -q 'changed=0 ' build/demo/again.txt
 
-step "What exists now, by the program for Terraform's external"
-for name in tn-demo-1 tn-demo-2 tn-demo-3; do
-	printf '{"cloud":"demo","resource":"server","name":"%s"}' $name |
-		build/bin/treenail-external | python3 -c '
-import json, sys
-r = json.load(sys.stdin)
-addresses = [a["addr"] for net in json.loads(r["addresses"]).values() for a in net]
-print("server %s: %s, %s" % (r["name"], r["status"], ", ".join(addresses)))'
-done
+terraform=${TERRAFORM:-terraform}
+# root NAME: one of the examples, in a folder where Terraform may leave its files
+root()
+{
+	(
+		cd "build/demo/examples/$1"
+		shift
+		"$terraform" init -input=false -no-color >init.txt || { cat init.txt; exit 1; }
+		"$terraform" "$@" -input=false -no-color -var cloud=demo
+	)
+}
+
+if command -v "$terraform" >/dev/null; then
+	export TF_CLI_CONFIG_FILE=$PWD/build/providers/terraform.rc CHECKPOINT_DISABLE=1 PATH=$PWD/build/bin:$PATH
+	mkdir -p build/demo/examples
+	cp -r examples modules build/demo/
+	# The providers' checksums of an earlier build.
+	rm -f build/demo/examples/*/.terraform.lock.hcl
+	step "What exists now, by Terraform's data \"external\""
+	root openstack-project apply -auto-approve
+	step "Another project, by the native Terraform provider"
+	root openstack-provider apply -auto-approve
+	step "Again: nothing changes"
+	root openstack-provider plan -detailed-exitcode
+else
+	step "No $terraform on PATH: the Terraform examples are left out"
+fi
+
 step "Done"
 cat <<END
 To go on by hand:
   export OS_CLIENT_CONFIG_FILE=$OS_CLIENT_CONFIG_FILE
   export ANSIBLE_COLLECTIONS_PATH=$ANSIBLE_COLLECTIONS_PATH
   export PATH=$PWD/build/bin:$venv/bin:\$PATH
+  export TF_CLI_CONFIG_FILE=$PWD/build/providers/terraform.rc
 To take away what was made:
   ansible-playbook examples/openstack-project/project.yml -e cloud=demo -e state=absent
+  terraform -chdir=build/demo/examples/openstack-provider destroy -var cloud=demo
 To stop the lab:
   make lab-down
 END
