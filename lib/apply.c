@@ -482,6 +482,23 @@ static struct err *remove_once_made(struct op *op, struct err *refused)
 	return remove_object(op);
 }
 
+/* Terraform deletes side by side: what still uses this may be on its way out. */
+static struct err *remove_once_free(struct op *op, struct err *e)
+{
+	const int64_t until = op->api->now_ms(op->api) + PATIENCE_MS;
+
+	while (e && e->status == 409 && !clock_is_cut()) {
+		const int64_t now = op->api->now_ms(op->api);
+
+		if (now >= until || now >= op->deadline)
+			break;
+		err_free(e);
+		op->api->sleep_ms(op->api, POLL_FIRST_MS);
+		e = remove_object(op);
+	}
+	return e;
+}
+
 static struct err *destroy(struct op *op, bool wait)
 {
 	struct err *e = op->r->before_delete ? op->r->before_delete(op) : NULL;
@@ -491,6 +508,8 @@ static struct err *destroy(struct op *op, bool wait)
 	e = remove_object(op);
 	if (e && (e->status == 400 || e->status == 409) && op->r->wait.attr && wait)
 		e = remove_once_made(op, e);
+	else if (e && op->keeper && !op->r->remove)
+		e = remove_once_free(op, e);
 	if (e && e->kind == ERR_NOT_FOUND && e->status == 404) {
 		err_free(e);
 		e = NULL;
