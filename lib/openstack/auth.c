@@ -82,21 +82,25 @@ static const struct {
 		{ "project_domain_id", TF_COMPUTED, "", "ID of the project's domain." },          \
 		{ "project_domain_name", TF_COMPUTED, "", "Name of the project's domain." },      \
 		{ "roles", TF_COMPUTED, "", "Roles of the user there.", .type = ROLES_TYPE },     \
-		{ "service_catalog", TF_COMPUTED, "", "The services, and where they are.",        \
-		  .type = CATALOG_TYPE },
+	{                                                                                         \
+		"service_catalog", TF_COMPUTED, "", "The services, and where they are.",          \
+			.type = CATALOG_TYPE                                                      \
+	}
 
 static const struct tf_attr scope_rows[] = {
 	{ "name", TF_REQUIRED, "", "Any name; it becomes the ID." },
 	{ "set_token_id", 0, "", "Refused: a token does not belong into a state.",
 	  .type = "\"bool\"" },
 	{ "token_id", TF_COMPUTED | TF_SENSITIVE, "", "Always null; see the ephemeral resource." },
-	SCOPE_ROWS{ 0 },
+	SCOPE_ROWS,
+	{ 0 },
 };
 
 static const struct tf_attr ephemeral_rows[] = {
 	{ "name", TF_REQUIRED, "", "Any name." },
 	{ "token_id", TF_COMPUTED | TF_SENSITIVE, "", "The token." },
-	SCOPE_ROWS{ 0 },
+	SCOPE_ROWS,
+	{ 0 },
 };
 
 /* {"id": x} -> {"role_id": x}: the keys of `from` by the names of `to`, in the same order. */

@@ -32,6 +32,27 @@ static const struct info info = {
 
 /* ---- in Terraform files ---- */
 
+static const struct tf_attr rows[] = {
+	{ "name", TF_REQUIRED },
+	{ "domain_id", TF_OC },
+	{ "description" },
+	{ 0 },
+};
+
+static const struct tf_kind identity_group_v3 = {
+	.name = "identity_group_v3",
+	.doc = "A group of users, which roles can be given to.",
+	.attrs = rows,
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"admin\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_identity_group_v3\" \"clerks\" {\n"
+		   "  name        = \"clerks\"\n"
+		   "  description = \"Who looks after the shop windows\"\n"
+		   "}\n",
+};
+
 static const struct tf_attr data_rows[] = {
 	{ "name", TF_REQUIRED },
 	{ "domain_id", TF_OC },
@@ -46,7 +67,7 @@ static const struct tf_kind data_group_v3 = {
 	.attrs = data_rows,
 };
 
-static const struct tf_kind *const terraform[] = { &data_group_v3, NULL };
+static const struct tf_kind *const terraform[] = { &identity_group_v3, &data_group_v3, NULL };
 
 const struct resource os_identity_group = {
 	.name = "identity_group",

@@ -758,24 +758,28 @@ static const struct tf_kind images_image_v2 = {
 		   "}\n",
 };
 
-#define DATA_ROWS                                                                               \
-	{ "name", TF_OC }, { "name_regex", TF_REGEX, "name", "Regular expression for names." }, \
-		{ "container_format", TF_OC }, { "disk_format", TF_OC },                        \
-		{ "visibility", TF_OC, .choices = "all public private shared community" },      \
-		{ "owner", TF_OC }, { "hidden", TF_OC }, { "tags", TF_OC },                     \
-		{ "tag", 0, "", "A label it has." },                                            \
-		{ "member_status", 0, "",                                                       \
-		  "For images that others share: what became of the offer.",                    \
-		  .choices = "accepted pending rejected all" },                                 \
-		{ "size_min", 0, "", "Least size in bytes.", .type = "\"number\"" },            \
-		{ "size_max", 0, "", "Greatest size in bytes.", .type = "\"number\"" },         \
-		{ "sort", 0, "", "In which order, as in name:asc,created_at:desc." },           \
-		{ "properties", TF_OC, "", "Properties that have these values.",                \
-		  .type = "[\"map\",\"string\"]" },
+/* Protocol 6 lets a provider tell only of computed rows; lists of IDs tell of nothing else. */
+#define DATA_ROWS(told)                                                                        \
+	{ "name", told }, { "name_regex", TF_REGEX, "name", "Regular expression for names." }, \
+		{ "container_format", told }, { "disk_format", told },                         \
+		{ "visibility", told, .choices = "all public private shared community" },      \
+		{ "owner", told }, { "hidden", told }, { "tags", told },                       \
+		{ "tag", 0, "", "A label it has." },                                           \
+		{ "member_status", 0, "",                                                      \
+		  "For images that others share: what became of the offer.",                   \
+		  .choices = "accepted pending rejected all" },                                \
+		{ "size_min", 0, "", "Least size in bytes.", .type = "\"number\"" },           \
+		{ "size_max", 0, "", "Greatest size in bytes.", .type = "\"number\"" },        \
+		{ "sort", 0, "", "In which order, as in name:asc,created_at:desc." },          \
+	{                                                                                      \
+		"properties", told, "", "Properties that have these values.",                  \
+			.type = "[\"map\",\"string\"]"                                         \
+	}
 
 static const struct tf_attr data_rows[] = {
-	DATA_ROWS{ "most_recent", TF_LAST, "", "Whether the newest of several is meant.",
-		   .type = "\"bool\"" },
+	DATA_ROWS(TF_OC),
+	{ "most_recent", TF_LAST, "", "Whether the newest of several is meant.",
+	  .type = "\"bool\"" },
 	{ "checksum", TF_COMPUTED },
 	{ "created_at", TF_COMPUTED },
 	{ "file", TF_COMPUTED },
@@ -790,7 +794,8 @@ static const struct tf_attr data_rows[] = {
 };
 
 static const struct tf_attr ids_rows[] = {
-	DATA_ROWS{ "ids", TF_COMPUTED, "", "Their IDs.", .type = "[\"list\",\"string\"]" },
+	DATA_ROWS(0),
+	{ "ids", TF_COMPUTED, "", "Their IDs.", .type = "[\"list\",\"string\"]" },
 	{ 0 },
 };
 
