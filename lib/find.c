@@ -383,7 +383,7 @@ static int64_t wall_clock(const char *s)
 	return s && strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
-/* What is set by calls of its own may not have been set yet. */
+/* What is set by calls of its own may not have been set yet; a secret is not told. */
 static bool as_created(struct op *op, struct json_object *object)
 {
 	struct plan plan;
@@ -394,7 +394,7 @@ static bool as_created(struct op *op, struct json_object *object)
 		const struct attr *a = attr_named(op->r->attrs, key);
 
 		(void)change;
-		same = same && a->set && !(a->flags & BORN);
+		same = same && ((a->set && !(a->flags & BORN)) || a->flags & SECRET);
 	}
 	plan_release(&plan);
 	return same;

@@ -37,6 +37,7 @@ static struct json_object *known;
 static char *path; /* of our own file; NULL: none yet */
 static int file = -1;
 static bool looked, broken;
+static enum { NOT_YET, HAND_ON, NEVER } handing_on;
 static unsigned long entries;
 
 /* ---- where ---- */
@@ -104,7 +105,6 @@ static struct json_object *about(unsigned long number, const char *word, const c
 	return line;
 }
 
-/* Somebody's whose walk is over: the next one reads no more of the state than it changes. */
 static struct json_object *known_line(const char *name)
 {
 	struct json_object *line = json_object_new_object();
@@ -462,16 +462,30 @@ static void forget_all(void)
 		(void)close(file);
 	file = -1;
 	looked = broken = false;
+	handing_on = NOT_YET;
 	entries = 0;
+}
+
+void journal_hand_on(bool yes)
+{
+	(void)pthread_mutex_lock(&lock);
+	if (!yes)
+		handing_on = NEVER;
+	else if (handing_on == NOT_YET)
+		handing_on = HAND_ON;
+	(void)pthread_mutex_unlock(&lock);
 }
 
 /* What was found and nobody asked for again is still lost. */
 static void keep_all(void)
 {
-	if (ftruncate(file, 0) < 0)
+	open_file();
+	if (file < 0 || ftruncate(file, 0) < 0)
 		return;
 	for (struct lost *l = losts; l; l = l->next)
 		keep(l);
+	if (!known)
+		return;
 	json_object_object_foreach(known, name, v) {
 		(void)v;
 		write_line(known_line(name));
@@ -481,7 +495,7 @@ static void keep_all(void)
 void journal_end(bool saved)
 {
 	(void)pthread_mutex_lock(&lock);
-	if (saved && file >= 0 && losts)
+	if (saved && (losts || (known && handing_on == HAND_ON)))
 		keep_all();
 	else if (saved && file >= 0)
 		(void)unlink(path);

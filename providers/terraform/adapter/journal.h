@@ -38,6 +38,11 @@ void journal_entry_release(struct journal_entry *entry);
 void journal_seen(const char *of, const char *id);
 /* It is gone: where names are IDs, the next one may have the same. */
 void journal_gone(const char *of, const char *id);
+/*
+ * Whether the next process is to be told whose is whose: while Terraform plans, it tells of all objects;
+ * while it applies, only of those that change. What is said last and false stays.
+ */
+void journal_hand_on(bool yes);
 /* The process ends; saved: Terraform has all that was made in its state. */
 void journal_end(bool saved);
 

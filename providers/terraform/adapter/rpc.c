@@ -277,6 +277,8 @@ static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
 				   .config = config,
 				   .prior = prior };
 
+		if (!prior)
+			journal_hand_on(true);
 		fail(r, k, "planning", config, kind_plan(k, &t));
 		planned = t.planned;
 		replaces = t.replace;
@@ -318,6 +320,7 @@ static void apply(struct reply *r, const Tf__ApplyResourceChange__Request *in,
 		const char *doing = !prior ? "creating" : planned ? "updating" : "deleting";
 		struct err *e = work_open(&w, k, config, prior, planned);
 
+		journal_hand_on(false);
 		if (!e)
 			e = apply_one(&w);
 		if (w.t.state)
