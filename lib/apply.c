@@ -13,7 +13,8 @@ enum {
 	POLL_FIRST_MS = 500,
 	POLL_MOST_MS = 5000,
 	LATE_POLL_MS = 500,
-	DEFAULT_WAIT_S = 180
+	DEFAULT_WAIT_S = 180,
+	PATIENCE_MS = 60000, /* with what is in use */
 };
 
 /* ---- for hooks ---- */
@@ -934,7 +935,8 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 	struct batch b = { .ops = ops, .errs = errs };
 	const struct resource *r = ops->r;
 	struct refs *refs = refs_new();
-	const bool many = n > 1 && !ops->keeper && (r->flags & NAME_REGEX || (r->flags & (BULK | LIST_MANY) && !r->find));
+	const bool many = n > 1 && !ops->keeper &&
+			  (r->flags & NAME_REGEX || (r->flags & (BULK | LIST_MANY) && !r->find));
 
 	for (size_t i = 0; i < n; i++)
 		if (!ops[i].refs)
