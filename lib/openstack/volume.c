@@ -373,7 +373,7 @@ static struct err *prepare_volume(struct tf_op *t)
 	return json_at(want, "backup_id") ? needs_microversion(t->op, "3.47", "backup_id") : NULL;
 }
 
-/* An import tells where it came from, as far as Cinder knows; one that was made from a snapshot has its image too. */
+/* An import tells where it came from, as far as Cinder knows; of a copy of a volume, not its image. */
 static void show_origin(struct tf_op *t)
 {
 	static const struct {
