@@ -25,6 +25,7 @@ part()
 	passed=$((passed + p))
 	failed=$((failed + f))
 	printf '   %d passed, %d failed, %d s\n' "$p" "$f" $((SECONDS - began))
+	grep 'LEFT OUT' "$log"
 	if [ "$f" -gt 0 ]; then
 		wrong+=("$name")
 		tail -n 60 "$log"
@@ -45,6 +46,8 @@ part collection make collection
 wait $lab || tail build/test/lab-install.log
 part lab make lab-up
 part integration make integration
+part terraform-schema make terraform-schema
+part terraform make terraform
 part terraform-examples make terraform-examples
 for script in tests/system/*; do
 	name=${script##*/}

@@ -25,16 +25,29 @@ HCL = '''
 resource "openstack_networking_network_v2" "twin" {
   count = 2
   name  = "twin"
+  tags  = ["twin", "red"]
+}
+resource "openstack_networking_subnet_v2" "subnet" {
+  network_id = openstack_networking_network_v2.twin[0].id
+  cidr       = "10.8.0.0/24"
 }
 resource "openstack_networking_port_v2" "twin" {
   count          = 2
   name           = "port"
   network_id     = openstack_networking_network_v2.twin[0].id
+  description    = "twin"
   admin_state_up = true
+  fixed_ip {
+    subnet_id = openstack_networking_subnet_v2.subnet.id
+  }
+  allowed_address_pairs {
+    ip_address = "10.8.0.200"
+  }
 }
 resource "openstack_networking_floatingip_v2" "unnamed" {
   count = 2
   pool  = "public"
+  tags  = ["spare"]
 }
 resource "openstack_networking_secgroup_v2" "group" {
   name                 = "group"
@@ -51,7 +64,7 @@ resource "openstack_networking_secgroup_rule_v2" "open" {
   remote_ip_prefix  = "192.0.2.0/24"
 }
 '''
-WANTED = {'networks': 2, 'ports': 2, 'floatingips': 2, 'security_groups': 1, 'security_group_rules': 3}
+WANTED = {'networks': 2, 'subnets': 1, 'ports': 2, 'floatingips': 2, 'security_groups': 1, 'security_group_rules': 3}
 
 
 class Worker:
@@ -88,7 +101,7 @@ class Worker:
 
     def kill(self, root, command):
         """Starts a command and ends it, or its provider, at some moment; what was hit."""
-        at = self.random.random() * self.took[command]
+        at = self.random.random() * self.took[command] * 0.9
         victim = self.random.choice(('provider', 'terraform'))
         p = root.start(command, '-auto-approve', '-input=false', '-no-color')
         reader = threading.Thread(target=p.communicate)
@@ -151,7 +164,7 @@ class Worker:
             check(False, 'the test itself', traceback.format_exc())
         finally:
             providers.purge(self.project)
-        check(self.cut * 3 >= self.killed * 2, '%d of %d kills hit something' % (self.cut, self.killed))
+        check(self.cut * 2 >= self.killed, '%d of %d kills hit something' % (self.cut, self.killed))
 
 
 print('seed %d, %d points' % (SEED, POINTS), flush=True)
