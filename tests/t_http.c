@@ -906,6 +906,41 @@ START_TEST(upload_errors)
 }
 END_TEST
 
+/* What was cut, and what is no 200, leaves nothing; and what is over the cap fits into a file. */
+START_TEST(into_a_file)
+{
+	static const size_t big = (64 << 20) + 1;
+	struct http_answer a;
+	char text[8] = { 0 };
+	int fd;
+
+	set_up_dir();
+	fd = make_file("saved", 1000);
+	SCRIPT({ FAULTY_CUT_BODY, .body = "a long one" }, { .status = 503, .body = "not now" },
+	       { .body = "whole" }, { .status = 404, .body = "gone" },
+	       { FAULTY_BIG_BODY, .size = big });
+	OK(CALL(&a, .save_fd = fd));
+	ck_assert_str_eq(a.body, "");
+	ck_assert_int_eq(pread(fd, text, sizeof(text), 0), 5);
+	ck_assert_str_eq(text, "whole");
+	ck_assert(seen_header(0, "Accept-Encoding: identity"));
+	http_answer_release(&a);
+	OK(CALL(&a, .save_fd = fd));
+	ck_assert_int_eq(a.status, 404);
+	ck_assert_str_eq(a.body, "gone");
+	ck_assert_int_eq(lseek(fd, 0, SEEK_END), 0);
+	http_answer_release(&a);
+	OK(CALL(&a, .save_fd = fd));
+	ck_assert_int_eq(lseek(fd, 0, SEEK_END), (off_t)big);
+	http_answer_release(&a);
+	(void)close(fd);
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	expect_error(CALL(&a, .save_fd = fd), ERR_USAGE, false, "cannot be written");
+	(void)close(fd);
+	tear_down_dir();
+}
+END_TEST
+
 START_TEST(empty_upload)
 {
 	struct http_answer a;
@@ -1343,6 +1378,7 @@ static void add_answers(Suite *s)
 	tcase_add_test(c, redirect_to_file);
 	tcase_add_test(c, upload);
 	tcase_add_test(c, upload_errors);
+	tcase_add_test(c, into_a_file);
 	tcase_add_test(c, empty_upload);
 }
 

@@ -16,8 +16,6 @@
 
 enum { CHUNK = 256 << 10, MAGIC = 6, HTTP_OK = 200 };
 
-extern char **environ;
-
 /* ---- the cache ---- */
 
 static struct err *make_folder(const char *path)
@@ -74,20 +72,25 @@ static struct err *draft_open(struct draft *d, const char *name)
 	return err_new(ERR_USAGE, "%s: %s", name, strerror(errno));
 }
 
+static void draft_drop(struct draft *d)
+{
+	(void)close(d->fd);
+	(void)unlink(d->path);
+	free(TAKE(d->path));
+}
+
 /* Takes e: an error leaves no file. */
 static struct err *draft_end(struct draft *d, struct err *e)
 {
-	AUTO_STR path = TAKE(d->path);
-
-	if (!path)
-		return e;
-	if (!e && (close(d->fd) < 0 || rename(path, d->name) < 0))
+	if (!e && rename(d->path, d->name) < 0)
 		e = err_new(ERR_USAGE, "%s: %s", d->name, strerror(errno));
-	else if (e)
-		(void)close(d->fd);
-	if (e)
-		(void)unlink(path);
-	return e;
+	if (e) {
+		draft_drop(d);
+		return e;
+	}
+	(void)close(d->fd);
+	free(TAKE(d->path));
+	return NULL;
 }
 
 /* ---- fetching ---- */
@@ -173,7 +176,7 @@ static struct err *unpack_by(const char *program, int in, int out)
 		       program);
 }
 
-static struct err *unpack(const char *packed, int out)
+static struct err *unpack(int in, int out)
 {
 	static const struct {
 		const char *magic;
@@ -185,57 +188,34 @@ static struct err *unpack(const char *packed, int out)
 		{ "\xfd\x37zXZ", MAGIC, "xz" },
 		{ "\x28\xb5\x2f\xfd", 4, "zstd" },
 	};
-	const int in = open(packed, O_RDONLY | O_CLOEXEC);
 	char magic[MAGIC] = { 0 };
 	size_t i = 0;
-	struct err *e;
 
-	if (in < 0 || pread(in, magic, MAGIC, 0) < 0) {
-		e = err_new(ERR_USAGE, "%s: %s", packed, strerror(errno));
-		if (in >= 0)
-			(void)close(in);
-		return e;
-	}
+	if (pread(in, magic, MAGIC, 0) < 0 || lseek(in, 0, SEEK_SET) < 0)
+		return err_new(ERR_USAGE, "unpacking: %s", strerror(errno));
 	while (i < COUNT(kinds) && memcmp(magic, kinds[i].magic, kinds[i].len) != 0)
 		i++;
 	if (i == COUNT(kinds))
-		e = err_at(err_new(ERR_USAGE, "decompress: what was fetched is packed with neither "
-					      "gzip, bzip2, xz nor zstd"),
-			   "decompress");
-	else
-		e = kinds[i].program ? unpack_by(kinds[i].program, in, out) : gunzip(in, out);
-	(void)close(in);
-	return e;
+		return err_at(err_new(ERR_USAGE, "decompress: what was fetched is packed with "
+						 "neither gzip, bzip2, xz nor zstd"),
+			      "decompress");
+	return kinds[i].program ? unpack_by(kinds[i].program, in, out) : gunzip(in, out);
 }
 
 /* ---- all of it ---- */
 
-static struct err *fetch(struct op *op, const struct image_source *from, const char *file)
+static struct err *fetch_and_unpack(struct op *op, const struct image_source *from, int fd,
+				    const char *file)
 {
-	struct draft d;
-	struct err *e;
+	struct draft packed;
+	struct err *e = draft_open(&packed, file);
 
-	if (access(file, R_OK) == 0)
-		return NULL;
-	e = draft_open(&d, file);
-	return e ? e : draft_end(&d, download(op, from, d.fd));
-}
-
-static struct err *fetch_and_unpack(struct op *op, const struct image_source *from,
-				    const char *packed, const char *file)
-{
-	struct draft d;
-	struct err *e;
-
-	if (access(file, R_OK) == 0)
-		return NULL;
-	e = fetch(op, from, packed);
+	if (e)
+		return e;
+	e = download(op, from, packed.fd);
 	if (!e)
-		e = draft_open(&d, file);
-	if (!e)
-		e = draft_end(&d, unpack(packed, d.fd));
-	/* What is damaged has to be fetched again, and what is unpacked is not needed any more. */
-	(void)unlink(packed);
+		e = unpack(packed.fd, fd);
+	draft_drop(&packed);
 	return e;
 }
 
@@ -243,14 +223,19 @@ struct err *image_fetch(struct op *op, const struct image_source *from, char **r
 {
 	AUTO_STR name = digest_text("sha256", from->url, strlen(from->url));
 	AUTO_STR folder = NULL;
+	struct draft d;
 	struct err *e = cache_folder(from, &folder);
 
 	if (e)
 		return e;
-	AUTO_STR file = xasprintf("%s/%.32s.img", folder, name);
-	AUTO_STR unpacked = xasprintf("%s/%.32s.unpacked.img", folder, name);
-	e = from->unpack ? fetch_and_unpack(op, from, file, unpacked) : fetch(op, from, file);
+	AUTO_STR file = xasprintf("%s/%.32s%s.img", folder, name, from->unpack ? ".unpacked" : "");
+	if (access(file, R_OK) != 0) {
+		e = draft_open(&d, file);
+		if (!e)
+			e = draft_end(&d, from->unpack ? fetch_and_unpack(op, from, d.fd, file)
+						       : download(op, from, d.fd));
+	}
 	if (!e)
-		*ret = from->unpack ? TAKE(unpacked) : TAKE(file);
+		*ret = TAKE(file);
 	return e;
 }

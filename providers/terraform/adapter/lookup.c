@@ -266,35 +266,36 @@ static struct err *read_one(struct work *w)
 	return e || w->op.have ? e : err_new(ERR_NOT_FOUND, "there is nothing with %s", asked);
 }
 
-struct err *work_lookup(struct work *w)
+static struct err *look_up(struct work *w)
 {
 	const bool many = w->k->k->flags & TF_PLURAL;
 	AUTO_JSON list = NULL;
+	struct err *e = w->k->k->read ? read_one(w) : list_all(w, &list);
+
+	if (!e && !many && !w->k->k->read)
+		e = pick(w, list);
+	if (!e && !many && w->k->k->flags & TF_EXPAND && w->k->r->expand)
+		e = w->k->r->expand(&w->op);
+	if (!e && many) {
+		show_ids(w, list);
+	} else if (!e) {
+		w->id = xstrdup(json_str(w->op.have, resource_key(w->k->r)));
+		show_rows(w);
+	}
+	return !e && w->k->k->show ? w->k->k->show(&w->t) : e;
+}
+
+struct err *work_lookup(struct work *w)
+{
 	struct err *e;
 
 	w->t.state = json_object_new_object();
 	for (const struct row *row = w->k->rows; row->name; row++)
 		json_set(w->t.state, row->name, json_copy(json_at(w->t.config, row->name)));
 	w->op.want = rows_want(w->k->rows, w->t.config);
-	if (w->k->k->open) {
-		e = w->k->k->open(&w->t);
-		if (!e && !json_str(w->t.state, "id") && w->op.id)
-			w->id = xstrdup(w->op.id);
-	} else {
-		e = w->k->k->read ? read_one(w) : list_all(w, &list);
-		if (!e && !many && !w->k->k->read)
-			e = pick(w, list);
-		if (!e && !many && w->k->k->flags & TF_EXPAND && w->k->r->expand)
-			e = w->k->r->expand(&w->op);
-		if (!e && many)
-			show_ids(w, list);
-		else if (!e) {
-			w->id = xstrdup(json_str(w->op.have, resource_key(w->k->r)));
-			show_rows(w);
-		}
-		if (!e && w->k->k->show)
-			e = w->k->k->show(&w->t);
-	}
+	e = w->k->k->open ? w->k->k->open(&w->t) : look_up(w);
+	if (!e && w->k->k->open && !json_str(w->t.state, "id") && w->op.id)
+		w->id = xstrdup(w->op.id);
 	if (provider.targets && !json_str(w->t.state, "region"))
 		json_sets(w->t.state, "region", w->region);
 	if (w->k->k->id) {
