@@ -64,19 +64,20 @@ struct draft {
 
 static struct err *draft_open(struct draft *d, const char *name)
 {
-	*d = (struct draft){ .name = name, .path = xasprintf("%s.XXXXXX", name) };
-	d->fd = mkostemp(d->path, O_CLOEXEC);
-	if (d->fd >= 0)
-		return NULL;
-	free(TAKE(d->path));
-	return err_new(ERR_USAGE, "%s: %s", name, strerror(errno));
+	AUTO_STR path = xasprintf("%s.XXXXXX", name);
+	const int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd < 0)
+		return err_new(ERR_USAGE, "%s: %s", name, strerror(errno));
+	*d = (struct draft){ .name = name, .path = TAKE(path), .fd = fd };
+	return NULL;
 }
 
 static void draft_drop(struct draft *d)
 {
 	(void)close(d->fd);
 	(void)unlink(d->path);
-	free(TAKE(d->path));
+	free(d->path);
 }
 
 /* Takes e: an error leaves no file. */
@@ -89,7 +90,7 @@ static struct err *draft_end(struct draft *d, struct err *e)
 		return e;
 	}
 	(void)close(d->fd);
-	free(TAKE(d->path));
+	free(d->path);
 	return NULL;
 }
 
