@@ -32,10 +32,9 @@ OURS = os.path.join(os.path.dirname(PROGRAM), 'terraform-provider-openstack')
 PEER = os.environ.get('PEER')
 OUT = os.path.join(ROOT, 'build/bench')
 # terraform-provider-openstack 3.4.0 in a lab like this one, under load: (wall s, processor s of the provider).
-# Of rules 200 were measured, and are shown for as many as ours are, one by one.
+# Of rules 200 were measured; what 1,000 take rule by rule, with what Neutron needs for one in this run, is one_by_one().
 BEFORE = {'networks': {'apply': (107, 2.44), 'plan': (18.7, 1.22), 'destroy': (60, 2.41), 'rss': 34},
-          'rules': {'apply': (647 * RULES / 200, 1.80 * RULES / 200), 'destroy': (195 * RULES / 200, 1.97 * RULES / 200),
-                    'rss': 33},
+          'rules': {'rss': 33},
           'start': (26, 21, 26.1)}
 COOKIE = {'TF_PLUGIN_MAGIC_COOKIE': 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2',
           'PLUGIN_PROTOCOL_VERSIONS': '6,5'}
@@ -109,6 +108,36 @@ class Bench(Root):
         return {'wall': wall, 'cpu': cpu, 'rss': rss, 'requests': len(found), 'text': done.out}
 
 
+def one_rule(group, port):
+    begin = time.monotonic()
+    status, made = project.rest('POST', 'network', '/v2.0/security-group-rules', {'security_group_rule': {
+        'security_group_id': group, 'direction': 'egress', 'ethertype': 'IPv4', 'protocol': 'tcp',
+        'port_range_min': port, 'port_range_max': port}})
+    took = time.monotonic() - begin
+    if status != 201:
+        sys.exit('a rule: %s' % made)
+    return took, made['security_group_rule']['id']
+
+
+def one_by_one():
+    """
+    What RULES rules take if each is a request: Neutron serialises them and needs longer the more there are, so
+    that it is RULES times the mean of what one takes in an empty group and in a full one.
+    """
+    group = project.rest('POST', 'network', '/v2.0/security-groups', {'security_group': {'name': 'tn-bench'}})[1]
+    group = group['security_group']['id']
+    times = []
+    for full in (False, True):
+        if full:
+            for first in range(0, RULES, 200):
+                project.rest('POST', 'network', '/v2.0/security-group-rules', {'security_group_rules': [
+                    {'security_group_id': group, 'direction': 'ingress', 'ethertype': 'IPv4', 'protocol': 'tcp',
+                     'port_range_min': p, 'port_range_max': p} for p in range(first + 1, first + 201)]})
+        times.append(statistics.median(one_rule(group, port)[0] for port in range(10 + 5 * full, 13 + 5 * full)))
+    project.rest('DELETE', 'network', '/v2.0/security-groups/' + group)
+    return RULES * sum(times) / 2
+
+
 def rounds(name, hcl, clouds):
     """{who: {step: {...}}}, medians."""
     runs = {}
@@ -148,6 +177,9 @@ def main():
     for name in ('one', 'networks', 'rules'):
         if name in ONLY:
             result[name] = rounds(name, ROOTS[name], clouds)
+    if 'rules' in ONLY and not PEER:
+        progress('rules, one by one')
+        result['one by one'] = one_by_one()
     if 'targets' in ONLY:
         root = Bench('targets', OURS, ROOTS['targets'], clouds)
         progress('%d targets' % TARGETS)
@@ -206,9 +238,9 @@ def targets(result):
             RULES, ours['plan']['requests'])
         yield ours['plan']['cpu'] <= 0.2, '... %.0f ms of the provider\'s processor time, 200 at most' % (
             ours['plan']['cpu'] * 1000)
-        peer = against(result, 'rules', 'apply')
-        yield peer[0] / ours['apply']['wall'] >= 10, 'apply of %d rules: %.1f times faster than the peer%s, 10 at least' \
-            % (RULES, peer[0] / ours['apply']['wall'], '' if PEER else ' on another day')
+        peer = result['rules']['peer']['apply']['wall'] if PEER else result['one by one']
+        yield peer / ours['apply']['wall'] >= 10, 'apply of %d rules: %.1f times faster than %s (%.0f s), 10 at least' \
+            % (RULES, peer / ours['apply']['wall'], 'the peer' if PEER else 'Neutron can take them one by one', peer)
 
 
 main()
