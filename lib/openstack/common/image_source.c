@@ -76,14 +76,15 @@ static struct err *draft_open(struct draft *d, const char *name)
 static void draft_drop(struct draft *d)
 {
 	(void)close(d->fd);
-	(void)unlink(d->path);
+	if (d->path)
+		(void)unlink(d->path);
 	free(d->path);
 }
 
 /* Takes e: an error leaves no file. */
 static struct err *draft_end(struct draft *d, struct err *e)
 {
-	if (!e && rename(d->path, d->name) < 0)
+	if (!e && d->path && rename(d->path, d->name) < 0)
 		e = err_new(ERR_USAGE, "%s: %s", d->name, strerror(errno));
 	if (e) {
 		draft_drop(d);
@@ -208,7 +209,7 @@ static struct err *unpack(int in, int out)
 static struct err *fetch_and_unpack(struct op *op, const struct image_source *from, int fd,
 				    const char *file)
 {
-	struct draft packed;
+	struct draft packed = { .fd = -1 };
 	struct err *e = draft_open(&packed, file);
 
 	if (e)
@@ -224,7 +225,7 @@ struct err *image_fetch(struct op *op, const struct image_source *from, char **r
 {
 	AUTO_STR name = digest_text("sha256", from->url, strlen(from->url));
 	AUTO_STR folder = NULL;
-	struct draft d;
+	struct draft d = { .fd = -1 };
 	struct err *e = cache_folder(from, &folder);
 
 	if (e)
