@@ -88,8 +88,8 @@ static bool is_meant(struct op *op, struct json_object *interface)
 	if (json_str(op->want, "port_id"))
 		return json_object_equal(json_at(op->want, "port_id"),
 					 json_at(interface, "port_id"));
-	if (k && op->id)
-		return id && strcmp(id, op->id) == 0;
+	if (k && (op->id || k->id))
+		return id && strcmp(id, op->id ? op->id : k->id) == 0;
 	if (k && k->claim && id && !k->claim(k, op, id))
 		return false;
 	return json_object_equal(json_at(op->want, "net_id"), json_at(interface, "net_id")) &&

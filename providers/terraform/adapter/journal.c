@@ -25,6 +25,7 @@ enum {
 /* What a process that is dead asked for, or this one did and was not answered. */
 struct lost {
 	char *of, *key, *id;     /* of: its kind; id NULL: the answer never came */
+	char *as;                /* Terraform's ID, if another */
 	int64_t since_s, last_s; /* when it was asked for first, and last */
 	unsigned long number;    /* in our own file */
 	struct lost *next;
@@ -177,6 +178,8 @@ static void keep(struct lost *l)
 	write_line(begun(l->number, l->of, l->key, l->since_s, l->last_s));
 	if (l->id)
 		write_line(about(l->number, "id", l->id));
+	if (l->as)
+		write_line(about(l->number, "as", l->as));
 }
 
 /* ---- files of the dead ---- */
@@ -184,6 +187,7 @@ static void keep(struct lost *l)
 static void lost_free(struct lost *l)
 {
 	free(l->of);
+	free(l->as);
 	free(l->key);
 	free(l->id);
 	free(l);
@@ -204,6 +208,8 @@ static void take_line(struct json_object *open, const char *s, size_t len)
 		json_set(open, number, json_copy(line));
 	else if (json_str(line, "id") && json_at(open, number))
 		json_set(json_at(open, number), "id", json_copy(json_at(line, "id")));
+	else if (json_str(line, "as") && json_at(open, number))
+		json_set(json_at(open, number), "as", json_copy(json_at(line, "as")));
 	else if (json_has(line, "over"))
 		json_object_object_del(open, number);
 }
@@ -231,6 +237,7 @@ static void take_text(const char *text)
 		l->of = xstrdup(json_str(one, "of"));
 		l->key = xstrdup(json_str(one, "make"));
 		l->id = xstrdup(json_str(one, "id"));
+		l->as = xstrdup(json_str(one, "as"));
 		/* Nobody who looks for another of the same kind may take it. */
 		if (l->id)
 			know(l->of, l->id);
@@ -335,7 +342,8 @@ static void born(const struct keeper *k, struct op *op, const char *id)
 
 static bool claim(const struct keeper *k, struct op *op, const char *id)
 {
-	(void)k;
+	if (k->id && strcmp(k->id, id) == 0)
+		return true;
 	(void)pthread_mutex_lock(&lock);
 	const bool free_yet = !is_known(op->r->name, id);
 	if (free_yet)
@@ -398,6 +406,13 @@ void journal_forget(struct journal_entry *entry)
 	(void)pthread_mutex_unlock(&lock);
 }
 
+void journal_named(struct journal_entry *entry, const char *id)
+{
+	(void)pthread_mutex_lock(&lock);
+	write_line(about(entry->number, "as", id));
+	(void)pthread_mutex_unlock(&lock);
+}
+
 void journal_doubt(const struct journal_entry *entry)
 {
 	struct lost *l = xcalloc(1, sizeof(*l));
@@ -420,15 +435,24 @@ void journal_entry_release(struct journal_entry *entry)
 	*entry = (struct journal_entry){ 0 };
 }
 
+/* In Terraform's ID of what is between two objects (SERVER/PORT) the service's own comes last. */
+static const char *last_part(const char *id)
+{
+	const char *slash = strrchr(id, '/');
+
+	return slash ? slash + 1 : id;
+}
+
 void journal_seen(const char *of, const char *id)
 {
 	(void)pthread_mutex_lock(&lock);
 	look();
 	know(of, id);
+	know(of, last_part(id));
 	for (struct lost **p = &losts; *p;) {
 		struct lost *l = *p;
 
-		if (!l->id || strcmp(l->id, id) != 0 || strcmp(l->of, of) != 0) {
+		if (!l->id || strcmp(l->of, of) != 0 || strcmp(l->as ? l->as : l->id, id) != 0) {
 			p = &l->next;
 			continue;
 		}
@@ -441,9 +465,11 @@ void journal_seen(const char *of, const char *id)
 void journal_gone(const char *of, const char *id)
 {
 	AUTO_STR name = xasprintf("%s %s", of, id);
+	AUTO_STR last = xasprintf("%s %s", of, last_part(id));
 
 	(void)pthread_mutex_lock(&lock);
 	json_object_object_del(known, name);
+	json_object_object_del(known, last);
 	(void)pthread_mutex_unlock(&lock);
 }
 

@@ -31,6 +31,8 @@ struct journal_entry {
 void journal_begin(struct journal_entry *entry, const char *of, const char *what);
 /* It came to nothing, and nothing is there. */
 void journal_forget(struct journal_entry *entry);
+/* Terraform knows it by another ID than the service. */
+void journal_named(struct journal_entry *entry, const char *id);
 /* It was not answered: something may be there. */
 void journal_doubt(const struct journal_entry *entry);
 void journal_entry_release(struct journal_entry *entry);

@@ -283,6 +283,8 @@ struct err *work_create(struct work *w)
 	if (!w->out.id && e)
 		return e;
 	shown = show_made(w);
+	if (w->entry.key && w->id && w->out.id && strcmp(w->id, w->out.id) != 0)
+		journal_named(&w->entry, w->id);
 	if (e)
 		err_free(shown);
 	return e ? e : shown;
