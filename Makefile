@@ -139,13 +139,13 @@ $(O)/libtests.a: $(TESTLIB)
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar qcs $@ $^
 
-$(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libplugin.a $(O)/libprotocol.a $(O)/libtreenail.a
+$(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a $(O)/libprotocol.a $(O)/libtreenail.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(LINK) $^ $(LIBS) $(shell pkg-config --libs check) -o $@
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
-ALONE = t_args t_between t_engine t_routes t_protocol t_scenarios t_tables t_torture t_values
+ALONE = t_args t_between t_engine t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_values
 check: $(UNITS:%=$(B)/tests/%) ## unit tests; UNITS="t_args t_engine" for some of them
 	$(Q)failed=; for t in $(UNITS); do echo "  TEST $$t"; \
 	  ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1 \
@@ -164,7 +164,7 @@ check-san: ## the same with the sanitizers of addresses, leaks and undefined beh
 		CFLAGS='$(SANITIZE) -fsanitize=address,undefined' check
 
 # Those that have threads of their own.
-THREADED = $(filter t_plugin t_values t_engine t_scenarios t_http t_session,$(UNITS))
+THREADED = $(filter t_terraform t_plugin t_values t_engine t_scenarios t_http t_session,$(UNITS))
 check-tsan: ## the threaded ones with the sanitizer of threads
 	$(Q)$(MAKE) --no-print-directory O=$(dir $(O))tsan B=$(dir $(O))tsan/bin LDFLAGS= \
 		CFLAGS='$(SANITIZE) -fsanitize=thread' UNITS='$(THREADED)' check

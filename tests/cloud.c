@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cloud.h"
 #include "text.h"
@@ -192,6 +193,19 @@ static struct json_object *from_fields(const struct cloud_kind *k)
 	return o;
 }
 
+/* By this one, what a killed run made is told from what was there before. */
+static void set_now(struct json_object *object, const char *key)
+{
+	const time_t now = time(NULL);
+	struct tm tm;
+	char text[32];
+
+	if (!json_has(object, key))
+		return;
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	json_sets(object, key, text);
+}
+
 struct err *cloud_make(struct cloud *c, const char *path, struct json_object *body,
 		       struct json_object **ret)
 {
@@ -205,6 +219,8 @@ struct err *cloud_make(struct cloud *c, const char *path, struct json_object *bo
 		e = check_unique(c, k, json_str(given, "name"));
 	if (e)
 		return e;
+	set_now(object, "created_at");
+	set_now(object, "created");
 	json_object_object_foreach(given, key, v)
 		json_set(object, key, json_copy(v));
 	if (k->flags & KIND_ID_IS_NAME)

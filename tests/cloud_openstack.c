@@ -99,7 +99,8 @@ static struct err *subnet_born(struct cloud *c, struct json_object *o)
 	const int len = dot ? (int)(dot - cidr) : (int)strcspn(cidr, "/");
 	if (!json_has(o, "gateway_ip"))
 		json_set(o, "gateway_ip", text("%.*s%s1", len, cidr, dot ? "." : ""));
-	json_set(pool, "start", text("%.*s%s2", len, cidr, dot ? "." : ""));
+	json_set(pool, "start",
+		 text("%.*s%s%d", len, cidr, dot ? "." : "", json_at(o, "gateway_ip") ? 2 : 1));
 	json_set(pool, "end", text("%.*s%s254", len, cidr, dot ? "." : ""));
 	json_object_array_add(pools, pool);
 	fill(o, "allocation_pools", pools);
@@ -114,6 +115,16 @@ static void drop_all(struct cloud *c, const char *path, const char *field, const
 	json_object_object_foreach(all, other, o)
 		if (json_is_str(json_at(o, field), id))
 			cloud_drop(c, path, other);
+}
+
+static void subnet_gone(struct cloud *c, struct json_object *o)
+{
+	struct json_object *subnets =
+		json_at(cloud_one(c, NETWORK, json_str(o, "network_id")), "subnets");
+
+	for (size_t i = json_len(subnets); i-- > 0;)
+		if (json_object_equal(json_nth(subnets, i), json_at(o, "id")))
+			(void)json_object_array_del_idx(subnets, i, 1);
 }
 
 static void network_gone(struct cloud *c, struct json_object *o)
@@ -144,6 +155,22 @@ static void give_address(struct cloud *c, struct json_object *ip, const char *ne
 		fill(ip, "ip_address",
 		     text("%.*s.%d", (int)(dot - cidr), cidr,
 			  10 + json_object_object_length(cloud_at(c, PORTS))));
+}
+
+/* Options are merged by their names; one without a value goes. */
+static struct err *port_changed(struct cloud *c, struct json_object *o, struct json_object *body)
+{
+	struct json_object *kept, *opts = json_at(o, "extra_dhcp_opts");
+
+	(void)c;
+	if (!json_has(body, "extra_dhcp_opts"))
+		return NULL;
+	kept = json_object_new_array();
+	for (size_t i = 0; i < json_len(opts); i++)
+		if (json_at(json_nth(opts, i), "opt_value"))
+			json_object_array_add(kept, json_copy(json_nth(opts, i)));
+	json_set(o, "extra_dhcp_opts", kept);
+	return NULL;
 }
 
 static struct err *port_born(struct cloud *c, struct json_object *o)
@@ -530,9 +557,18 @@ static struct err *resize(struct cloud *c, struct json_object *o, struct json_ob
 	return NULL;
 }
 
+static struct json_object *group_named(struct cloud *c, const char *name_or_id)
+{
+	json_object_object_foreach(cloud_at(c, GROUPS), id, group) {
+		if (strcmp(id, name_or_id) == 0 || json_is_str(json_at(group, "name"), name_or_id))
+			return group;
+	}
+	return NULL;
+}
+
 static struct err *set_group(struct cloud *c, struct json_object *o, const char *id, bool add)
 {
-	struct json_object *group = cloud_one(c, GROUPS, id);
+	struct json_object *group = group_named(c, id);
 	struct json_object *list = json_at(o, "security_groups");
 
 	if (!group)
@@ -576,6 +612,10 @@ static struct err *server_action(struct cloud *c, struct cloud_call *q)
 		json_set(o, "locked", json_object_new_boolean(json_has(q->body, "lock")));
 		return NULL;
 	}
+	if (json_has(q->body, "changePassword")) {
+		json_set(o, "_password", json_copy(json_at(q->body, "changePassword.adminPass")));
+		return NULL;
+	}
 	if (json_has(q->body, "addSecurityGroup"))
 		return set_group(c, o, json_str(q->body, "addSecurityGroup.name"), true);
 	if (json_has(q->body, "removeSecurityGroup"))
@@ -616,6 +656,7 @@ static struct err *attach(struct cloud *c, struct cloud_call *q)
 	json_set(json_at(q->answer, "volumeAttachment"), "id", json_copy(json_at(volume, "id")));
 	json_set(json_at(q->answer, "volumeAttachment"), "volumeId",
 		 json_copy(json_at(volume, "id")));
+	json_sets(json_at(q->answer, "volumeAttachment"), "serverId", q->id);
 	return NULL;
 }
 
@@ -639,6 +680,7 @@ static struct err *attachments(struct cloud *c, struct cloud_call *q)
 	q->answer = json_wrap("volumeAttachment", json_copy(one));
 	json_set(json_at(q->answer, "volumeAttachment"), "volumeId",
 		 json_copy(json_at(volume, "id")));
+	json_sets(json_at(q->answer, "volumeAttachment"), "serverId", q->id);
 	return NULL;
 }
 
@@ -723,6 +765,29 @@ static struct err *server_groups(struct cloud *c, struct cloud_call *q)
 	return NULL;
 }
 
+/* PUT sets all, POST those that are given, DELETE /metadata/KEY takes one away. */
+static struct err *server_metadata(struct cloud *c, struct cloud_call *q)
+{
+	struct json_object *now = json_at(q->object, "metadata");
+
+	(void)c;
+	if (strcmp(q->method, "DELETE") == 0 && q->sub[8] == '/') {
+		if (!json_has(now, q->sub + 9))
+			return cloud_fault(404, "Metadata item was not found");
+		json_object_object_del(now, q->sub + 9);
+		return NULL;
+	}
+	if (strcmp(q->method, "PUT") == 0) {
+		now = json_object_new_object();
+		json_set(q->object, "metadata", now);
+	}
+	json_object_object_foreach(json_at(q->body, "metadata"), key, v) {
+		json_set(now, key, json_copy(v));
+	}
+	q->answer = json_copy(q->body);
+	return NULL;
+}
+
 static struct err *server_call(struct cloud *c, struct cloud_call *q, bool *done)
 {
 	/* Its own envelope and the hints' stand side by side. */
@@ -741,11 +806,8 @@ static struct err *server_call(struct cloud *c, struct cloud_call *q, bool *done
 		q->answer = json_wrap("instanceActions", json_object_new_array());
 		return NULL;
 	}
-	if (strcmp(q->sub, "metadata") == 0 && strcmp(q->method, "PUT") == 0) {
-		json_set(q->object, "metadata", json_copy(json_at(q->body, "metadata")));
-		q->answer = json_copy(q->body);
-		return NULL;
-	}
+	if (strncmp(q->sub, "metadata", 8) == 0)
+		return server_metadata(c, q);
 	if (strcmp(q->sub, "tags") == 0 && strcmp(q->method, "PUT") == 0) {
 		json_set(q->object, "tags", json_copy(json_at(q->body, "tags")));
 		q->answer = json_copy(q->body);
@@ -928,6 +990,8 @@ static struct err *volume_call(struct cloud *c, struct cloud_call *q, bool *done
 	if (strcmp(q->sub, "action") == 0)
 		return volume_action(c, q);
 	if (strcmp(q->sub, "metadata") == 0) {
+		if (strcmp(q->method, "PUT") == 0)
+			json_set(q->object, "metadata", json_object_new_object());
 		json_object_object_foreach(json_at(q->body, "metadata"), key, v)
 			json_set(json_at(q->object, "metadata"), key, json_copy(v));
 		q->answer = json_copy(q->body);
@@ -1133,7 +1197,8 @@ const struct cloud_kind openstack_kinds[] = {
 	  "'host_routes':[],'service_types':[],'subnetpool_id':null,'segment_id':null,"
 	  "'ipv6_ra_mode':null,"
 	  "'ipv6_address_mode':null,'description':'','tags':[],'dns_publish_fixed_ip':false}",
-	  .refs = "network_id=" NETWORK, .filters = TAGS, .special = tags_of, .born = subnet_born },
+	  .refs = "network_id=" NETWORK, .filters = TAGS, .special = tags_of, .born = subnet_born,
+	  .gone = subnet_gone },
 	{ "network", PORTS, "port", "ports", KIND_BULK,
 	  "{" OWNER DATES
 	  "'name':'','network_id':null,'admin_state_up':true,'status':'DOWN','device_id':'',"
@@ -1146,7 +1211,7 @@ const struct cloud_kind openstack_kinds[] = {
 	  "'qos_policy_id':null,"
 	  "'propagate_uplink_status':null,'numa_affinity_policy':null}",
 	  .refs = "network_id=" NETWORK "!", .filters = TAGS " fixed_ips", .special = tags_of,
-	  .born = port_born },
+	  .born = port_born, .changed = port_changed },
 	{ "network", "/v2.0/routers", "router", "routers", 0,
 	  "{" OWNER DATES
 	  "'name':'','admin_state_up':true,'status':'ACTIVE','description':'','tags':[],"
