@@ -166,7 +166,7 @@ check-san: ## the same with the sanitizers of addresses, leaks and undefined beh
 # Those that have threads of their own.
 THREADED = $(filter t_terraform t_plugin t_values t_engine t_scenarios t_http t_session,$(UNITS))
 check-tsan: ## the threaded ones with the sanitizer of threads
-	$(Q)$(MAKE) --no-print-directory O=$(dir $(O))tsan B=$(dir $(O))tsan/bin LDFLAGS= \
+	$(Q)TORTURE=networking_network_v2 $(MAKE) --no-print-directory O=$(dir $(O))tsan B=$(dir $(O))tsan/bin LDFLAGS= \
 		CFLAGS='$(SANITIZE) -fsanitize=thread' UNITS='$(THREADED)' check
 
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
