@@ -10,7 +10,8 @@
  * One file for each process, in Terraform's data directory of the root module (.terraform/treenail,
  * mode 0600), by workspace; locked while its process lives. It has a digest of each object that is to
  * be made, the time, and the ID as soon as there is one; no value of the configuration. A process that
- * Terraform ends in the usual way removes it: Terraform has the IDs in its state then. What a dead
+ * Terraform ends in the usual way removes it: Terraform has the IDs in its state then; one that planned
+ * creations leaves the IDs it knows for the one that applies. What a dead
  * process left is taken over by the next one of the same root and workspace: an entry whose ID is in the
  * state is done with; one that is not is a lost object, which the creation of the same thing adopts -
  * by its ID, or, if the answer never came, by its name or else by all that was wanted, the time it
