@@ -7,7 +7,7 @@ build=(gcc make pkg-config libc6-dev libcurl4-openssl-dev libjson-c-dev libnghtt
 tests=(check clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 codespell openssl procps
 	git ca-certificates curl python3 python3.11 python3.11-venv shellcheck)
 
-command -v "${TERRAFORM:-terraform}" tofu >/dev/null || [ "${TREENAIL_NO_TERRAFORM:-}" = 1 ] ||
+command -v "${TERRAFORM:-terraform}" tofu >/dev/null ||
 	echo "setup: there is no terraform or tofu on PATH, nor in Debian: install one, or \`make test\` fails" >&2
 
 missing=()
