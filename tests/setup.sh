@@ -8,7 +8,7 @@ tests=(check clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 codespell
 	git ca-certificates curl python3 python3.11 python3.11-venv shellcheck)
 
 command -v "${TERRAFORM:-terraform}" tofu >/dev/null ||
-	echo "setup: there is no terraform or tofu on PATH, nor in Debian: install one, or \`make test\` fails" >&2
+	echo "setup: there is no terraform or tofu on PATH, nor in Debian: their tests are left out" >&2
 
 missing=()
 for package in "${build[@]}" "${tests[@]}"; do
