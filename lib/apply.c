@@ -350,6 +350,18 @@ static struct err *finish_creation(struct op *op)
 	return e;
 }
 
+/* What a killed run asked for may be there all the same. */
+struct err *op_stopped(struct op *op)
+{
+	struct err *e = NULL;
+
+	if (clock_is_cut()) {
+		e = err_new(ERR_TIMEOUT, "told to stop before it was asked for");
+		e->ambiguous = op->keeper && op->keeper->lost;
+	}
+	return e;
+}
+
 /* What a killed run made. Until that is known for sure, an error leaves open whether it was made. */
 static struct err *find_late(struct op *op)
 {
@@ -382,6 +394,9 @@ static struct err *make(struct op *op)
 		op_created(op, json_str(op->have, resource_key(op->r)));
 		return op->r->settle ? op->r->settle(op) : NULL;
 	}
+	e = op_stopped(op);
+	if (e)
+		return e;
 	return op->r->create ? op->r->create(op) : op_post(op);
 }
 

@@ -402,13 +402,16 @@ static bool as_created(struct op *op, struct json_object *object)
 
 static bool may_be_ours(struct op *op, struct json_object *object)
 {
+	const struct keeper *k = op->keeper;
 	const char *name = json_str(op->want, "name");
 	const int64_t made = wall_clock(json_str(object, "created_at"));
 
 	if (name && !json_is_str(json_at(object, "name"), name))
 		return false;
 	/* Where the service tells no time, only a name can say so. */
-	if (made ? made < op->keeper->since_s - CLOCKS_DIFFER_S : !name)
+	if (made ? made < k->since_s - CLOCKS_DIFFER_S : !name)
+		return false;
+	if (made && k->until_s && made > k->until_s + CLOCKS_DIFFER_S)
 		return false;
 	return as_created(op, object);
 }

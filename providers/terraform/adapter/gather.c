@@ -46,9 +46,15 @@ static void apply_all(struct waiting *const *some, size_t n)
 	struct op *ops = xcalloc(n, sizeof(*ops));
 	struct err **errs = xcalloc(n, sizeof(void *));
 
-	for (size_t i = 0; i < n; i++)
+	const bool stopped = clock_is_cut();
+
+	for (size_t i = 0; i < n; i++) {
 		ops[i] = *some[i]->op;
-	resource_apply(ops, n, WIDTH, errs);
+		if (stopped)
+			errs[i] = op_stopped(&ops[i]);
+	}
+	if (!stopped)
+		resource_apply(ops, n, WIDTH, errs);
 	for (size_t i = 0; i < n; i++) {
 		*some[i]->op = ops[i];
 		some[i]->e = errs[i];

@@ -214,7 +214,8 @@ static void take_line(struct json_object *open, const char *s, size_t len)
 		json_object_object_del(open, number);
 }
 
-static void take_text(const char *text)
+/* alive: its process was at work until now. */
+static void take_text(const char *text, bool alive)
 {
 	AUTO_JSON open = json_object_new_object();
 
@@ -232,7 +233,7 @@ static void take_text(const char *text)
 			continue;
 		l = xcalloc(1, sizeof(*l));
 		*l = (struct lost){ .since_s = json_int(one, "at", 0),
-				    .last_s = json_int(one, "last", 0),
+				    .last_s = alive ? time(NULL) : json_int(one, "last", 0),
 				    .next = losts };
 		l->of = xstrdup(json_str(one, "of"));
 		l->key = xstrdup(json_str(one, "make"));
@@ -273,11 +274,12 @@ static pid_t parent_of(int fd)
  * A process whose Terraform was killed is at work for a moment yet, and what it makes is lost as well.
  * One of our own Terraform (another provider block) is none of our business.
  */
-static bool lock_of_dead(int fd)
+static bool lock_of_dead(int fd, bool *ret_alive)
 {
 	const int64_t until = clock_ms() + END_MS;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		*ret_alive = true;
 		if (clock_ms() > until || clock_is_cut() || parent_of(fd) == getppid())
 			return false;
 		clock_sleep_ms(POLL_MS);
@@ -291,13 +293,14 @@ static void take_over(const char *old)
 	const int fd = open(old, O_RDWR | O_CLOEXEC);
 	const struct lost *before = losts;
 	AUTO_STR text = NULL;
+	bool alive = false;
 
 	if (fd < 0)
 		return;
-	if (lock_of_dead(fd))
+	if (lock_of_dead(fd, &alive))
 		text = read_all(fd);
 	if (text) {
-		take_text(text);
+		take_text(text, alive);
 		if (losts != before)
 			open_file();
 		for (struct lost *l = losts; l != before; l = l->next)
@@ -354,15 +357,17 @@ static bool claim(const struct keeper *k, struct op *op, const char *id)
 
 /* ---- what the adapter asks ---- */
 
+/* Of several one that was answered: the others were perhaps never asked for. */
 static struct lost *lost_take(const char *key)
 {
-	struct lost **p = &losts;
+	struct lost **found = NULL;
 
-	while (*p && strcmp((*p)->key, key) != 0)
-		p = &(*p)->next;
-	struct lost *l = *p;
+	for (struct lost **p = &losts; *p; p = &(*p)->next)
+		if (strcmp((*p)->key, key) == 0 && (!found || ((*p)->id && !(*found)->id)))
+			found = p;
+	struct lost *l = found ? *found : NULL;
 	if (l)
-		*p = l->next;
+		*found = l->next;
 	return l;
 }
 
@@ -389,9 +394,12 @@ void journal_begin(struct journal_entry *entry, const char *of, const char *what
 					 .lost = l != NULL,
 					 .id = entry->id,
 					 .since_s = l ? l->since_s : now_s,
+					 .until_s = l ? l->last_s + LATE_S : 0,
 					 .late_ms = l && !l->id ? late_ms(now_s - l->last_s) : 0,
 					 .arg = entry };
 	write_line(begun(entry->number, of, what, entry->keeper.since_s, now_s));
+	if (l && l->id)
+		write_line(about(entry->number, "id", l->id));
 	if (l) {
 		write_line(about(l->number, "over", NULL));
 		lost_free(l);
@@ -420,6 +428,7 @@ void journal_doubt(const struct journal_entry *entry)
 	(void)pthread_mutex_lock(&lock);
 	*l = (struct lost){ .of = xstrdup(entry->of),
 			    .key = xstrdup(entry->key),
+			    .id = xstrdup(entry->id),
 			    .since_s = entry->keeper.since_s,
 			    .last_s = time(NULL),
 			    .number = entry->number,
