@@ -143,7 +143,7 @@ class Worker:
         if self.random.random() < 0.5:
             check(providers.gone(theirs, 65), '%s: the provider ends' % what, theirs)
             self.idle()
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.3:
             what += ', then ' + self.kill(root, 'apply')[0]
         if self.converge(root, 'apply', what):
             self.compare(root, what)
