@@ -399,6 +399,9 @@ static const struct tf_kind data_flavor_v2 = {
 	.what = TF_DATA,
 	.doc = "A size for instances that is there already.",
 	.attrs = data_rows,
+	.example = "data \"openstack_compute_flavor_v2\" \"tiny\" {\n"
+		   "  name = \"m1.tiny\"\n"
+		   "}\n",
 	.rules = data_rules,
 	.flags = TF_EXPAND,
 	.query = add_least,

@@ -758,6 +758,13 @@ static const struct tf_kind data_floatingip_v2 = {
 	.of = &plain,
 	.doc = "A floating IP address that is there already.",
 	.attrs = data_rows,
+	.example = "resource \"openstack_networking_floatingip_v2\" \"web\" {\n"
+		   "  pool = \"public\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_networking_floatingip_v2\" \"web\" {\n"
+		   "  address = openstack_networking_floatingip_v2.web.address\n"
+		   "}\n",
 	.query = tf_query,
 	.show = tf_show_data,
 };

@@ -65,6 +65,18 @@ static const struct tf_kind data_group_v3 = {
 	.what = TF_DATA,
 	.doc = "A group of users.",
 	.attrs = data_rows,
+	.example = "provider \"openstack\" {\n"
+		   "  cloud = \"admin\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_identity_group_v3\" \"clerks\" {\n"
+		   "  name        = \"clerks\"\n"
+		   "  description = \"Who looks after the shop windows\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_identity_group_v3\" \"clerks\" {\n"
+		   "  name = openstack_identity_group_v3.clerks.name\n"
+		   "}\n",
 };
 
 static const struct tf_kind *const terraform[] = { &identity_group_v3, &data_group_v3, NULL };

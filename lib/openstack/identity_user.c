@@ -105,7 +105,7 @@ static const struct tf_attr rows[] = {
 	{ "ignore_change_password_upon_first_use" },
 	{ "ignore_lockout_failure_attempts" },
 	{ "ignore_password_expiry" },
-	{ "multi_factor_auth_enabled" },
+	{ "multi_factor_auth_enabled", .doc = "Whether multi_factor_auth_rule holds." },
 	{ "multi_factor_auth_rule", TF_BLOCK, "",
 	  "One way to log in; any of them will do, if multi_factor_auth_enabled.",
 	  .sub = rule_rows },

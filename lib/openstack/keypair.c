@@ -254,6 +254,13 @@ static const struct tf_kind data_keypair_v2 = {
 	.what = TF_DATA,
 	.doc = "A key pair that is there already.",
 	.attrs = data_rows,
+	.example = "resource \"openstack_compute_keypair_v2\" \"login\" {\n"
+		   "  name = \"example-found\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_compute_keypair_v2\" \"login\" {\n"
+		   "  name = openstack_compute_keypair_v2.login.name\n"
+		   "}\n",
 	.read = read_pair,
 };
 

@@ -192,6 +192,10 @@ static const struct tf_kind data_network_v2 = {
 	.what = TF_DATA,
 	.doc = "A network that is there already.",
 	.attrs = data_rows,
+	.example = "data \"openstack_networking_network_v2\" \"public\" {\n"
+		   "  name     = \"public\"\n"
+		   "  external = true\n"
+		   "}\n",
 	.select = with_cidr,
 	.show = show_segment,
 };

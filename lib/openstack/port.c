@@ -577,6 +577,19 @@ static const struct tf_kind data_port_v2 = {
 	.what = TF_DATA,
 	.doc = "A port that is there already.",
 	.attrs = data_rows,
+	.example = "resource \"openstack_networking_network_v2\" \"backend\" {\n"
+		   "  name = \"example-backend\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_port_v2\" \"node\" {\n"
+		   "  name       = \"example-node\"\n"
+		   "  network_id = openstack_networking_network_v2.backend.id\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_networking_port_v2\" \"node\" {\n"
+		   "  name       = openstack_networking_port_v2.node.name\n"
+		   "  network_id = openstack_networking_port_v2.node.network_id\n"
+		   "}\n",
 	.query = tf_query,
 	.show = tf_show_data,
 };

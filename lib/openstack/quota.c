@@ -604,6 +604,14 @@ static const struct tf_attr volume_data[] = {
 	.flags = TF_NO_ADOPT, .id = "{project_id}/{region}", \
 	.minutes = { .create = 10, .update = 10, .remove = 10 }
 #define QUOTA_LOOKUP .what = TF_DATA, .read = look_up, .id = "{project_id}/{region}"
+#define EXAMPLE_MINE(type)                                                     \
+	"data \"openstack_identity_auth_scope_v3\" \"me\" {\n"                 \
+	"  name = \"me\"\n"                                                    \
+	"}\n"                                                                  \
+	"\n"                                                                   \
+	"data \"openstack_" type "\" \"mine\" {\n"                             \
+	"  project_id = data.openstack_identity_auth_scope_v3.me.project_id\n" \
+	"}\n"
 /* Quotas are for admins to set. */
 #define EXAMPLE_PROJECT                                           \
 	"resource \"openstack_identity_project_v3\" \"team\" {\n" \
@@ -660,19 +668,19 @@ static const struct tf_kind blockstorage_quotaset_v3 = {
 static const struct tf_kind data_quota_v2 = {
 	QUOTA_LOOKUP,          .name = "networking_quota_v2",
 	.of = &network_quotas, .doc = "Quotas of networks and what belongs to them.",
-	.attrs = network_data,
+	.attrs = network_data, .example = EXAMPLE_MINE("networking_quota_v2"),
 };
 
 static const struct tf_kind data_compute_quotaset_v2 = {
 	QUOTA_LOOKUP,          .name = "compute_quotaset_v2",
 	.of = &compute_quotas, .doc = "Quotas of servers and what belongs to them.",
-	.attrs = compute_data,
+	.attrs = compute_data, .example = EXAMPLE_MINE("compute_quotaset_v2"),
 };
 
 static const struct tf_kind data_volume_quotaset_v3 = {
 	QUOTA_LOOKUP,         .name = "blockstorage_quotaset_v3",
 	.of = &volume_quotas, .doc = "Quotas of volumes and what belongs to them.",
-	.attrs = volume_data,
+	.attrs = volume_data, .example = EXAMPLE_MINE("blockstorage_quotaset_v3"),
 };
 
 static const struct tf_kind *const terraform[] = {

@@ -647,6 +647,13 @@ static const struct tf_kind data_router_v2 = {
 	.what = TF_DATA,
 	.doc = "A router that is there already.",
 	.attrs = data_rows,
+	.example = "resource \"openstack_networking_router_v2\" \"backend\" {\n"
+		   "  name = \"example-backend\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_networking_router_v2\" \"backend\" {\n"
+		   "  name = openstack_networking_router_v2.backend.name\n"
+		   "}\n",
 };
 
 static const struct tf_kind *const terraform[] = { &networking_router_v2, &data_router_v2, NULL };

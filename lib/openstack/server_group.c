@@ -133,6 +133,14 @@ static const struct tf_kind data_servergroup_v2 = {
 	.what = TF_DATA,
 	.doc = "A group of instances that is there already.",
 	.attrs = data_rows,
+	.example = "resource \"openstack_compute_servergroup_v2\" \"database\" {\n"
+		   "  name     = \"example-found\"\n"
+		   "  policies = [\"soft-anti-affinity\"]\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_compute_servergroup_v2\" \"database\" {\n"
+		   "  name = openstack_compute_servergroup_v2.database.name\n"
+		   "}\n",
 };
 
 static const struct tf_kind *const terraform[] = { &compute_servergroup_v2, &data_servergroup_v2,

@@ -253,7 +253,6 @@ static const struct tf_attr rows[] = {
 
 static const struct rule tf_rules[] = {
 	{ ONE_OF, "cidr subnetpool_id value_specs" },
-	{ EXCLUSIVE, "cidr prefix_length" },
 	{ 0 },
 };
 
@@ -418,6 +417,20 @@ static const struct tf_kind data_subnet_v2 = {
 	.what = TF_DATA,
 	.doc = "A subnet that is there already.",
 	.attrs = data_rows,
+	.example = "resource \"openstack_networking_network_v2\" \"backend\" {\n"
+		   "  name = \"example-backend\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_subnet_v2\" \"backend\" {\n"
+		   "  name       = \"example-backend\"\n"
+		   "  network_id = openstack_networking_network_v2.backend.id\n"
+		   "  cidr       = \"10.1.0.0/24\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_networking_subnet_v2\" \"backend\" {\n"
+		   "  name       = openstack_networking_subnet_v2.backend.name\n"
+		   "  network_id = openstack_networking_subnet_v2.backend.network_id\n"
+		   "}\n",
 };
 
 static const struct tf_attr ids_rows[] = {
@@ -466,6 +479,22 @@ static const struct tf_kind data_subnet_ids_v2 = {
 	.what = TF_DATA,
 	.doc = "The IDs of all subnets that match.",
 	.attrs = ids_rows,
+	.example = "resource \"openstack_networking_network_v2\" \"backend\" {\n"
+		   "  name = \"example-backend\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_subnet_v2\" \"backend\" {\n"
+		   "  name       = \"example-backend\"\n"
+		   "  network_id = openstack_networking_network_v2.backend.id\n"
+		   "  cidr       = \"10.1.0.0/24\"\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_networking_subnet_ids_v2\" \"backend\" {\n"
+		   "  network_id     = openstack_networking_subnet_v2.backend.network_id\n"
+		   "  ip_version     = 4\n"
+		   "  sort_key       = \"name\"\n"
+		   "  sort_direction = \"asc\"\n"
+		   "}\n",
 	.rules = ids_rules,
 	.flags = TF_PLURAL,
 	.query = sorted,

@@ -494,6 +494,16 @@ static const struct tf_kind data_volume_v3 = {
 	.what = TF_DATA,
 	.doc = "A volume that is there already.",
 	.attrs = data_rows,
+	.example = "resource \"openstack_blockstorage_volume_v3\" \"data\" {\n"
+		   "  name     = \"example-found\"\n"
+		   "  size     = 1\n"
+		   "  metadata = { backup = \"nightly\" }\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_blockstorage_volume_v3\" \"data\" {\n"
+		   "  name     = openstack_blockstorage_volume_v3.data.name\n"
+		   "  metadata = { backup = \"nightly\" }\n"
+		   "}\n",
 };
 
 static const struct tf_kind *const terraform[] = { &blockstorage_volume_v3, &data_volume_v3, NULL };

@@ -4,8 +4,7 @@
   examples.py --lab DIR --state DIR --bin DIR [PAGE ...]
 
 A page: resources/networking_network_v2. Two examples run side by side if they have no name in common. Pages
-are looked at, too: front matter, no empty section, no attribute without words, an example unless it is a data
-source's.
+are looked at, too: front matter, an example, no empty section, no attribute without words, no markup of Ansible's.
 """
 import argparse
 import concurrent.futures
@@ -55,6 +54,7 @@ def look(text):
     found = [] if re.match(r'---\npage_title: ".+"\nsubcategory: ".*"\ndescription: ".+"\n---\n\n# .+\n\n\S', text) else [
         'no front matter, or no sentence']
     found += ['an empty section: ' + h for h in re.findall(r'^(#+ .*)\n+(?=#|\Z)', text, re.M) if not h.startswith('# ')]
+    found += ["Ansible's markup: " + m for m in re.findall(r'\b[A-Z]\([^)\n]*\)', text)]
     found += ['no words: ' + line for line in re.findall(r'^[*] `.*\) *$', text, re.M)]
     return found
 
@@ -71,7 +71,7 @@ def apply(root):
 def run(page, text, args, turns):
     problems, began = look(text), time.monotonic()
     hcl = example(text)
-    if not hcl and not page.startswith('data-sources/'):
+    if not hcl:
         problems.append('no example')
     if hcl:
         names = set(re.findall(r'^\s*\w*name\s*=\s*"([^"$]+)"', hcl, re.M))

@@ -599,6 +599,28 @@ static const struct tf_kind data_instance_v2 = {
 	.of = &os_instance,
 	.doc = "An instance that is there already.",
 	.attrs = data_rows,
+	.example = "resource \"openstack_networking_network_v2\" \"net\" {\n"
+		   "  name = \"instance-found\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_networking_subnet_v2\" \"net\" {\n"
+		   "  network_id = openstack_networking_network_v2.net.id\n"
+		   "  cidr       = \"192.168.77.0/24\"\n"
+		   "}\n"
+		   "\n"
+		   "resource \"openstack_compute_instance_v2\" \"web\" {\n"
+		   "  name        = \"instance-found\"\n"
+		   "  image_name  = \"cirros\"\n"
+		   "  flavor_name = \"m1.tiny\"\n"
+		   "\n"
+		   "  network {\n"
+		   "    uuid = openstack_networking_subnet_v2.net.network_id\n"
+		   "  }\n"
+		   "}\n"
+		   "\n"
+		   "data \"openstack_compute_instance_v2\" \"web\" {\n"
+		   "  id = openstack_compute_instance_v2.web.id\n"
+		   "}\n",
 	.flags = TF_EXPAND,
 	.show = show_data,
 };
