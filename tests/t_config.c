@@ -162,6 +162,21 @@ static const struct config_case configs[] = {
 	  "{'auth': {'token': 't'}, 'interface': 'public', 'region_name': null,"
 	  " 'compute_endpoint_override': 'http://c', 'volumev3_service_type': 'volume',"
 	  " 'network_interface': 'internal'}" },
+	{ "services' places beside a cloud's name",
+	  { CLOUDS, "clouds: {b: {network_endpoint_override: http://old, region_name: r,"
+		    " auth: {auth_url: http://b}}}" },
+	  { 0 },
+	  "{'cloud': 'b', 'network_endpoint_override': 'http://n',"
+	  " 'block-storage_endpoint_override': 'http://v', 'compute_service_type': 'x'}",
+	  "",
+	  "{'auth': {'auth_url': 'http://b'}, 'interface': 'public', 'region_name': 'r',"
+	  " 'network_endpoint_override': 'http://n', 'block_storage_endpoint_override': 'http://v'}" },
+	{ "services' places beside a whole cloud",
+	  { 0 },
+	  { 0 },
+	  "{'cloud': {'auth': {'auth_url': 'http://b'}}, 'network_endpoint_override': 'http://n'}",
+	  "",
+	  "!put 'network_endpoint_override' into it" },
 	{ "secure.yaml over clouds.yaml",
 	  { CLOUDS, TWO, SECURE, "clouds: {b: {auth: {password: ps, username: us}}}" },
 	  { 0 },
@@ -461,6 +476,44 @@ static struct config *load(const char *options)
 	unit_ok(config_load(o, &c));
 	return c;
 }
+
+static void holds(const char *path, const char *text)
+{
+	char found[256] = "";
+	FILE *f = fopen(path, "r");
+
+	ck_assert_ptr_nonnull(f);
+	found[fread(found, 1, sizeof(found) - 1, f)] = '\0';
+	(void)fclose(f);
+	ck_assert_str_eq(found, text);
+}
+
+/* PEM text is a file that all who have the same text share. */
+START_TEST(pem_text)
+{
+	const char *options = "{'cloud': {'auth': {'auth_url': 'https://a'},"
+			      " 'cacert': '-----BEGIN CA-----\\nA\\n',"
+			      " 'cert': '-----BEGIN C-----\\nB\\n',"
+			      " 'key': '-----BEGIN K-----\\nC\\n'}}";
+	struct config *c = load(options), *again = load(options);
+	AUTO_JSON bad = unit_json("{'auth': {'auth_url': 'https://a'},"
+				  " 'client_key': 'secret\\nsecret\\n'}");
+	struct config *none = NULL;
+
+	holds(c->cacert, "-----BEGIN CA-----\nA\n");
+	holds(c->cert, "-----BEGIN C-----\nB\n");
+	holds(c->key, "-----BEGIN K-----\nC\n");
+	ck_assert_str_eq(c->key, again->key);
+	ck_assert_str_ne(c->key, c->cert);
+	config_free(c);
+	holds(again->key, "-----BEGIN K-----\nC\n");
+	config_free(again);
+	AUTO_ERR e = config_load(bad, &none);
+	ck_assert_ptr_nonnull(e);
+	ck_assert_ptr_nonnull(strstr(e->text, "must be PEM text"));
+	ck_assert_ptr_null(strstr(e->text, "secret"));
+}
+END_TEST
 
 START_TEST(settings)
 {
@@ -872,6 +925,7 @@ int main(void)
 	tcase_add_checked_fixture(t, sandbox_enter, sandbox_leave);
 	tcase_add_loop_test(t, configuration, 0, COUNT(configs));
 	tcase_add_test(t, settings);
+	tcase_add_test(t, pem_text);
 	tcase_add_loop_test(t, cache_folder, 0, COUNT(cache_dirs));
 	tcase_add_loop_test(t, request, 0, COUNT(requests));
 	tcase_add_loop_test(t, auth_urls, 0, COUNT(bases));

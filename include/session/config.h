@@ -51,6 +51,11 @@ struct json_object *env_cloud(void);
 char *env_cache_dir(void);
 /* ~/x -> /home/a/x. Owned; NULL stays NULL. */
 char *path_expand(const char *path);
+/*
+ * The path of what is one, or PEM text itself: that gets a file in memory, which this process alone
+ * can open and which lives as long. Owned; NULL stays NULL.
+ */
+MUST_USE struct err *pem_path(const char *path_or_text, char **ret);
 /* Overwrites every string in a value. For values that nobody else holds. */
 void json_wipe(struct json_object *v);
 /* Overwrites text that json-c made of a value, and keeps with it. */

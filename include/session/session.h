@@ -13,7 +13,8 @@
  *
  * `options` are the connection options of a module, by the names openstack.cloud gives them: cloud
  * (a name, or a dictionary with a whole configuration, any key of clouds.yaml included), auth,
- * auth_type, region_name, interface, validate_certs, ca_cert, client_cert, client_key, api_timeout.
+ * auth_type, region_name, interface, validate_certs, ca_cert, client_cert, client_key (paths, or PEM
+ * text itself), api_timeout; and SERVICE_endpoint_override, which modules have only in clouds.yaml.
  * Null and "" count as absent, others are passed over.
  *
  * Precedence as in openstacksdk, outermost first: options; the values of the region; the cloud; its
@@ -43,6 +44,8 @@ void session_free(struct session *s);
 struct api *session_api(struct session *s);
 /* The region it works in; "": any. Borrowed. */
 const char *session_region(const struct session *s);
+/* Whether two were configured the same, however that was said. */
+bool session_alike(const struct session *a, const struct session *b);
 
 /*
  * The token, and user, project, roles and so on as Keystone answered, without the catalogue. They log

@@ -37,12 +37,22 @@ static const char option_names[] =
 	"auth auth_type region_name interface endpoint_type validate_certs verify ca_cert cacert "
 	"client_cert cert client_key key api_timeout";
 
+/* Where a service is to be found may be said of any. */
+static bool is_option(const char *key)
+{
+	static const char end[] = "_endpoint_override";
+	const size_t len = strlen(key), end_len = sizeof(end) - 1;
+
+	return words_have(option_names, key) ||
+	       (len > end_len && strcmp(key + len - end_len, end) == 0);
+}
+
 /* A whole configuration in `cloud` leaves no room for the options beside it. */
 static struct err *options_from_dict(struct json_object *given, struct json_object *cloud,
 				     struct json_object **ret)
 {
 	json_object_object_foreach(given, key, v) {
-		if (json_empty(v) || !words_have(option_names, key) ||
+		if (json_empty(v) || !is_option(key) ||
 		    (strcmp(key, "interface") == 0 && json_is_str(v, "public")))
 			continue;
 		return err_at(err_new(ERR_USAGE,
@@ -69,7 +79,7 @@ static struct err *options_read(struct json_object *given, struct json_object **
 	o = json_object_new_object();
 	if (given) {
 		json_object_object_foreach(given, key, v) {
-			if (words_have(option_names, key) || strcmp(key, "cloud") == 0)
+			if (is_option(key) || strcmp(key, "cloud") == 0)
 				json_set(o, key, json_copy(v));
 		}
 	}
@@ -474,12 +484,15 @@ static struct err *file_check(const struct config *c, const char *key, const cha
 static struct err *tls_read(struct config *c)
 {
 	const char *url = config_auth(c, "auth_url");
-	struct err *e = NULL;
+	struct err *e = pem_path(json_str(c->config, "cacert"), &c->cacert);
 
 	c->insecure = !json_truth(c->config, "verify", true);
-	c->cacert = path_expand(json_str(c->config, "cacert"));
-	c->cert = path_expand(json_str(c->config, "cert"));
-	c->key = path_expand(json_str(c->config, "key"));
+	if (!e)
+		e = pem_path(json_str(c->config, "cert"), &c->cert);
+	if (!e)
+		e = pem_path(json_str(c->config, "key"), &c->key);
+	if (e)
+		return err_wrap(e, "%s: cacert, cert and key", c->title);
 	if (url && strncmp(url, "https:", 6) == 0) {
 		e = c->insecure ? NULL : file_check(c, "cacert", c->cacert);
 		if (!e)

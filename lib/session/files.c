@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "digest.h"
@@ -104,6 +105,79 @@ char *path_expand(const char *path)
 	if (path && *path == '~' && (path[1] == '/' || !path[1]) && home)
 		return xasprintf("%s%s", home, path + 1);
 	return xstrdup(path);
+}
+
+struct pem {
+	char *text; /* digest */
+	int fd;
+	struct pem *next;
+};
+
+static struct err *pem_write(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (fd >= 0 && len) {
+		const ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno != EINTR)
+			break;
+		text += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return fd < 0 || len ? err_new(ERR_USAGE,
+				       "there is no memory file for the PEM text: %s; "
+				       "give the path of a file",
+				       strerror(errno))
+			     : NULL;
+}
+
+/* What has the same text has the same path, so that connections are shared. */
+static struct err *pem_keep(const char *text, int *ret)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct pem *pems;
+	AUTO_STR digest = digest_text("sha256", text, strlen(text));
+	struct err *e = NULL;
+	struct pem *p;
+
+	(void)pthread_mutex_lock(&lock);
+	p = pems;
+	while (p && strcmp(p->text, digest) != 0)
+		p = p->next;
+	*ret = p ? p->fd : memfd_create("pem", MFD_CLOEXEC);
+	if (!p)
+		e = pem_write(*ret, text);
+	if (!p && !e) {
+		p = xcalloc(1, sizeof(*p));
+		*p = (struct pem){ .text = TAKE(digest), .fd = *ret, .next = pems };
+		pems = p;
+	} else if (e && *ret >= 0) {
+		(void)close(*ret);
+	}
+	(void)pthread_mutex_unlock(&lock);
+	return e;
+}
+
+struct err *pem_path(const char *path_or_text, char **ret)
+{
+	int fd;
+	struct err *e;
+
+	if (!path_or_text || !strchr(path_or_text, '\n')) {
+		*ret = path_expand(path_or_text);
+		return NULL;
+	}
+	if (!strstr(path_or_text, "-----BEGIN ") || strlen(path_or_text) > FILE_BYTES)
+		return err_new(
+			ERR_USAGE,
+			"what has more than one line must be PEM text (-----BEGIN ...) of at "
+			"most %d KiB; else give the path of a file",
+			FILE_BYTES >> 10);
+	e = pem_keep(path_or_text, &fd);
+	if (!e)
+		*ret = xasprintf("/proc/self/fd/%d", fd);
+	return e;
 }
 
 /* json-c hands its own buffers out as const; there is no other way to them. */

@@ -836,6 +836,11 @@ const char *session_region(const struct session *s)
 	return s->cloud->region;
 }
 
+bool session_alike(const struct session *a, const struct session *b)
+{
+	return json_object_equal(a->cloud->config, b->cloud->config) != 0;
+}
+
 struct api *session_api(struct session *s)
 {
 	return &s->api;

@@ -6,7 +6,9 @@
 #include "adapter/targets.h"
 #include "functions.h"
 #include "openstack/zones.h"
+#include "session/catalog.h"
 #include "terraform.h"
+#include "text.h"
 
 static const struct tf_attr config[] = {
 	{ "cloud", .doc = "Name of the cloud in clouds.yaml; OS_CLOUD by default." },
@@ -41,7 +43,9 @@ static const struct tf_attr config[] = {
 	{ "cert", .doc = "Client certificate: a file, or the text itself." },
 	{ "key", TF_SENSITIVE,
 	  .doc = "Key of the client certificate: a file, or the text itself." },
-	{ "endpoint_overrides", .doc = "URLs in place of those of the catalogue, by service.",
+	{ "endpoint_overrides",
+	  .doc = "URLs in place of those of the catalogue, by service: `network`, `compute`, "
+		 "`volumev3`, ...; with or without the version at their end.",
 	  .type = "[\"map\",\"string\"]" },
 	{ "max_retries",
 	  .doc = "Accepted for the sake of existing files: what may be repeated is, until the call's "
@@ -95,6 +99,20 @@ static const struct {
 	{ "key", "client_key", false },
 };
 
+/* By the service's first name: with another, one in clouds.yaml could come before it. */
+static void set_overrides(struct json_object *options, struct json_object *overrides)
+{
+	if (!json_object_is_type(overrides, json_type_object))
+		return;
+	json_object_object_foreach(overrides, type, url) {
+		struct service room;
+		const char *types = service_find(type, &room)->types;
+		AUTO_STR key = xasprintf("%.*s_endpoint_override", (int)words_len(types), types);
+
+		json_set(options, key, json_copy(url));
+	}
+}
+
 static void set(struct json_object *options, struct json_object *auth, struct json_object *block)
 {
 	const char *interface = json_str(block, "endpoint_type");
@@ -109,6 +127,7 @@ static void set(struct json_object *options, struct json_object *auth, struct js
 		json_sets(auth, "system_scope", "all");
 	if (json_truth(block, "insecure", false))
 		json_set(options, "validate_certs", json_object_new_boolean(false));
+	set_overrides(options, json_at(block, "endpoint_overrides"));
 	if (interface) {
 		AUTO_STR word = xstrndup(interface, strcspn(interface, "U"));
 
