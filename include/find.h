@@ -35,6 +35,8 @@ MUST_USE struct err *find_choose(struct api *api, const struct resource *r,
  * wanted in all that a creation says, not older than the attempt, and not claimed by anybody.
  */
 MUST_USE struct err *find_lost(struct op *op);
+/* Before the first attempt: tells op->keeper who has the name, where that will be all there is to tell by. */
+MUST_USE struct err *find_before(struct op *op);
 
 /* The value of an attribute that refers to another object, as an ID. */
 MUST_USE struct err *ref_resolve(struct op *op, const struct attr *a, struct json_object *v,

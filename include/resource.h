@@ -138,6 +138,12 @@ struct keeper {
 	/* A run that was killed may have made it: look before making it again. `id`: what it got; may be NULL. */
 	bool lost;
 	const char *id;
+	/*
+	 * Of objects whose service tells no time of creation: called before the first attempt with the IDs
+	 * of all that have the name. What is there later beside them may be ours. May be NULL.
+	 */
+	void (*before)(const struct keeper *k, struct op *op, struct json_object *ids);
+	struct json_object *others; /* those IDs; NULL: nobody looked */
 	/* For so long the service may yet be at what that run asked for: it is looked for until then. */
 	int64_t late_ms;
 	void *arg; /* of whoever keeps */

@@ -395,6 +395,8 @@ static struct err *make(struct op *op)
 		return op->r->settle ? op->r->settle(op) : NULL;
 	}
 	e = op_stopped(op);
+	if (!e && op->keeper && !resource_is_sought(op->r))
+		e = find_before(op);
 	if (e)
 		return e;
 	return op->r->create ? op->r->create(op) : op_post(op);
@@ -883,7 +885,8 @@ static void bulk_some(struct batch *b, const size_t *index, size_t n, int width)
 		ops[i] = b->ops[index[i]];
 	/* Finding what has no name costs more than it can tell: Neutron makes all, or none. */
 	refused = refused && b->ops->keeper;
-	all(&sub, n, width, ok ? finish_bulk : refused ? create : create_unless_there);
+	/* One after the other: Neutron makes twins of rules that it gets at the same moment. */
+	all(&sub, n, refused ? 1 : width, ok ? finish_bulk : refused ? create : create_unless_there);
 	for (size_t i = 0; i < n; i++) {
 		b->ops[index[i]] = ops[i];
 		b->errs[index[i]] = errs[i];

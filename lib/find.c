@@ -408,12 +408,39 @@ static bool may_be_ours(struct op *op, struct json_object *object)
 
 	if (name && !json_is_str(json_at(object, "name"), name))
 		return false;
-	/* Where the service tells no time, only a name can say so. */
-	if (made ? made < k->since_s - CLOCKS_DIFFER_S : !name)
+	if (made && made < k->since_s - CLOCKS_DIFFER_S)
+		return false;
+	if (!made &&
+	    (!name || !k->others || json_list_has(k->others, json_at(object, resource_key(op->r)))))
 		return false;
 	if (made && k->until_s && made > k->until_s + CLOCKS_DIFFER_S)
 		return false;
 	return as_created(op, object);
+}
+
+struct err *find_before(struct op *op)
+{
+	const struct keeper *k = op->keeper;
+	const struct resource *r = op->r;
+	const char *name = json_str(op->want, "name");
+	const bool timeless = !attr_named(r->attrs, "created_at") || r->flags & ID_IS_NAME;
+	AUTO_BUF query = BUF_INIT;
+	AUTO_JSON list = NULL;
+	AUTO_JSON ids = json_object_new_array();
+	struct err *e;
+
+	if (!k->before || k->others || k->lost || !timeless || !name || !*name)
+		return NULL;
+	if (!(r->flags & (LIST_ONLY | ID_IS_NAME)))
+		query_name(&query, r, name);
+	e = resource_list(op->api, r, NULL, query.s, &list);
+	for (size_t i = 0; i < json_len(list); i++)
+		if (json_is_str(json_at(json_nth(list, i), "name"), name))
+			json_object_array_add(
+				ids, json_copy(json_at(json_nth(list, i), resource_key(r))));
+	if (!e)
+		k->before(k, op, ids);
+	return e;
 }
 
 static struct err *take_lost(struct op *op, struct json_object *object)

@@ -65,7 +65,9 @@ static const struct {
 	{ CURLE_URL_MALFORMAT, ERR_USAGE, NEVER, "this is no URL", NULL },
 };
 
-static const char *const unknown_ca = "give ca_cert or, to go without, validate_certs: false";
+static const char *const unknown_ca =
+	"give the CA (ca_cert; in Terraform cacert_file) or, to go without, validate_certs: false "
+	"(in Terraform insecure = true)";
 
 static bool is(const struct http_request *req, const char *method)
 {

@@ -157,9 +157,16 @@ static const struct tf_attr rows[] = {
 
 static const struct rule tf_rules[] = {
 	{ ONE_OF, "subnet_id port_id" },
-	{ EXCLUSIVE, "subnet_id port_id" },
 	{ 0 },
 };
+
+/* Both stand in what Terraform writes of an import: the port goes with its interface, the subnet stays. */
+static struct err *tf_prepare(struct tf_op *t)
+{
+	if (t->planned && !t->prior && json_str(t->op->want, "subnet_id"))
+		json_object_object_del(t->op->want, "port_id");
+	return NULL;
+}
 
 static const struct tf_kind networking_router_interface_v2 = {
 	.name = "networking_router_interface_v2",
@@ -168,6 +175,7 @@ static const struct tf_kind networking_router_interface_v2 = {
 	.rules = tf_rules,
 	.flags = TF_EXPAND,
 	.minutes = { .create = 10, .remove = 10 },
+	.prepare = tf_prepare,
 	.import_doc = "The ID is that of the router's port.",
 	.example = "resource \"openstack_networking_network_v2\" \"backend\" {\n"
 		   "  name = \"backend\"\n"

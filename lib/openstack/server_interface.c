@@ -90,10 +90,10 @@ static bool is_meant(struct op *op, struct json_object *interface)
 					 json_at(interface, "port_id"));
 	if (k && (op->id || k->id))
 		return id && strcmp(id, op->id ? op->id : k->id) == 0;
-	if (k && k->claim && id && !k->claim(k, op, id))
+	if (!json_object_equal(json_at(op->want, "net_id"), json_at(interface, "net_id")) ||
+	    (ip && !has_address(interface, ip)))
 		return false;
-	return json_object_equal(json_at(op->want, "net_id"), json_at(interface, "net_id")) &&
-	       (!ip || has_address(interface, ip));
+	return !k || !k->claim || !id || k->claim(k, op, id);
 }
 
 static struct err *find(struct op *op)

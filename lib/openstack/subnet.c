@@ -325,6 +325,9 @@ static struct err *tf_prepare(struct tf_op *t)
 	/* Only some clouds know of it, and none of the others has it. */
 	if (!t->prior && !json_truth(want, "dns_publish_fixed_ip", true))
 		json_object_object_del(want, "dns_publish_fixed_ip");
+	/* Both stand in what Terraform writes of an import; Neutron takes the length for a pool only. */
+	if (!t->prior && json_str(want, "cidr"))
+		json_object_object_del(want, "prefix_length");
 	if (t->prior && t->planned && tf_changed(t, "no_gateway") &&
 	    !json_truth(t->planned, "no_gateway", true) && !json_has(want, "gateway_ip")) {
 		AUTO_STR gateway = first_address(json_str(t->planned, "cidr"));

@@ -24,10 +24,11 @@ enum {
 
 /* What a process that is dead asked for, or this one did and was not answered. */
 struct lost {
-	char *of, *key, *id;     /* of: its kind; id NULL: the answer never came */
-	char *as;                /* Terraform's ID, if another */
-	int64_t since_s, last_s; /* when it was asked for first, and last */
-	unsigned long number;    /* in our own file */
+	char *of, *key, *id;        /* of: its kind; id NULL: the answer never came */
+	char *as;                   /* Terraform's ID, if another */
+	int64_t since_s, last_s;    /* when it was asked for first, and last */
+	struct json_object *others; /* IDs that had its name before; NULL: nobody looked */
+	unsigned long number;       /* in our own file */
 	struct lost *next;
 };
 
@@ -40,6 +41,7 @@ static int file = -1;
 static bool looked, broken;
 static enum { NOT_YET, HAND_ON, NEVER } handing_on;
 static unsigned long entries;
+static char *block; /* which provider block the process is for; NULL: not told */
 
 /* ---- where ---- */
 
@@ -64,6 +66,14 @@ static char *workspace(void)
 	}
 	line[strcspn(line, "/\n")] = '\0';
 	return xstrdup(name && *name ? name : line);
+}
+
+/* How the names of files begin that are for the same workspace and provider block. */
+static char *prefix(void)
+{
+	AUTO_STR space = workspace();
+
+	return xasprintf("%s.%s.", space, block ? block : "");
 }
 
 /* ---- lines ---- */
@@ -106,6 +116,14 @@ static struct json_object *about(unsigned long number, const char *word, const c
 	return line;
 }
 
+static struct json_object *others_line(unsigned long number, struct json_object *ids)
+{
+	struct json_object *line = about(number, "by", NULL);
+
+	json_set(line, "others", json_copy(ids));
+	return line;
+}
+
 static struct json_object *known_line(const char *name)
 {
 	struct json_object *line = json_object_new_object();
@@ -128,7 +146,7 @@ static struct json_object *parent_line(void)
 static void open_file(void)
 {
 	AUTO_STR dir = directory();
-	AUTO_STR space = workspace();
+	AUTO_STR begin = prefix();
 	AUTO_STR parent = xstrndup(dir, strlen(dir) - strlen("/treenail"));
 
 	if (file >= 0 || broken)
@@ -138,7 +156,7 @@ static void open_file(void)
 	/* In containers the dead had the same ID, and what they left is not read yet. */
 	for (unsigned n = 0; file < 0 && n < SAME_MOST; n++) {
 		free(path);
-		path = xasprintf("%s/%s.%d.%u.journal", dir, space, (int)getpid(), n);
+		path = xasprintf("%s/%s%d.%u.journal", dir, begin, (int)getpid(), n);
 		file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 		if (file < 0 && errno != EEXIST)
 			break;
@@ -180,6 +198,8 @@ static void keep(struct lost *l)
 		write_line(about(l->number, "id", l->id));
 	if (l->as)
 		write_line(about(l->number, "as", l->as));
+	if (l->others)
+		write_line(others_line(l->number, l->others));
 }
 
 /* ---- files of the dead ---- */
@@ -190,6 +210,7 @@ static void lost_free(struct lost *l)
 	free(l->as);
 	free(l->key);
 	free(l->id);
+	json_object_put(l->others);
 	free(l);
 }
 
@@ -210,6 +231,9 @@ static void take_line(struct json_object *open, const char *s, size_t len)
 		json_set(json_at(open, number), "id", json_copy(json_at(line, "id")));
 	else if (json_str(line, "as") && json_at(open, number))
 		json_set(json_at(open, number), "as", json_copy(json_at(line, "as")));
+	else if (json_object_is_type(json_at(line, "others"), json_type_array) &&
+		 json_at(open, number))
+		json_set(json_at(open, number), "others", json_copy(json_at(line, "others")));
 	else if (json_has(line, "over"))
 		json_object_object_del(open, number);
 }
@@ -234,6 +258,7 @@ static void take_text(const char *text, bool alive)
 		l = xcalloc(1, sizeof(*l));
 		*l = (struct lost){ .since_s = json_int(one, "at", 0),
 				    .last_s = alive ? time(NULL) : json_int(one, "last", 0),
+				    .others = json_copy(json_at(one, "others")),
 				    .next = losts };
 		l->of = xstrdup(json_str(one, "of"));
 		l->key = xstrdup(json_str(one, "make"));
@@ -274,9 +299,9 @@ static pid_t parent_of(int fd)
  * A process whose Terraform was killed is at work for a moment yet, and what it makes is lost as well.
  * One of our own Terraform (another provider block) is none of our business.
  */
-static bool lock_of_dead(int fd, bool *ret_alive)
+static bool lock_of_dead(int fd, bool patient, bool *ret_alive)
 {
-	const int64_t until = clock_ms() + END_MS;
+	const int64_t until = clock_ms() + (patient ? END_MS : 0);
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		*ret_alive = true;
@@ -288,7 +313,7 @@ static bool lock_of_dead(int fd, bool *ret_alive)
 }
 
 /* Its entries go into our own file before the old one goes away. */
-static void take_over(const char *old)
+static void take_over(const char *old, bool patient)
 {
 	const int fd = open(old, O_RDWR | O_CLOEXEC);
 	const struct lost *before = losts;
@@ -297,8 +322,10 @@ static void take_over(const char *old)
 
 	if (fd < 0)
 		return;
-	if (lock_of_dead(fd, &alive))
+	if (lock_of_dead(fd, patient, &alive))
 		text = read_all(fd);
+	else if (!patient && parent_of(fd) != getppid())
+		looked = false; /* whoever makes something looks again */
 	if (text) {
 		take_text(text, alive);
 		if (losts != before)
@@ -311,11 +338,11 @@ static void take_over(const char *old)
 	(void)close(fd);
 }
 
-static void look(void)
+/* patient: waits for processes that are about to end. */
+static void look(bool patient)
 {
 	AUTO_STR dir_name = directory();
-	AUTO_STR space = workspace();
-	AUTO_STR prefix = xasprintf("%s.", space);
+	AUTO_STR begin = prefix();
 	DIR *dir = looked ? NULL : opendir(dir_name);
 	const struct dirent *entry;
 
@@ -323,9 +350,9 @@ static void look(void)
 	while (dir && (entry = readdir(dir))) {
 		AUTO_STR old = xasprintf("%s/%s", dir_name, entry->d_name);
 
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+		if (strncmp(entry->d_name, begin, strlen(begin)) == 0 &&
 		    (!path || strcmp(path, old) != 0))
-			take_over(old);
+			take_over(old, patient);
 	}
 	if (dir)
 		(void)closedir(dir);
@@ -340,6 +367,17 @@ static void born(const struct keeper *k, struct op *op, const char *id)
 	(void)pthread_mutex_lock(&lock);
 	know(op->r->name, id);
 	write_line(about(entry->number, "id", id));
+	(void)pthread_mutex_unlock(&lock);
+}
+
+static void before(const struct keeper *k, struct op *op, struct json_object *ids)
+{
+	struct journal_entry *entry = k->arg;
+
+	(void)op;
+	(void)pthread_mutex_lock(&lock);
+	entry->keeper.others = json_copy(ids);
+	write_line(others_line(entry->number, ids));
 	(void)pthread_mutex_unlock(&lock);
 }
 
@@ -376,12 +414,20 @@ static int64_t late_ms(int64_t ago_s)
 	return ago_s >= 0 && ago_s < LATE_S ? (LATE_S - ago_s) * 1000 : 0;
 }
 
+void journal_for(const char *digest)
+{
+	(void)pthread_mutex_lock(&lock);
+	free(block);
+	block = xstrdup(digest);
+	(void)pthread_mutex_unlock(&lock);
+}
+
 void journal_begin(struct journal_entry *entry, const char *of, const char *what)
 {
 	struct lost *l;
 
 	(void)pthread_mutex_lock(&lock);
-	look();
+	look(true);
 	open_file();
 	l = lost_take(what);
 	const int64_t now_s = time(NULL);
@@ -391,6 +437,8 @@ void journal_begin(struct journal_entry *entry, const char *of, const char *what
 		entry->id = xstrdup(l->id);
 	entry->keeper = (struct keeper){ .born = born,
 					 .claim = claim,
+					 .before = before,
+					 .others = l ? json_copy(l->others) : NULL,
 					 .lost = l != NULL,
 					 .id = entry->id,
 					 .since_s = l ? l->since_s : now_s,
@@ -400,6 +448,8 @@ void journal_begin(struct journal_entry *entry, const char *of, const char *what
 	write_line(begun(entry->number, of, what, entry->keeper.since_s, now_s));
 	if (l && l->id)
 		write_line(about(entry->number, "id", l->id));
+	if (l && l->others)
+		write_line(others_line(entry->number, l->others));
 	if (l) {
 		write_line(about(l->number, "over", NULL));
 		lost_free(l);
@@ -431,6 +481,7 @@ void journal_doubt(const struct journal_entry *entry)
 			    .id = xstrdup(entry->id),
 			    .since_s = entry->keeper.since_s,
 			    .last_s = time(NULL),
+			    .others = json_copy(entry->keeper.others),
 			    .number = entry->number,
 			    .next = losts };
 	losts = l;
@@ -441,6 +492,7 @@ void journal_entry_release(struct journal_entry *entry)
 {
 	free(entry->key);
 	free(entry->id);
+	json_object_put(entry->keeper.others);
 	*entry = (struct journal_entry){ 0 };
 }
 
@@ -455,7 +507,7 @@ static const char *last_part(const char *id)
 void journal_seen(const char *of, const char *id)
 {
 	(void)pthread_mutex_lock(&lock);
-	look();
+	look(false);
 	know(of, id);
 	know(of, last_part(id));
 	for (struct lost **p = &losts; *p;) {

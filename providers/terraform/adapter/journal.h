@@ -8,14 +8,15 @@
  * nothing behind that the next one does not know of.
  *
  * One file for each process, in Terraform's data directory of the root module (.terraform/treenail,
- * mode 0600), by workspace; locked while its process lives. It has a digest of each object that is to
+ * mode 0600), by workspace and provider block; locked while its process lives. It has a digest of each object that is to
  * be made, the time, and the ID as soon as there is one; no value of the configuration. A process that
  * Terraform ends in the usual way removes it: Terraform has the IDs in its state then; one that planned
  * creations leaves the IDs it knows for the one that applies. What a dead
  * process left is taken over by the next one of the same root and workspace: an entry whose ID is in the
  * state is done with; one that is not is a lost object, which the creation of the same thing adopts -
  * by its ID, or, if the answer never came, by its name or else by all that was wanted, the time it
- * was made, and that no other object in the state has that ID. What is not there yet is waited for
+ * was made (where the service does not tell it: that it did not have the name before), and that no other
+ * object in the state has that ID. What is not there yet is waited for
  * as long as the service may be at it.
  *
  * Where the directory cannot be written there is no journal: a warning in the log says so.
@@ -28,6 +29,8 @@ struct journal_entry {
 	unsigned long number;
 };
 
+/* Which provider block this process is for, before anything else: others leave its files alone. */
+void journal_for(const char *digest);
 /* Before a creation is sent. `of`: name of its kind; `what`: digest of all that tells it from others. */
 void journal_begin(struct journal_entry *entry, const char *of, const char *what);
 /* It came to nothing, and nothing is there. */

@@ -87,17 +87,18 @@ static bool given(struct json_object *config, const char *name)
 	return !json_empty(json_at(config, name));
 }
 
-/* "row=value", or "row": is given. */
+/* "row=value", or "row": is given. What is not known yet may turn out to be null. */
 static bool holds(struct json_object *config, const char *when)
 {
 	const char *equals = when ? strchr(when, '=') : NULL;
 
 	if (!when)
 		return true;
-	if (!equals)
-		return given(config, when);
-	AUTO_STR name = xstrndup(when, (size_t)(equals - when));
-	AUTO_STR text = json_text(json_at(config, name));
+	AUTO_STR name = xstrndup(when, strcspn(when, "="));
+	struct json_object *v = json_at(config, name);
+	if (value_is_unknown(v) || !equals)
+		return !value_is_unknown(v) && !json_empty(v);
+	AUTO_STR text = json_text(v);
 	return strcmp(text, equals + 1) == 0;
 }
 
@@ -123,9 +124,21 @@ static struct tally count(struct json_object *config, const char *names)
 	return t;
 }
 
+/* "a, b, c" */
+static char *enumerate(const char *names)
+{
+	AUTO_BUF text = BUF_INIT;
+
+	WORDS_EACH(w, names) {
+		buf_addf(&text, "%s%.*s", text.len ? ", " : "", (int)words_len(w), w);
+	}
+	return buf_take(&text);
+}
+
 static void validate_rule(const struct rule *rule, struct json_object *config, struct diags *d)
 {
 	const struct tally t = count(config, rule->options);
+	AUTO_STR names = enumerate(rule->options);
 	const char *at = t.known ? t.first : NULL;
 	const size_t possible = t.known + t.unknown;
 
@@ -133,27 +146,27 @@ static void validate_rule(const struct rule *rule, struct json_object *config, s
 	case EXCLUSIVE:
 		if (t.known > 1)
 			diags_add(d, DIAG_ERROR, at, WRONG, "Only one of these can be given: %s.",
-				  rule->options);
+				  names);
 		break;
 	case TOGETHER:
 		if (t.known && possible < t.all)
 			diags_add(d, DIAG_ERROR, at, WRONG, "These have to be given together: %s.",
-				  rule->options);
+				  names);
 		break;
 	case ONE_OF:
 		if (!possible)
 			diags_add(d, DIAG_ERROR, at, WRONG, "One of these has to be given: %s.",
-				  rule->options);
+				  names);
 		break;
 	case NEEDS_ALL:
 		if (holds(config, rule->when) && possible < t.all)
 			diags_add(d, DIAG_ERROR, at, WRONG, "With %s, all of these are needed: %s.",
-				  rule->when, rule->options);
+				  rule->when, names);
 		break;
 	case NEEDS_ONE:
 		if (holds(config, rule->when) && !possible)
 			diags_add(d, DIAG_ERROR, at, WRONG, "With %s, one of these is needed: %s.",
-				  rule->when, rule->options);
+				  rule->when, names);
 		break;
 	}
 }
@@ -163,7 +176,7 @@ static void validate_secrets(const struct kind *k, struct json_object *config, s
 	for (const struct row *row = k->rows; row->name; row++)
 		if (row->write_only && given(config, row->name) && given(config, row->secret->name))
 			diags_add(d, DIAG_ERROR, row->name, WRONG,
-				  "Only one of these can be given: %s %s.", row->secret->name,
+				  "Only one of these can be given: %s, %s.", row->secret->name,
 				  row->name);
 }
 

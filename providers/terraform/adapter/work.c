@@ -307,6 +307,26 @@ static void want_identity(struct work *w, struct json_object *values)
 	}
 }
 
+static struct err *find(struct work *w);
+
+/* Nothing to be done; what was not known in the plan is read. */
+static struct err *show_unchanged(struct work *w)
+{
+	struct err *e = NULL;
+
+	if (!value_has_unknown(w->t.planned)) {
+		w->t.state = json_copy(w->t.planned);
+		set_general(w);
+		return NULL;
+	}
+	e = find(w);
+	if (e)
+		return e;
+	w->out.after = json_copy(w->op.have);
+	w->out.id = xstrdup(w->id);
+	return show_made(w);
+}
+
 struct err *work_update(struct work *w)
 {
 	struct err *e = set_timeout(w, "update", w->k->k->minutes.update);
@@ -320,11 +340,8 @@ struct err *work_update(struct work *w)
 		want_identity(w, w->t.prior);
 	refresh_drop(w->op.api, w->k->r, w->id);
 	/* Only the adapter's own rows may have changed, such as a timeout. */
-	if (!json_object_object_length(w->op.want)) {
-		w->t.state = json_copy(w->t.planned);
-		set_general(w);
-		return NULL;
-	}
+	if (!json_object_object_length(w->op.want))
+		return show_unchanged(w);
 	resource_apply(&w->op, 1, 1, &e);
 	return e ? e : show_made(w);
 }
