@@ -39,6 +39,8 @@ enum tf_flags {
 		<< 11, /* in data sources: this option picks the newest of several (most_recent) */
 	TF_REGEX = 1 << 12, /* in data sources: a regular expression that .attr has to match */
 	TF_DEPRECATED = 1 << 13,
+	/* For readers: the plan hook sees which changes make a new object. */
+	TF_RENEWS = 1 << 14,
 };
 
 struct tf_attr {

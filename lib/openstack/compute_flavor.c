@@ -367,7 +367,7 @@ static struct err *add_least(struct tf_op *t, struct buf *query)
 }
 
 static const struct tf_attr data_rows[] = {
-	{ "flavor_id", 0, "id" },
+	{ "flavor_id", 0, "id", "ID of the flavor." },
 	{ "name" },
 	{ "description" },
 	{ "ram" },
@@ -378,7 +378,7 @@ static const struct tf_attr data_rows[] = {
 	{ "swap" },
 	{ "rx_tx_factor", 0, "rxtx_factor" },
 	{ "is_public" },
-	{ "extra_specs", TF_COMPUTED },
+	{ "extra_specs", TF_COMPUTED, .doc = "Further properties." },
 	{ 0 },
 };
 

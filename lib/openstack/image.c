@@ -564,14 +564,14 @@ static const struct tf_attr rows[] = {
 	{ "container_format", TF_REQUIRED },
 	{ "disk_format", TF_REQUIRED },
 	{ "image_id", TF_OC | TF_NEW, "id", "ID of the image, where it has to be this one." },
-	{ "local_file_path", 0, "filename", "File with the data." },
-	{ "image_source_url", TF_KEPT, "", "Where the data is fetched from." },
+	{ "local_file_path", TF_RENEWS, "filename", "File with the data." },
+	{ "image_source_url", TF_KEPT | TF_RENEWS, "", "Where the data is fetched from." },
 	{ "image_source_username", TF_KEPT, "", "Name to log in with there." },
 	{ "image_source_password", TF_KEPT | TF_SENSITIVE, "", "Password to log in with there." },
-	{ "web_download", TF_KEPT, "",
+	{ "web_download", TF_KEPT | TF_RENEWS, "",
 	  "Whether Glance fetches the data, not the one who runs Terraform.", .type = "\"bool\"",
 	  .value = "false" },
-	{ "decompress", TF_KEPT, "",
+	{ "decompress", TF_KEPT | TF_RENEWS, "",
 	  "Whether what is fetched is unpacked: gzip, bzip2, xz or zstd.", .type = "\"bool\"",
 	  .value = "false" },
 	{ "image_cache_path", TF_OC | TF_KEPT, "",
@@ -763,7 +763,8 @@ static const struct tf_kind images_image_v2 = {
 	{ "name", told }, { "name_regex", TF_REGEX, "name", "Regular expression for names." }, \
 		{ "container_format", told }, { "disk_format", told },                         \
 		{ "visibility", told, .choices = "all public private shared community" },      \
-		{ "owner", told }, { "hidden", told }, { "tags", told },                       \
+		{ "owner", told }, { "hidden", told },                                         \
+		{ "tags", told, .doc = "Labels that it has among others." },                   \
 		{ "tag", 0, "", "A label it has." },                                           \
 		{ "member_status", 0, "",                                                      \
 		  "For images that others share: what became of the offer.",                   \

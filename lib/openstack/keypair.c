@@ -244,7 +244,7 @@ static const struct tf_kind compute_keypair_v2 = {
 static const struct tf_attr data_rows[] = {
 	{ "name", TF_REQUIRED },
 	{ "user_id", TF_OC, .doc = "ID of another user, for administrators." },
-	{ "public_key", TF_COMPUTED },
+	{ "public_key", TF_COMPUTED, .doc = "The public key." },
 	{ "fingerprint", TF_COMPUTED },
 	{ 0 },
 };

@@ -520,15 +520,17 @@ static const struct tf_kind networking_port_v2 = {
 
 /* ---- data sources ---- */
 
-#define CONDITIONS                                                                          \
-	{ "name" }, { "description" }, { "network_id" }, { "admin_state_up" },              \
-		{ "tenant_id", 0, "project_id" }, { "project_id" }, { "device_owner" },     \
-		{ "device_id" }, { "mac_address" }, { "status" }, { "dns_name", TF_EXACT }, \
-		{ "tags" },                                                                 \
-		{ "security_group_ids", TF_EXACT,                                           \
-		  .doc = "Only those that are in all of these security groups." },          \
-	{                                                                                   \
-		"fixed_ip", 0, "", "Only those that have this address."                     \
+#define CONDITIONS                                                                                 \
+	{ "name" }, { "description" },                                                             \
+		{ "network_id", .doc = "ID of the network it is part of." }, { "admin_state_up" }, \
+		{ "tenant_id", 0, "project_id", "Project that owns it." },                         \
+		{ "project_id", .doc = "Project that owns it." }, { "device_owner" },              \
+		{ "device_id" }, { "mac_address" }, { "status" }, { "dns_name", TF_EXACT },        \
+		{ "tags", .doc = "Labels that it has among others." },                             \
+		{ "security_group_ids", TF_EXACT,                                                  \
+		  .doc = "Only those that are in all of these security groups." },                 \
+	{                                                                                          \
+		"fixed_ip", 0, "", "Only those that have this address."                            \
 	}
 
 static const struct tf_attr data_rows[] = {
@@ -538,8 +540,9 @@ static const struct tf_attr data_rows[] = {
 	{ "all_security_group_ids", TF_COMPUTED, "security_group_ids",
 	  "IDs of all security groups it is in." },
 	{ "all_tags", TF_COMPUTED, "tags", "All its labels." },
-	{ "allowed_address_pairs", TF_COMPUTED, .sub = pair_rows },
-	{ "extra_dhcp_option", TF_COMPUTED, "extra_dhcp_opts",
+	{ "allowed_address_pairs", TF_COMPUTED, .doc = "Further addresses it may send from.",
+	  .sub = pair_rows },
+	{ "extra_dhcp_option", TF_COMPUTED, "extra_dhcp_opts", "Further options that DHCP tells.",
 	  .type = "[\"list\",[\"object\",{\"ip_version\":\"number\",\"name\":\"string\","
 		  "\"value\":\"string\"}]]",
 	  .sub = dhcp_rows },

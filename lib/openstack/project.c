@@ -101,7 +101,7 @@ static const struct tf_attr data_rows[] = {
 	{ "is_domain", TF_OC },
 	{ "parent_id", TF_OC },
 	{ "description", TF_COMPUTED },
-	{ "tags", TF_COMPUTED },
+	{ "tags", TF_COMPUTED, .doc = "Its labels." },
 	{ 0 },
 };
 
@@ -124,7 +124,7 @@ static const struct tf_attr ids_rows[] = {
 	{ "enabled", .doc = "Whether the projects can be used; those that can by default." },
 	{ "is_domain" },
 	{ "parent_id" },
-	{ "tags" },
+	{ "tags", .doc = "Labels that it has among others." },
 	{ "description", TF_COMPUTED, "", "Always null." },
 	{ "ids", TF_COMPUTED, "", "Their IDs.", .type = "[\"list\",\"string\"]" },
 	{ 0 },

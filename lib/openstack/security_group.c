@@ -402,8 +402,8 @@ static const struct tf_attr data_rows[] = {
 	{ "name" },
 	{ "description" },
 	{ "stateful", TF_OC },
-	{ "tenant_id", TF_OC, "project_id" },
-	{ "tags" },
+	{ "tenant_id", TF_OC, "project_id", "Project that owns it." },
+	{ "tags", .doc = "Labels that it has among others." },
 	{ "all_tags", TF_COMPUTED, "tags", "All its labels." },
 	{ 0 },
 };

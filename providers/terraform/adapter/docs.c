@@ -86,10 +86,8 @@ static void block_words(FILE *out, const struct row *row)
 		(void)fprintf(out, "%s of blocks", row->flags & TF_SET ? "set" : "list");
 }
 
-static void kind_of_row(FILE *out, const struct row *row)
+static void kind_of_row(FILE *out, const struct row *row, bool given)
 {
-	const bool given = row->flags & (TF_REQUIRED | TF_OPTIONAL);
-
 	if (given)
 		(void)fputs(row->flags & TF_REQUIRED ? "Required, " : "Optional, ", out);
 	if (row->flags & TF_BLOCK)
@@ -102,18 +100,19 @@ static void kind_of_row(FILE *out, const struct row *row)
 		(void)fputs(", write-only", out);
 	if (row->flags & TF_SENSITIVE)
 		(void)fputs(", sensitive", out);
-	if (row->flags & TF_NEW)
+	if (row->flags & (TF_NEW | TF_RENEWS))
 		(void)fputs(", forces a new object", out);
 	if (row->flags & TF_DEPRECATED)
 		(void)fputs(", deprecated", out);
 }
 
-static void one_row(FILE *out, const struct row *row)
+/* `given`: as an argument; what is within an attribute is none, whatever it is elsewhere. */
+static void one_row(FILE *out, const struct row *row, bool given)
 {
 	const char *choices = choices_of(row);
 
 	(void)fprintf(out, "* `%s` - (", row->name);
-	kind_of_row(out, row);
+	kind_of_row(out, row, given);
 	(void)fprintf(out, ") %s", row->doc);
 	if (choices) {
 		(void)fputs(" One of", out);
@@ -122,11 +121,11 @@ static void one_row(FILE *out, const struct row *row)
 				      (int)words_len(w), w);
 		(void)fputc('.', out);
 	}
-	if (row->value) {
+	if (row->value && given) {
 		AUTO_STR text = json_text(row->value);
 
 		(void)fprintf(out, " `%s` by default.", text);
-	} else if ((row->flags & TF_OC) == TF_OC) {
+	} else if (given && (row->flags & TF_OC) == TF_OC) {
 		(void)fputs(" Computed where it is not given.", out);
 	}
 	if (row->sub)
@@ -152,14 +151,20 @@ static void arguments(FILE *out, const struct row *rows)
 		for (const struct row *row = rows; row->name; row++)
 			if (is_argument(row) && is_told(row) &&
 			    (round == 0) == ((row->flags & TF_REQUIRED) != 0))
-				one_row(out, row);
+				one_row(out, row, true);
 }
 
 static void attributes(FILE *out, const struct row *rows)
 {
 	for (const struct row *row = rows; row->name; row++)
 		if (!is_argument(row))
-			one_row(out, row);
+			one_row(out, row, false);
+}
+
+static void all(FILE *out, const struct row *rows)
+{
+	for (const struct row *row = rows; row->name; row++)
+		one_row(out, row, false);
 }
 
 static bool any(const struct row *rows, bool arguments)
@@ -171,7 +176,7 @@ static bool any(const struct row *rows, bool arguments)
 }
 
 /* What blocks and objects hold: a section for each, outer ones first. */
-static void inner(FILE *out, const struct row *rows, const char *prefix)
+static void inner(FILE *out, const struct row *rows, const char *prefix, bool given)
 {
 	for (const struct row *row = rows; row->name; row++) {
 		AUTO_STR path = xasprintf("%s%s%s", prefix, *prefix ? "." : "", row->name);
@@ -179,9 +184,13 @@ static void inner(FILE *out, const struct row *rows, const char *prefix)
 		if (!row->sub || !is_told(row))
 			continue;
 		(void)fprintf(out, "\n### `%s`\n\n", path);
-		arguments(out, row->sub);
-		attributes(out, row->sub);
-		inner(out, row->sub, path);
+		if (given && is_argument(row)) {
+			arguments(out, row->sub);
+			attributes(out, row->sub);
+		} else {
+			all(out, row->sub);
+		}
+		inner(out, row->sub, path, given && is_argument(row));
 	}
 }
 
@@ -208,10 +217,25 @@ static void rules(FILE *out, const struct rule *rule)
 	}
 }
 
-static void reference(FILE *out, const struct row *rows, const struct rule *rule)
+/* How what is given picks what a data source finds; NULL: it does not. */
+static const char *choice(const struct tf_kind *k, const struct row *rows)
+{
+	for (const struct row *row = rows; k->what == TF_DATA && !k->open && row->name; row++)
+		if (row->a && row->flags & TF_OPTIONAL)
+			return k->flags & TF_PLURAL
+				       ? "Found is all that has what is given here."
+				       : "The one that has all of what is given here is found; none, "
+					 "or more than one, is an error.";
+	return NULL;
+}
+
+static void reference(FILE *out, const struct row *rows, const struct rule *rule,
+		      const char *choice)
 {
 	if (any(rows, true)) {
 		(void)fputs("## Argument Reference\n\n", out);
+		if (choice)
+			(void)fprintf(out, "%s\n\n", choice);
 		arguments(out, rows);
 		rules(out, rule);
 	}
@@ -219,7 +243,7 @@ static void reference(FILE *out, const struct row *rows, const struct rule *rule
 		(void)fputs("\n## Attributes Reference\n\n", out);
 		attributes(out, rows);
 	}
-	inner(out, rows, "");
+	inner(out, rows, "", true);
 }
 
 /* ---- pages ---- */
@@ -283,7 +307,7 @@ static void kind_page(FILE *out, const struct kind *k)
 
 	front(out, title, group, k->k->doc);
 	example(out, k->k->example);
-	reference(out, k->rows, k->k->rules);
+	reference(out, k->rows, k->k->rules, choice(k->k, k->rows));
 	if (k->k->what != TF_RESOURCE)
 		return;
 	timeouts(out, k->k);
@@ -296,7 +320,7 @@ static void index_page(FILE *out)
 
 	front(out, title, "", provider.doc);
 	example(out, provider.example);
-	reference(out, kind_provider()->rows, NULL);
+	reference(out, kind_provider()->rows, NULL, NULL);
 }
 
 static void type_text(FILE *out, const char *json)
