@@ -145,7 +145,7 @@ $(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a 
 	$(Q)$(LINK) $^ $(LIBS) $(shell pkg-config --libs check) -o $@
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
-ALONE = t_args t_between t_engine t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_values
+ALONE = t_args t_between t_engine t_pattern t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_values
 check: $(UNITS:%=$(B)/tests/%) ## unit tests; UNITS="t_args t_engine" for some of them
 	$(Q)failed=; for t in $(UNITS); do echo "  TEST $$t"; \
 	  ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1 \

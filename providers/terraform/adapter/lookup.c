@@ -1,10 +1,10 @@
 /* Data sources: looked up by what is given, told by their rows. */
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "convert.h"
 #include "find.h"
+#include "pattern.h"
 #include "protocol/value.h"
 #include "work.h"
 
@@ -41,11 +41,12 @@ static struct err *query_of(struct work *w, struct buf *query)
 
 		if (!is_condition(row) || json_empty(v) || !the_service_filters(row))
 			continue;
-		if (strcmp(row->a->name, "name") == 0)
-			buf_adds(query, query->len ? "&" : ""),
-				query_name(query, w->k->r, json_object_get_string(v));
-		else
+		if (strcmp(row->a->name, "name") == 0) {
+			buf_adds(query, query->len ? "&" : "");
+			query_name(query, w->k->r, json_object_get_string(v));
+		} else {
 			add_condition(row, v, query);
+		}
 	}
 	return w->k->k->query ? w->k->k->query(&w->t, query) : NULL;
 }
@@ -84,16 +85,14 @@ static struct err *matches_regex(const struct work *w, struct json_object *objec
 	for (const struct row *row = w->k->rows; row->name && *ret; row++) {
 		const char *pattern = json_str(w->t.config, row->name);
 		const char *text = row->a ? json_str(object, row->a->name) : NULL;
-		regex_t re;
+		struct err *e;
 
 		if (!(row->flags & TF_REGEX) || !pattern)
 			continue;
-		if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-			return err_at(err_new(ERR_USAGE, "%s: '%s' is no regular expression",
-					      row->name, pattern),
-				      row->name);
-		*ret = text && regexec(&re, text, 0, NULL, 0) == 0;
-		regfree(&re);
+		e = pattern_matches(pattern, text ? text : "", ret);
+		if (e)
+			return err_at(err_wrap(e, "%s", row->name), row->name);
+		*ret = *ret && text;
 	}
 	return NULL;
 }
