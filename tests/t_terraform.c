@@ -18,12 +18,14 @@
 #include "adapter/kind.h"
 #include "adapter/refresh.h"
 #include "adapter/targets.h"
+#include "adapter/validate.h"
 #include "clock.h"
 #include "essence.h"
 #include "little_terraform.h"
 #include "module.h"
 #include "pool.h"
 #include "protocol/message.h"
+#include "protocol/value.h"
 #include "task.h"
 #include "unit.h"
 
@@ -586,6 +588,34 @@ START_TEST(planning_needs_no_cloud)
 }
 END_TEST
 
+/* What has to be given with something, while it is not known whether that is there. */
+START_TEST(what_is_unknown_needs_nothing)
+{
+	static const struct {
+		const char *config;
+		bool wrong;
+	} all[] = {
+		{ "{'sort_direction':'asc'}", true },
+		{ "{'sort_direction':'asc','sort_key':'name'}", false },
+		{ "{}", false },
+		{ NULL, false },
+	};
+	const struct kind *k = kind_named("openstack_networking_port_ids_v2", TF_DATA);
+
+	for (size_t i = 0; i < COUNT(all); i++) {
+		AUTO_JSON config = unit_json(all[i].config ? all[i].config : "{}");
+		struct arena mem = { 0 };
+		struct diags d = { .mem = &mem };
+
+		if (!all[i].config)
+			json_set(config, "sort_direction", value_unknown());
+		validate(k, config, &d);
+		ck_assert_msg(diags_failed(&d) == all[i].wrong, "%zu", i);
+		arena_release(&mem);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("terraform");
@@ -606,6 +636,7 @@ int main(void)
 	tcase_add_test(t, threads_share_a_list);
 	tcase_add_test(t, threads);
 	tcase_add_test(t, planning_needs_no_cloud);
+	tcase_add_test(t, what_is_unknown_needs_nothing);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);

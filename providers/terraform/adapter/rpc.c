@@ -46,6 +46,22 @@ static const char *label(struct json_object *values)
 	return name && *name ? name : json_str(values, "id");
 }
 
+/*
+ * By Terraform's names: "network[0].uuid" of "nics[0].uuid". NULL: it is in no row. Elements of a set have
+ * no place of their own.
+ */
+static char *place_of(const struct row *rows, const char *at)
+{
+	const size_t len = strcspn(at, ".[");
+	AUTO_STR option = xstrndup(at, len);
+	const struct row *row = row_named(rows, row_for(rows, option));
+
+	if (!row)
+		return NULL;
+	return xasprintf("%s%s", row->name,
+			 json_is_str(json_nth(row->type, 0), "set") ? "" : at + len);
+}
+
 /* "creating openstack_networking_network_v2 'a'", the reason below. Takes e. */
 static void fail(struct reply *r, const struct kind *k, const char *doing,
 		 struct json_object *values, struct err *e)
@@ -60,11 +76,7 @@ static void fail(struct reply *r, const struct kind *k, const char *doing,
 	if (e->at && k) {
 		AUTO_STR at = TAKE(e->at);
 
-		e->at = xstrdup(row_for(k->rows, at));
-		if (!row_named(k->rows, e->at)) {
-			free(e->at);
-			e->at = NULL;
-		}
+		e->at = place_of(k->rows, at);
 	}
 	log_write(LOG_DEBUG, summary, "error", e->text, NULL);
 	diags_err(&r->diags, summary, e);
