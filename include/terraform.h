@@ -20,24 +20,30 @@ enum tf_flags {
 	/* Whether it may be given. None of these three means OPTIONAL. */
 	TF_REQUIRED = 1 << 0,
 	TF_OPTIONAL = 1 << 1,
-	TF_COMPUTED = 1 << 2, /* the service sets it where it is not given */
+	/* The service sets it where it is not given. */
+	TF_COMPUTED = 1 << 2,
 	TF_OC = TF_OPTIONAL | TF_COMPUTED,
 
-	TF_NEW = 1 << 3, /* a change makes a new object */
-	TF_SENSITIVE =
-		1
-		<< 4, /* never shown; if it may be given, NAME_wo and NAME_wo_version are there too */
+	/* A change makes a new object. */
+	TF_NEW = 1 << 3,
+	/* Never shown; if it may be given, NAME_wo and NAME_wo_version are there too. */
+	TF_SENSITIVE = 1 << 4,
 	/* Only what was given is compared and kept; what else the service has is no difference. */
 	TF_SUBSET = 1 << 5,
-	TF_KEPT = 1 << 6,   /* never read back: the state keeps what was given */
-	TF_BLOCK = 1 << 7,  /* a nested block: list, or set with TF_SET; .sub are its rows */
-	TF_SET = 1 << 8,    /* of a block, or where .type does not say */
-	TF_UNIQUE = 1 << 9, /* of a block: at most one */
-	TF_EXACT = 1 << 10, /* in data sources: compared here, not sent to the service */
-	TF_LAST =
-		1
-		<< 11, /* in data sources: this option picks the newest of several (most_recent) */
-	TF_REGEX = 1 << 12, /* in data sources: a regular expression that .attr has to match */
+	/* Never read back: the state keeps what was given. */
+	TF_KEPT = 1 << 6,
+	/* A nested block: list, or set with TF_SET; .sub are its rows. */
+	TF_BLOCK = 1 << 7,
+	/* Of a block, or where .type does not say. */
+	TF_SET = 1 << 8,
+	/* Of a block: at most one. */
+	TF_UNIQUE = 1 << 9,
+	/* In data sources: compared here, not sent to the service. */
+	TF_EXACT = 1 << 10,
+	/* In data sources: this option picks the newest of several (most_recent). */
+	TF_LAST = 1 << 11,
+	/* In data sources: a regular expression (adapter/pattern.h) that .attr has to match. */
+	TF_REGEX = 1 << 12,
 	TF_DEPRECATED = 1 << 13,
 	/* For readers: the plan hook sees which changes make a new object. */
 	TF_RENEWS = 1 << 14,
@@ -54,9 +60,10 @@ struct tf_attr {
 	const char *doc; /* NULL: that of the attribute */
 
 	/* Seldom needed; give them by name. */
-	const char *type; /* Terraform's type as JSON; NULL: what follows from the attribute */
-	const char
-		*value; /* default as JSON; makes it computed as well (the protocol wants that) */
+	/* Terraform's type as JSON; NULL: what follows from the attribute. */
+	const char *type;
+	/* Default as JSON; makes it computed as well (the protocol wants that). */
+	const char *value;
 	/* Rows (blanks between, "*": any) whose change makes this computed one unknown again. */
 	const char *follows;
 	const char *choices; /* beyond those of the attribute */
@@ -66,11 +73,14 @@ struct tf_attr {
 enum tf_what { TF_RESOURCE, TF_DATA, TF_EPHEMERAL };
 
 enum tf_kind_flags {
-	TF_EXPAND = 1 << 0,  /* refreshing runs the kind's expand() hook (more requests) */
-	TF_NO_LIST = 1 << 1, /* LIST does not tell all: refresh by GET */
-	TF_PLURAL = 1 << 2,  /* a data source of many: `ids` has all that match */
-	TF_NO_ADOPT =
-		1 << 3, /* creating it twice does no harm: nothing to find after a killed run */
+	/* Refreshing runs the kind's expand() hook (more requests). */
+	TF_EXPAND = 1 << 0,
+	/* LIST does not tell all: refresh by GET. */
+	TF_NO_LIST = 1 << 1,
+	/* A data source of many: `ids` has all that match. */
+	TF_PLURAL = 1 << 2,
+	/* Creating it twice does no harm: nothing to find after a killed run. */
+	TF_NO_ADOPT = 1 << 3,
 };
 
 struct tf_op;

@@ -18,8 +18,10 @@ static struct json_object *conform_number(struct json_object *v)
 	static const struct attr integer = { "", INT, 0, "" }, real = { "", FLOAT, 0, "" };
 	AUTO_JSON n = attr_typed(&integer, v);
 
-	if (json_object_is_type(n, json_type_string))
-		json_object_put(TAKE(n)), n = attr_typed(&real, v);
+	if (json_object_is_type(n, json_type_string)) {
+		json_object_put(n);
+		n = attr_typed(&real, v);
+	}
 	return json_object_is_type(n, json_type_int) || json_object_is_type(n, json_type_double)
 		       ? TAKE(n)
 		       : NULL;

@@ -147,11 +147,3 @@ struct err *kind_plan(const struct kind *k, struct tf_op *t)
 	}
 	return k->k->plan ? k->k->plan(t) : NULL;
 }
-
-bool plan_changes(const struct kind *k, const struct tf_op *t)
-{
-	for (const struct row *row = k->rows; row->name; row++)
-		if (!row->single && row->flags & (TF_OPTIONAL | TF_REQUIRED) && changed(t, row))
-			return true;
-	return false;
-}

@@ -15,9 +15,6 @@
  */
 MUST_USE struct err *kind_plan(const struct kind *k, struct tf_op *t);
 
-/* Whether the engine has anything to do: false if only rows differ that tell it nothing. */
-bool plan_changes(const struct kind *k, const struct tf_op *t);
-
 /* What hooks may call. */
 extern const struct tf_calls hook_calls;
 

@@ -39,11 +39,6 @@ bool value_has_unknown(struct json_object *v)
 	return false;
 }
 
-struct json_object *value_known_or_null(struct json_object *v)
-{
-	return value_is_unknown(v) ? NULL : v;
-}
-
 struct json_object *value_dynamic(struct json_object *type, struct json_object *v)
 {
 	struct json_object *pair = json_wrap(KEY_TYPE, type);

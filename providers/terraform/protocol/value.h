@@ -32,8 +32,6 @@ struct json_object *value_unknown(void);
 bool value_is_unknown(struct json_object *v);
 /* It or anything in it. */
 bool value_has_unknown(struct json_object *v);
-/* Borrowed: v, or NULL if it is unknown. What is in it may be unknown. */
-struct json_object *value_known_or_null(struct json_object *v);
 
 /*
  * A value for a place whose type is "dynamic"; takes both. A plain value is taken for one there too:
