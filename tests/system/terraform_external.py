@@ -147,6 +147,24 @@ def beyond():
     refused('typed: too large an integer', sh('echo 123456789012345678901', 'typed = true'), '63 bits')
 
 
+def logs():
+    """Programs fetch secrets: the provider's log tells how much they said, and nothing of it."""
+    secret = 'canary%s' % os.urandom(8).hex()
+    folder = tempfile.mkdtemp(dir=TEMP)
+    with open(folder + '/secret', 'w') as f:
+        f.write(secret)
+    r = root(sh('read -r s < %s/secret; printf "%%s" "$s" >&2; printf \'{"a":"%%s"}\' "$s"' % folder), TF_LOG='TRACE')
+    r.env['TF_LOG_PATH'] = r.path('trace.log')
+    done = r.apply()
+    with open(r.path('trace.log')) as f:
+        trace = f.read()
+    ran = [line for line in trace.split('\n') if 'ran a program' in line]
+    check(done.ok and ran and re.search('stderr_bytes"?[=:] ?"?%d' % len(secret), ran[0]) and 'exit status 0' in ran[0],
+          'a trace tells what ran', '%s\n%s' % (done.text, ran[:1]))
+    hits = [line for line in trace.split('\n') if secret in line]
+    check(not hits, 'but not what it said', hits[:2])
+
+
 def interrupted(command, kill):
     r = root(sh('sleep ' + MARK))
     p = r.start(command, '-input=false', '-no-color')
@@ -184,5 +202,6 @@ schema()
 drop_in()
 errors()
 beyond()
+logs()
 ends()
 finish()

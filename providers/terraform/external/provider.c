@@ -165,6 +165,16 @@ static struct err *failure(const struct run *r, const char *program, struct err 
 		      "program");
 }
 
+/* Programs are there to fetch secrets, too: what they say is in no log. */
+static void log_run(const struct run *r, const char *program, const struct err *e)
+{
+	AUTO_STR out = xasprintf("%zu", r->out.len);
+	AUTO_STR said = xasprintf("%zu", r->err.len);
+
+	log_write(LOG_TRACE, "ran a program", "program", r->path ? r->path : program, "end",
+		  e ? e->text : "exit status 0", "stdout_bytes", out, "stderr_bytes", said, NULL);
+}
+
 static struct err *run(struct tf_op *t, struct run *r, const char *const *argv)
 {
 	struct err *e;
@@ -176,8 +186,7 @@ static struct err *run(struct tf_op *t, struct run *r, const char *const *argv)
 	r->argv = argv;
 	r->dir = json_str(t->config, "working_dir");
 	e = run_program(r);
-	log_write(LOG_TRACE, "ran a program", "program", r->path ? r->path : argv[0], "stdout",
-		  r->out.s, "stderr", r->err.s, NULL);
+	log_run(r, argv[0], e);
 	if (e)
 		return failure(r, argv[0], e);
 	if (r->err.len && json_truth(t->config, "warnings", false))
