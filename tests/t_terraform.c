@@ -44,14 +44,14 @@ const struct provider provider = {
 	.targets = true,
 };
 
-void targets_configure(struct json_object *config)
+struct err *targets_configure(struct json_object *config)
 {
 	(void)config;
+	return NULL;
 }
 
-bool targets_unknown(void)
+void targets_renew(void)
 {
-	return unknown;
 }
 
 char *targets_mask(char *text)

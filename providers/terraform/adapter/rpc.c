@@ -175,7 +175,7 @@ static void configure(struct reply *r, const Tf__ConfigureProvider__Request *in,
 	AUTO_JSON config = value_of(r, kind_provider(), in->config);
 
 	if (!diags_failed(&r->diags) && provider.targets)
-		targets_configure(config);
+		fail(r, NULL, "configuring", NULL, targets_configure(config));
 	DIAGNOSE(out, *r);
 }
 
@@ -613,6 +613,13 @@ static bool urgent(const char *name)
 	return words_have(names, name);
 }
 
+static void began(void *arg)
+{
+	(void)arg;
+	atomic_store(&is_stopped, false);
+	targets_renew();
+}
+
 static void ended(void *arg, bool asked)
 {
 	(void)arg;
@@ -638,6 +645,7 @@ int provider_main(int argc, char **argv)
 		.protocol = 6,
 		.answer = answer,
 		.urgent = urgent,
+		.began = began,
 		.ended = ended,
 	};
 

@@ -6,29 +6,60 @@
 #include "targets.h"
 
 struct target {
-	char *cloud, *region; /* as asked for; "": not */
-	struct session *session;
+	char *cloud, *region;    /* as asked for; "": not */
+	struct session *session; /* of several targets, if they come to the same */
+	bool is_old;             /* of another block: only calls that are under way have it */
 	struct target *next;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct json_object *block;
+static struct json_object *block; /* NULL: none since the first client came */
 static struct target *targets;
 
-void targets_configure(struct json_object *config)
+/* With the lock held. */
+static void configure(struct json_object *config)
+{
+	for (struct target *t = targets; t; t = t->next)
+		t->is_old = true;
+	json_object_put(block);
+	block = config;
+}
+
+void targets_renew(void)
 {
 	(void)pthread_mutex_lock(&lock);
-	json_object_put(block);
-	block = json_copy(config);
+	configure(NULL);
 	(void)pthread_mutex_unlock(&lock);
 }
 
-bool targets_unknown(void)
+/* What was not known in the plan is known at last. */
+static bool may_follow(struct json_object *config)
 {
+	json_object_object_foreach(block, key, was) {
+		struct json_object *is = json_at(config, key);
+
+		if (!value_has_unknown(was) && !value_has_unknown(is) && !value_equal(was, is))
+			return false;
+	}
+	return true;
+}
+
+struct err *targets_configure(struct json_object *config)
+{
+	struct err *e = NULL;
+
 	(void)pthread_mutex_lock(&lock);
-	const bool unknown = value_has_unknown(block);
+	if (block && !may_follow(config))
+		e = err_new(
+			ERR_USAGE,
+			"this process already works for a provider block with other values, and "
+			"calls do not say to which block they belong: what is run with -debug "
+			"serves one block of one Terraform at a time; install the provider to "
+			"use aliases");
+	else if (!block || !value_equal(block, config))
+		configure(json_copy(config));
 	(void)pthread_mutex_unlock(&lock);
-	return unknown;
+	return e;
 }
 
 static struct err *not_known(void)
@@ -43,6 +74,18 @@ static struct err *not_known(void)
 		       "the provider block is not known before something else is applied (%s): "
 		       "apply that first, or give the provider values that are known",
 		       names.s);
+}
+
+/* The one there is that was configured the same; takes the session. */
+static struct session *only_once(struct session *session)
+{
+	for (const struct target *t = targets; t; t = t->next) {
+		if (!t->is_old && session_alike(t->session, session)) {
+			session_free(session);
+			return t->session;
+		}
+	}
+	return session;
 }
 
 static struct err *begin(const char *cloud, const char *region, struct target **ret)
@@ -61,7 +104,7 @@ static struct err *begin(const char *cloud, const char *region, struct target **
 	t = xcalloc(1, sizeof(*t));
 	t->cloud = xstrdup(cloud);
 	t->region = xstrdup(region);
-	t->session = session;
+	t->session = only_once(session);
 	t->next = targets;
 	targets = t;
 	*ret = t;
@@ -78,7 +121,7 @@ struct err *target_get(const char *cloud, const char *region, struct api **ret,
 	region = region ? region : "";
 	(void)pthread_mutex_lock(&lock);
 	t = targets;
-	while (t && (strcmp(t->cloud, cloud) != 0 || strcmp(t->region, region) != 0))
+	while (t && (t->is_old || strcmp(t->cloud, cloud) != 0 || strcmp(t->region, region) != 0))
 		t = t->next;
 	if (!t)
 		e = begin(cloud, region, &t);

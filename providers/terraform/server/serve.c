@@ -212,10 +212,14 @@ static const char *const held[] = { "/plugin.GRPCStdio/StreamStdio",
 static void admit(struct connection *c)
 {
 	struct server *server = c->server;
+	const struct plugin *p = server->s->plugin;
 
 	c->is_up = true;
-	if (server->up++ == 0)
+	if (server->up++ == 0) {
 		clock_uncut();
+		if (p->began)
+			p->began(p->arg);
+	}
 	server->was_up = true;
 	if (c->tls) {
 		server->is_full = true;

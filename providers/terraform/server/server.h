@@ -37,6 +37,11 @@ struct plugin {
 	 */
 	bool (*urgent)(const char *method);
 	/*
+	 * A client has come where there was none: the first, or by hand another Terraform. Calls of
+	 * one that left may still be under way. In the thread of the connections. May be NULL.
+	 */
+	void (*began)(void *arg);
+	/*
 	 * The process is about to end, and no call is under way; not called if one outlives its time.
 	 * asked: it was told to, and did not lose its client; by hand it always was. May be NULL.
 	 */
