@@ -3,6 +3,7 @@
 
   terraform_faults.py [PART...]
 """
+import base64
 import glob
 import json
 import os
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 import zipfile
 
 import providers
@@ -88,10 +90,9 @@ WRONG = (  # what, the configuration with <- at the line of the caret, words of 
   ethertype = "IPv4"
   direction = "sideways"  # <-
 }''', 'ingress'),
-    ('conflicting attributes', '''resource "openstack_networking_subnet_v2" "s" {
-  network_id = "11111111-1111-1111-1111-111111111111"
-  cidr = "10.0.0.0/24"  # <-
-  prefix_length = 24  # <-
+    ('conflicting attributes', '''data "openstack_networking_subnet_ids_v2" "s" {
+  name = "a"  # <-
+  name_regex = "a"  # <-
 }''', 'Only one'),
     ('wrong duration', network('n').replace('}\n', '  timeouts {\n    create = "soon"  # <-\n  }\n}\n'), 'soon'),
     ('wrong choice of the provider', 'provider "openstack" {\n  endpoint_type = "secret"  # <-\n}\n' + network('n'),
@@ -330,13 +331,23 @@ def secrets():
     traces = [t for n, t in texts if n.endswith('trace.log')]
     check(traces and 'TRACE' in traces[0] and 'openstack_identity_user_v3' in traces[0], 'there is a trace of all that')
     for name, secret in CANARY.items():
-        forms = {secret, json.dumps(secret)[1:-1], secret.replace('/', '\\/')}
+        forms = disguises(secret)
         hits = [(n, t[max(0, t.index(f) - 200):t.index(f) + 80]) for n, t in texts for f in forms if f in t]
         check(not hits, 'no %s password in states, plans, outputs and traces' % name, hits[:3])
     tokens = [n for n, t in texts if 'gAAAAA' in t]
     check(not tokens, 'nor a token', tokens)
     done = root.destroy()
     check(done.ok, 'write-only secrets: destroyed', done.text)
+
+
+def disguises(secret):
+    """How it may look in what was written: escaped for JSON and URLs, in base64 from any byte on."""
+    raw = secret.encode()
+    # Of what stands in the middle of something longer, the first and the last quantum are others'.
+    base64s = {base64.b64encode(b'x' * i + raw).decode()[4 if i else 0:len(raw) * 4 // 3 - 4] for i in range(3)}
+    return {secret, json.dumps(secret)[1:-1], secret.replace('/', '\\/'), urllib.parse.quote(secret, safe=''),
+            urllib.parse.quote(secret), urllib.parse.quote_plus(secret)} | base64s | {
+                b.replace('+', '-').replace('/', '_') for b in base64s}
 
 
 def try_login(user, password):
