@@ -28,7 +28,8 @@
  * - TLS peers are verified (http_options says how), TLS 1.2 at least.
  * - With TREENAIL_LOG=debug each attempt is traced to stderr (or to the file TREENAIL_LOG_FILE, mode
  *   0600): method, URL, status, time, bytes, request id; bodies never, secret headers never, URL
- *   query values of keys in the list of secret names ("token", "password", ...) as "***".
+ *   query values of keys in the list of secret names ("token", "password", ...) as "***". The same
+ *   goes to whom http_trace_to() names.
  */
 struct http;
 
@@ -88,6 +89,11 @@ void http_free(struct http *h);
 MUST_USE struct err *http_call(struct http *h, const struct http_request *req,
 			       struct http_answer *ret);
 void http_answer_release(struct http_answer *a);
+/*
+ * Each attempt is told to `sink`, too, in a line without its end; from any thread that is inside http_call().
+ * Before the first call; NULL: no more.
+ */
+void http_trace_to(void (*sink)(const char *line));
 /* Value of a header (name in lower case), or NULL. */
 const char *http_header(const struct http_answer *a, const char *name);
 /* Attempts sent so far by this process (all handles), for tests and benches. */

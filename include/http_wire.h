@@ -57,6 +57,7 @@ char *http_url_plain(const char *url);
 char *http_url_masked(const char *url);
 /* TREENAIL_LOG: *ret is the descriptor traces go to, -1 for none. */
 MUST_USE struct err *http_trace_open(int *ret);
+/* fd: -1 for none. */
 void http_trace(int fd, const struct http_try *t, int64_t ms);
 
 #endif

@@ -541,8 +541,7 @@ void http_try_run(struct http *h, struct http_try *t)
 		run(h, t);
 	}
 	clear(t);
-	if (h->log_fd >= 0)
-		http_trace(h->log_fd, t, clock_ms() - began);
+	http_trace(h->log_fd, t, clock_ms() - began);
 	sigpipe_restore(&guard);
 	(void)pthread_cond_destroy(&t->woken);
 }

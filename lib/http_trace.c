@@ -164,30 +164,49 @@ static const char *request_id(const struct http_answer *a)
 	return id;
 }
 
+static void (*also)(const char *line);
+
+void http_trace_to(void (*sink)(const char *line))
+{
+	also = sink;
+}
+
+static void describe(const struct http_try *t, int64_t ms, struct buf *line)
+{
+	AUTO_STR url = http_url_masked(t->url);
+	const char *id = request_id(&t->answer);
+
+	buf_addf(line, "%s %s: ", t->req->method, url);
+	if (t->ok)
+		buf_addf(line, "%d", t->answer.status);
+	else
+		buf_adds(line, t->fault      ? t->fault
+			       : t->error[0] ? t->error
+					     : curl_easy_strerror(t->code));
+	buf_addf(line, ", %lld ms, %zu bytes", (long long)ms, t->answer.len);
+	if (id)
+		buf_addf(line, ", request %s", id);
+	for (size_t i = 0; i < line->len; i++)
+		if (iscntrl((unsigned char)line->s[i]))
+			line->s[i] = '?';
+}
+
 /* One line, one write(): lines of many threads and processes do not mix. */
 void http_trace(int fd, const struct http_try *t, int64_t ms)
 {
 	AUTO_BUF line = BUF_INIT;
-	AUTO_STR url = http_url_masked(t->url);
-	const char *id = request_id(&t->answer);
+	AUTO_STR whole = NULL;
 	ssize_t done;
-	size_t i;
 
-	buf_addf(&line, "treenail: %s %s: ", t->req->method, url);
-	if (t->ok)
-		buf_addf(&line, "%d", t->answer.status);
-	else
-		buf_adds(&line, t->fault      ? t->fault
-				: t->error[0] ? t->error
-					      : curl_easy_strerror(t->code));
-	buf_addf(&line, ", %lld ms, %zu bytes", (long long)ms, t->answer.len);
-	if (id)
-		buf_addf(&line, ", request %s", id);
-	for (i = 0; i < line.len; i++)
-		if (iscntrl((unsigned char)line.s[i]))
-			line.s[i] = '?';
-	buf_adds(&line, "\n");
+	if (fd < 0 && !also)
+		return;
+	describe(t, ms, &line);
+	if (also)
+		also(line.s);
+	if (fd < 0)
+		return;
+	whole = xasprintf("treenail: %s\n", line.s);
 	do
-		done = write(fd, line.s, line.len);
+		done = write(fd, whole, strlen(whole));
 	while (done < 0 && errno == EINTR);
 }

@@ -1155,6 +1155,31 @@ START_TEST(trace)
 }
 END_TEST
 
+static char told[512];
+
+static void listener(const char *line)
+{
+	ck_assert_str_eq(told, "");
+	(void)snprintf(told, sizeof(told), "%s", line);
+}
+
+START_TEST(trace_to_a_listener)
+{
+	struct http_answer a;
+
+	SCRIPT({ .body = "inner" });
+	http_trace_to(listener);
+	OK(CALL(&a, .url = "/x?token=geheim", .secret_header = SECRET));
+	http_trace_to(NULL);
+	http_answer_release(&a);
+	ck_assert_ptr_nonnull(strstr(told, "GET http://127.0.0.1:"));
+	ck_assert_ptr_nonnull(strstr(told, "/x?token=***: 200, "));
+	ck_assert_ptr_null(strstr(told, "sesame"));
+	ck_assert_ptr_null(strchr(told, '\n'));
+	tear_down();
+}
+END_TEST
+
 START_TEST(trace_file_errors)
 {
 	struct http *h = NULL;
@@ -1405,6 +1430,7 @@ static void add_rest(Suite *s)
 
 	tcase_add_checked_fixture(c, NULL, tear_down);
 	tcase_add_test(c, trace);
+	tcase_add_test(c, trace_to_a_listener);
 	tcase_add_test(c, trace_file_errors);
 	tcase_add_loop_test(c, url_texts, 0, COUNT(urls));
 	tcase_add_test(c, origins);

@@ -309,7 +309,7 @@ def contents(folder):
 
 def secrets():
     keeper = Project('tn-tfsecrets', CANARY['login'])
-    root = fresh(TF_LOG='TRACE', TREENAIL_LOG='debug', TF_VAR_secret=json.dumps(CANARY))
+    root = fresh(TF_LOG='TRACE', TF_VAR_secret=json.dumps(CANARY))
     root.env['TF_LOG_PATH'] = root.path('trace.log')
     root.env['OS_CLIENT_CONFIG_FILE'] = os.path.join(LAB, 'clouds.yaml')
     known = {'url': service_url('identity'), 'user': keeper.name}
@@ -330,6 +330,7 @@ def secrets():
     texts += list(contents(root.folder))
     traces = [t for n, t in texts if n.endswith('trace.log')]
     check(traces and 'TRACE' in traces[0] and 'openstack_identity_user_v3' in traces[0], 'there is a trace of all that')
+    check(traces and re.search(r'\[DEBUG\] provider\S* POST http\S+: 201, ', traces[0]), 'and of its requests')
     for name, secret in CANARY.items():
         forms = disguises(secret)
         hits = [(n, t[max(0, t.index(f) - 200):t.index(f) + 80]) for n, t in texts for f in forms if f in t]

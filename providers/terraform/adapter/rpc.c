@@ -6,6 +6,7 @@
 #include "convert.h"
 #include "docs.h"
 #include "function.h"
+#include "http.h"
 #include "kind.h"
 #include "plan.h"
 #include "protocol/message.h"
@@ -636,6 +637,12 @@ static int write_docs(const char *folder)
 	return e ? 1 : 0;
 }
 
+/* Whoever wants to see what a provider does looks for it where Terraform shows it. */
+static void trace(const char *line)
+{
+	log_write(LOG_DEBUG, line, NULL);
+}
+
 int provider_main(int argc, char **argv)
 {
 	const struct plugin plugin = {
@@ -651,5 +658,6 @@ int provider_main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], "-docs") == 0)
 		return write_docs(argv[2]);
+	http_trace_to(trace);
 	return plugin_main(&plugin, argc, argv);
 }
