@@ -124,7 +124,11 @@ def errors():
     refused('an object in it', sh('echo \'{"a": {}}\''), "'a' is")
     refused('no program', data([]), 'program')
     refused('an empty program', data(['', None]), 'program has nothing but empty elements')
-    refused('an unknown program', data(['tn-no-such-program']), 'no folder of PATH has it', 'tn-no-such-program')
+    refused('an unknown program', data(['tn-no-such-program']), 'no folder of PATH has it', 'SHELL names no shell',
+            'tn-no-such-program')
+    refused('one that the shell does not know either', data(['tn-no-such-program']), 'could not be started',
+            "no folder of PATH has 'tn-no-such-program', nor does /bin/bash know it", SHELL='/bin/bash', HOME=TEMP)
+    refused('an unknown path in here', data(['./tn']), 'No such file', 'in the folder ' + TEMP)
     refused('an unknown path', data(['/nothing/tn']), 'No such file', '/nothing/tn')
     refused('an unknown folder', data(['true'], 'working_dir = "/nothing"'), 'in working_dir /nothing')
     refused('a folder as program', data(['/tmp']), 'Permission denied')

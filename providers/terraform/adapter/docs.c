@@ -207,6 +207,10 @@ static void rules(FILE *out, const struct rule *rule)
 	if (rule && rule->kind)
 		(void)fputc('\n', out);
 	for (; rule && rule->kind; rule++) {
+		if (rule->kind == ONE_OF && !strchr(rule->options, ' ')) {
+			(void)fprintf(out, "* `%s` cannot be empty.\n", rule->options);
+			continue;
+		}
 		if (rule->when)
 			(void)fprintf(out, "* With `%s`, ", rule->when);
 		(void)fprintf(out, "%s%s:", rule->when ? "" : "* ", words[rule->kind]);

@@ -16,7 +16,10 @@
 #include "server/server.h"
 #include "text.h"
 
-enum { TICK_MS = 50 };
+enum {
+	TICK_MS = 50,
+	NOT_KNOWN = 127 /* what shells exit with that find no command */
+};
 
 /* Terraform's handshake with this provider is none of its programs' business. */
 static const char HANDSHAKE[] = "TF_PLUGIN_MAGIC_COOKIE PLUGIN_MIN_PORT PLUGIN_MAX_PORT "
@@ -97,6 +100,7 @@ static char **environment(void)
 
 struct child {
 	struct run *r;
+	const char *shell; /* that was asked for the program; NULL: none was */
 	pid_t pid;
 	int pid_fd; /* -1: it has ended; not reaped before the end, so its number stays its own */
 	int in, out, err;
@@ -171,6 +175,19 @@ static int start_failure(int fd)
 	return n == sizeof(why) ? why : 0;
 }
 
+static struct err *not_started(const char *path, const char *dir, int why)
+{
+	AUTO_STR here = !dir && *path != '/' ? getcwd(NULL, 0) : NULL;
+
+	return err_new(ERR_NOT_FOUND, "%s%s%s", strerror(why),
+		       dir    ? ", in working_dir "
+		       : here ? ", in the folder "
+			      : "",
+		       dir    ? dir
+		       : here ? here
+			      : "");
+}
+
 static struct err *spawn(struct child *c, const char *const *argv)
 {
 	struct run *r = c->r;
@@ -194,8 +211,7 @@ static struct err *spawn(struct child *c, const char *const *argv)
 		if (why && c->pid > 0)
 			(void)waitpid(c->pid, NULL, 0);
 		if (why)
-			e = err_new(ERR_NOT_FOUND, "%s%s%s", strerror(why),
-				    dir ? ", in working_dir " : "", dir ? dir : "");
+			e = not_started(r->path, dir, why);
 	}
 	free(env);
 	if (!e) {
@@ -310,6 +326,9 @@ static struct err *end(struct child *c)
 		return TAKE(c->why);
 	if (how.si_code == CLD_EXITED && how.si_status == 0)
 		return NULL;
+	if (c->shell && how.si_code == CLD_EXITED && how.si_status == NOT_KNOWN)
+		return err_new(ERR_NOT_FOUND, "no folder of PATH has '%s', nor does %s know it",
+			       c->r->argv[0], c->shell);
 	return how.si_code == CLD_EXITED
 		       ? err_new(ERR_REMOTE, "exit status %d", how.si_status)
 		       : err_new(ERR_REMOTE, "signal: %s", strsignal(how.si_status));
@@ -329,9 +348,12 @@ struct err *run_program(struct run *r)
 	r->path = find_program(r->argv[0]);
 	if (!r->path && shell) {
 		r->path = xstrdup(shell);
+		c.shell = shell;
 		e = spawn(&c, by_shell);
 	} else if (!r->path) {
-		e = err_new(ERR_NOT_FOUND, "no folder of PATH has it");
+		e = err_new(
+			ERR_NOT_FOUND,
+			"no folder of PATH has it, and SHELL names no shell that could know it");
 	} else {
 		e = spawn(&c, r->argv);
 	}
