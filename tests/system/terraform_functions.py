@@ -47,9 +47,10 @@ def parts():
     check(message.get_payload()[-1].get_filename() == 'part.txt', 'filename', value)
     check(max(map(len, value.split('\n'))) <= 998, 'no line is too long')
     check(user_data(lists)[0] == value, 'the same parts give the same text')
-    refused(*user_data([{'content': 'hello'}]), 'no type', 'part 0', 'give content_type')
-    refused(*user_data([{'content': '#!/bin/sh\n'}, {'content_type': 'text/plain'}]), 'no content', 'part 1 has no content')
-    refused(*user_data([{'content': '#!'}, None]), 'null', 'part 1 is null')
+    refused(*user_data([{'content': 'hello'}]), 'no type', 'part 1 of 1', 'give content_type')
+    refused(*user_data([{'content': '#!/bin/sh\n'}, {'content_type': 'text/plain'}]), 'no content', 'part 2 of 2 has no content')
+    refused(*user_data([{'content': '#!'}, None]), 'null', 'part 2 of 2 is null')
+    refused(*user_data([]), 'no parts', 'there is no part')
     refused(*user_data([{'content': '#!', 'name': 'x'}]), 'another key', "'name' means nothing here")
     refused(*user_data([{'content': '#!', 'filename': 'a"\nX: y'}]), 'a header in a name', 'plain ASCII')
     refused(*user_data([{'content': '#!' + 'x' * 60000}]), 'too much', 'Nova takes 49149')
@@ -72,12 +73,18 @@ def clouds():
     check(value == 'clouds:\n  "a":\n    auth:\n      auth_url: "https://x"\n'
           '      application_credential_id: "i"\n      application_credential_secret: "q\\"\\\\"\n'
           '    cacert: "/ca"\n    auth_type: "v3applicationcredential"\n', 'application credential, quotes', value or text)
+    value, text = call('provider::openstack::clouds_yaml("a", {auth_url = "https://x", token = "t", insecure = true, '
+                       'system_scope = true})')
+    check(value == 'clouds:\n  "a":\n    auth:\n      auth_url: "https://x"\n      token: "t"\n'
+          '      system_scope: "all"\n    verify: false\n    auth_type: "v3token"\n', 'what is true or false', value or text)
     for block, words in (({'user_name': 'x'}, 'auth_url is missing'), ({'auth_url': 'x', 'cloud': 'x'}, "'cloud' has no place"),
                          ({'auth_url': 'x', 'swauth': True}, "'swauth' has no place"),
                          ({'auth_url': 'x', 'usr': 'x'}, "'usr' has no place"),
-                         ({'auth_url': 'x', 'key': 'a\nb'}, 'more than one line')):
+                         ({'auth_url': 'x', 'key': 'a\nb'}, 'more than one line'),
+                         ({'auth_url': 'x', 'insecure': 'maybe'}, "insecure is true or false, not 'maybe'")):
         refused(*call('provider::openstack::clouds_yaml("a", %s)' % json.dumps(block)), str(block), words)
     refused(*call('provider::openstack::clouds_yaml("a\\nb", {auth_url = "x"})'), 'a name of two lines', "cloud's name")
+    refused(*call('provider::openstack::clouds_yaml("", {auth_url = "x"})'), 'no name', 'has no name')
 
 
 parts()

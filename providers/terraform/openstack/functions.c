@@ -7,6 +7,7 @@
 #include "adapter/targets.h"
 #include "digest.h"
 #include "openstack/shared.h"
+#include "text.h"
 
 enum {
 	USER_DATA_BYTES = 49149, /* what has 65535 bytes in base64, Nova's limit */
@@ -49,12 +50,13 @@ static bool is_header(const char *s)
 	return true;
 }
 
-static struct err *check_part(struct json_object *part, size_t i)
+/* `what`: "part 1 of 3". */
+static struct err *check_part(struct json_object *part, const char *what)
 {
 	static const char known[][13] = { "content", "content_type", "filename" };
 
 	if (!part)
-		return err_new(ERR_USAGE, "part %zu is null", i);
+		return err_new(ERR_USAGE, "%s is null", what);
 	json_object_object_foreach(part, key, v) {
 		bool ok = v == NULL;
 
@@ -62,25 +64,24 @@ static struct err *check_part(struct json_object *part, size_t i)
 			ok = ok || strcmp(key, known[k]) == 0;
 		if (!ok)
 			return err_new(ERR_USAGE,
-				       "part %zu: '%s' means nothing here: a part has content, "
+				       "%s: '%s' means nothing here: a part has content, "
 				       "content_type and filename",
-				       i, key);
+				       what, key);
 	}
 	if (!json_str(part, "content"))
-		return err_new(ERR_USAGE, "part %zu has no content", i);
+		return err_new(ERR_USAGE, "%s has no content", what);
 	if (strlen(json_str(part, "content")) !=
 	    (size_t)json_object_get_string_len(json_at(part, "content")))
-		return err_new(ERR_USAGE, "part %zu: its content has NUL bytes", i);
+		return err_new(ERR_USAGE, "%s: its content has NUL bytes", what);
 	if (!type_of(part))
-		return err_new(
-			ERR_USAGE,
-			"part %zu: its first line does not tell what it is (#cloud-config, #!, "
-			"...): give content_type",
-			i);
+		return err_new(ERR_USAGE,
+			       "%s: its first line does not tell what it is (#cloud-config, #!, "
+			       "...): give content_type",
+			       what);
 	if (!is_header(json_str(part, "content_type")) || !is_header(json_str(part, "filename")))
 		return err_new(ERR_USAGE,
-			       "part %zu: content_type and filename are plain ASCII without quotes",
-			       i);
+			       "%s: content_type and filename are plain ASCII without quotes",
+			       what);
 	return NULL;
 }
 
@@ -144,14 +145,18 @@ static char *boundary_of(struct json_object *parts)
 static struct err *user_data(struct json_object *args, struct json_object **ret, int *at)
 {
 	struct json_object *parts = json_nth(args, 0);
+	const size_t n = json_len(parts);
 	AUTO_STR boundary = boundary_of(parts);
 	AUTO_BUF out = BUF_INIT;
 
 	*at = 0;
+	if (!n)
+		return err_new(ERR_USAGE, "there is no part: user data has one at least");
 	buf_addf(&out, "Content-Type: multipart/mixed; boundary=\"%s\"\nMIME-Version: 1.0\n\n",
 		 boundary);
-	for (size_t i = 0; i < json_len(parts); i++) {
-		struct err *e = check_part(json_nth(parts, i), i);
+	for (size_t i = 0; i < n; i++) {
+		AUTO_STR what = xasprintf("part %zu of %zu", i + 1, n);
+		struct err *e = check_part(json_nth(parts, i), what);
 
 		if (e)
 			return e;
@@ -169,29 +174,53 @@ static struct err *user_data(struct json_object *args, struct json_object **ret,
 
 /* ---- clouds_yaml() ---- */
 
+/* Arguments that have a place beside those that are strings. */
+static const char FLAGS[] = "insecure system_scope";
+
+/* Words that are true or false become that. */
+static struct err *check_flags(struct json_object *block)
+{
+	WORDS_EACH(w, FLAGS) {
+		AUTO_STR name = xstrndup(w, words_len(w));
+		const char *given = json_str(block, name);
+
+		if (given && !words_have("true false", given))
+			return err_new(ERR_USAGE, "%s is true or false, not '%s'", name, given);
+		if (given)
+			json_set(block, name, json_object_new_boolean(strcmp(given, "true") == 0));
+	}
+	return NULL;
+}
+
 static struct err *check_arguments(struct json_object *block)
 {
 	json_object_object_foreach(block, key, v) {
 		const struct row *row = row_named(kind_provider()->rows, key);
 		AUTO_STR type = row ? json_text(row->type) : NULL;
 
-		if (!row || strcmp(type, "string") != 0 || strcmp(key, "cloud") == 0)
-			return err_new(ERR_USAGE,
-				       "'%s' has no place here: what has one are arguments of the "
-				       "provider block that are strings, but for cloud",
-				       key);
+		if (!row || strcmp(key, "cloud") == 0 ||
+		    (strcmp(type, "string") != 0 && !words_have(FLAGS, key)))
+			return err_new(
+				ERR_USAGE,
+				"'%s' has no place here: what has one are arguments of the "
+				"provider block that are strings, but for cloud, and insecure "
+				"and system_scope",
+				key);
 		if (v && strpbrk(json_object_get_string(v), "\n\r"))
 			return err_new(ERR_USAGE, "%s has more than one line", key);
 	}
-	return json_str(block, "auth_url") ? NULL : err_new(ERR_USAGE, "auth_url is missing");
+	if (!json_str(block, "auth_url"))
+		return err_new(ERR_USAGE, "auth_url is missing");
+	return check_flags(block);
 }
 
 /* The session's options have Ansible's names here. */
-static void rename_files(struct json_object *entry)
+static void rename_options(struct json_object *entry)
 {
 	static const char *const names[][2] = { { "ca_cert", "cacert" },
 						{ "client_cert", "cert" },
-						{ "client_key", "key" } };
+						{ "client_key", "key" },
+						{ "validate_certs", "verify" } };
 
 	for (size_t i = 0; i < COUNT(names); i++) {
 		if (!json_has(entry, names[i][0]))
@@ -232,7 +261,9 @@ static struct err *clouds_yaml(struct json_object *args, struct json_object **re
 	struct err *e = NULL;
 
 	*at = 0;
-	if (!*name || !is_header(name))
+	if (!*name)
+		return err_new(ERR_USAGE, "the cloud has no name: it is empty");
+	if (!is_header(name))
 		return err_new(ERR_USAGE, "a cloud's name is plain ASCII without quotes");
 	*at = 1;
 	e = check_arguments(block);
@@ -240,7 +271,7 @@ static struct err *clouds_yaml(struct json_object *args, struct json_object **re
 		e = provider_session_options(block, "", "", &entry);
 	if (e)
 		return e;
-	rename_files(entry);
+	rename_options(entry);
 	json_sets(entry, "auth_type", auth_type(block));
 	buf_addf(&out, "clouds:\n  \"%s\":\n", name);
 	add_yaml(entry, 4, &out);
@@ -282,7 +313,7 @@ const struct function openstack_functions[] = {
 	  .parameters = { { "name", "\"string\"", "Name of the cloud." },
 			  { "arguments", "[\"map\",\"string\"]",
 			    "Arguments of the provider block that are strings, by their names there: "
-			    "`auth_url`, `application_credential_id`, ..." } },
+			    "`auth_url`, `application_credential_id`, ...; and `insecure` and `system_scope`." } },
 	  .example = "output \"clouds\" {\n"
 		     "  value = provider::openstack::clouds_yaml(\"ci\", {\n"
 		     "    auth_url            = \"https://cloud.example.com:5000/v3\"\n"
