@@ -238,12 +238,18 @@ class Case:
 
     # ---- import ----
 
+    @staticmethod
+    def import_id(values):
+        """Of what is in another cloud than the provider's, that too."""
+        where = 'cloud:%(cloud)s/region:%(region)s/' % values if values.get('cloud') else ''
+        return where + values['id']
+
     def import_files(self, wanted):
         """Import blocks, and for what an import cannot know lifecycle blocks in files that override others."""
         blocks, ignored = '', {}
         for address, (values, _) in wanted.items():
             how = self.how(address)
-            blocks += 'import {\n  to = %s\n  id = %s\n}\n' % (address, json.dumps(how.get('id', values['id'])))
+            blocks += 'import {\n  to = %s\n  id = %s\n}\n' % (address, json.dumps(how.get('id', self.import_id(values))))
             names = set(how.get('ignore', [])) | {k for k in values if k.endswith('_wo_version') and values[k]}
             if any((values.get('timeouts') or {}).values()):
                 names.add('timeouts')

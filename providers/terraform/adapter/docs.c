@@ -287,6 +287,11 @@ static void import(FILE *out, const struct kind *k)
 	(void)fprintf(out, "```shell\nterraform import %s.example ", k->type_name);
 	id_words(out, k->k->id ? k->k->id : "<id>");
 	(void)fputs("\n```\n", out);
+	if (provider.targets)
+		(void)fputs("\nOf another cloud or region than the provider's: "
+			    "`cloud:<name>/<id>`, `region:<name>/<id>` or "
+			    "`cloud:<name>/region:<name>/<id>`.\n",
+			    out);
 }
 
 /* "block_storage" -> "Block storage": pages are listed under it. */

@@ -22,6 +22,8 @@
 
 /* Says that the state is of this adapter's making; the peer's provider reads JSON there too. */
 static const char OURS[] = "{\"treenail\":\"1\"}";
+/* It has only what an import knows. */
+static const char IMPORTED[] = "{\"treenail\":\"import\"}";
 
 /* ---- what all handlers need ---- */
 
@@ -30,14 +32,14 @@ struct reply {
 	struct diags diags;
 };
 
-static ProtobufCBinaryData ours(struct reply *r)
+static ProtobufCBinaryData mark(struct reply *r, const char *text)
 {
-	return arena_bytes(r->mem, OURS, sizeof(OURS) - 1);
+	return arena_bytes(r->mem, text, strlen(text));
 }
 
-static bool is_ours(const ProtobufCBinaryData *private)
+static bool is_marked(const ProtobufCBinaryData *private, const char *text)
 {
-	return private->len == sizeof(OURS) - 1 && memcmp(private->data, OURS, private->len) == 0;
+	return private->len == strlen(text) && memcmp(private->data, text, private->len) == 0;
 }
 
 static const char *label(struct json_object *values)
@@ -251,9 +253,10 @@ static void read_resource(struct reply *r, const Tf__ReadResource__Request *in,
 	if (!diags_failed(&r->diags)) {
 		e = work_open(&w, k, NULL, prior, NULL);
 		if (!e)
-			e = work_read(&w, is_ours(&in->private_));
+			e = work_read(&w, is_marked(&in->private_, OURS),
+				      is_marked(&in->private_, IMPORTED));
 		out->new_state = sent(r, k, e ? prior : w.t.state);
-		out->private_ = e ? in->private_ : ours(r);
+		out->private_ = e ? in->private_ : mark(r, OURS);
 		out->new_identity = w.t.state ? identity_of(r, w.t.state) : NULL;
 		warn(r, &w);
 		fail(r, k, "reading", prior, e);
@@ -299,7 +302,7 @@ static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
 	if (!diags_failed(&r->diags)) {
 		out->planned_state = sent(r, k, planned);
 		plan_replaces(r, replaces, out);
-		out->planned_private = ours(r);
+		out->planned_private = mark(r, OURS);
 	}
 	DIAGNOSE(out, *r);
 }
@@ -339,7 +342,7 @@ static void apply(struct reply *r, const Tf__ApplyResourceChange__Request *in,
 		if (w.t.state)
 			settle(w.t.state);
 		out->new_state = sent(r, k, e && prior ? prior : w.t.state);
-		out->private_ = ours(r);
+		out->private_ = mark(r, OURS);
 		out->new_identity = w.t.state ? identity_of(r, w.t.state) : NULL;
 		warn(r, &w);
 		fail(r, k, doing, planned ? planned : prior, e);
@@ -347,21 +350,56 @@ static void apply(struct reply *r, const Tf__ApplyResourceChange__Request *in,
 	DIAGNOSE(out, *r);
 }
 
+/*
+ * "cloud:NAME/region:NAME/ID", each or both left out: where an import block has no identity yet, there
+ * is no other place to say it. No kind's ID begins like that: a key pair's has a user's ID before its
+ * colon, and no slash. Returns the ID.
+ */
+static const char *take_target(const char *id, struct json_object *target)
+{
+	static const char *const rows[] = { "cloud", "region" };
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const size_t start = strlen(rows[i]) + 1, len = strcspn(id, "/");
+
+		if (len <= start || !id[len] || strncmp(id, rows[i], start - 1) != 0 ||
+		    id[start - 1] != ':')
+			continue;
+		AUTO_STR name = xstrndup(id + start, len - start);
+		json_sets(target, rows[i], name);
+		id += len + 1;
+	}
+	return id;
+}
+
+/* Where the refresh that comes next is to look; the region may be in the ID, too. */
+static void set_target(struct json_object *state, struct json_object *target)
+{
+	if (json_str(target, "cloud"))
+		json_sets(state, "cloud", json_str(target, "cloud"));
+	if (json_str(target, "region") && !json_str(state, "region"))
+		json_sets(state, "region", json_str(target, "region"));
+}
+
 static void import(struct reply *r, const Tf__ImportResourceState__Request *in,
 		   Tf__ImportResourceState__Response *out)
 {
 	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
 	AUTO_JSON type = identity_type();
+	AUTO_JSON target = json_object_new_object();
 	AUTO_JSON identity = NULL;
 	AUTO_WORK w = WORK_INIT;
 	Tf__ImportResourceState__Imported *one = arena_new(r->mem, sizeof(*one));
 	struct err *e =
 		in->identity ? message_value(in->identity->identity_data, type, &identity) : NULL;
+	struct json_object *where = identity ? identity : target;
 	const char *id = identity ? json_str(identity, "id") : in->id;
 
 	*one = (Tf__ImportResourceState__Imported)TF__IMPORT_RESOURCE_STATE__IMPORTED__INIT;
+	if (!identity && provider.targets)
+		id = take_target(in->id, target);
 	if (k && !e)
-		e = work_open(&w, k, NULL, NULL, NULL);
+		e = work_open(&w, k, where, NULL, NULL);
 	if (k && !e)
 		e = work_import(&w, id ? id : "");
 	if (k)
@@ -369,10 +407,11 @@ static void import(struct reply *r, const Tf__ImportResourceState__Request *in,
 	else
 		err_free(e);
 	if (!diags_failed(&r->diags)) {
-		if (identity && provider.targets)
-			json_set(w.t.state, "cloud", json_copy(json_at(identity, "cloud")));
+		if (provider.targets)
+			set_target(w.t.state, where);
 		one->type_name = arena_str(r->mem, k->type_name);
 		one->state = sent(r, k, w.t.state);
+		one->private_ = mark(r, IMPORTED);
 		one->identity = identity_of(r, w.t.state);
 		out->imported_resources = arena_append(r->mem, out->imported_resources,
 						       &out->n_imported_resources, one);

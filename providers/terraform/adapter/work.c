@@ -498,12 +498,12 @@ static struct json_object *read_row(const struct work *w, const struct row *row,
 	return TAKE(now);
 }
 
-struct err *work_read(struct work *w, bool ours)
+struct err *work_read(struct work *w, bool ours, bool imported)
 {
 	struct err *e;
 
 	set_id(w);
-	w->t.importing = !ours && !json_at(w->t.prior, "region");
+	w->t.importing = imported || (!ours && !json_at(w->t.prior, "region"));
 	w->t.foreign = !ours && !w->t.importing;
 	w->op.want = rows_want(w->k->rows, w->t.prior);
 	/* Spellings only: it sends nothing, and what it refuses was refused before. */

@@ -37,8 +37,11 @@ MUST_USE struct err *work_open(struct work *w, const struct kind *k, struct json
 MUST_USE struct err *work_create(struct work *w);
 MUST_USE struct err *work_update(struct work *w);
 MUST_USE struct err *work_delete(struct work *w);
-/* As it is now; t.state is NULL if it is gone. ours: this adapter wrote the state that is there. */
-MUST_USE struct err *work_read(struct work *w, bool ours);
+/*
+ * As it is now; t.state is NULL if it is gone. ours: this adapter wrote the state that is there.
+ * imported: it did so in work_import(), and there is little more in it than an ID.
+ */
+MUST_USE struct err *work_read(struct work *w, bool ours, bool imported);
 /* The kind's own form of an ID (tf_kind.id), out of t.state; owned. */
 char *work_id_text(const struct work *w);
 /* Data sources and ephemeral resources. */
