@@ -11,38 +11,49 @@
 #include "text.h"
 
 static const struct tf_attr config[] = {
-	{ "cloud", .doc = "Name of the cloud in clouds.yaml; OS_CLOUD by default." },
-	{ "auth_url", .doc = "URL of Keystone." },
-	{ "region", .doc = "Region to work in." },
-	{ "user_name", .doc = "Name of the user." },
-	{ "user_id", .doc = "ID of the user." },
-	{ "application_credential_id", .doc = "ID of the application credential." },
+	{ "cloud",
+	  .doc = "Name of the cloud in clouds.yaml; OS_CLOUD by default. With either of them, the other OS_* "
+		 "variables do not count." },
+	{ "auth_url", .doc = "URL of Keystone; OS_AUTH_URL by default." },
+	{ "region", .doc = "Region to work in; OS_REGION_NAME by default." },
+	{ "user_name", .doc = "Name of the user; OS_USERNAME by default." },
+	{ "user_id", .doc = "ID of the user; OS_USER_ID by default." },
+	{ "application_credential_id",
+	  .doc = "ID of the application credential; OS_APPLICATION_CREDENTIAL_ID by default." },
 	{ "application_credential_name",
-	  .doc = "Name of the application credential; its user too." },
+	  .doc = "Name of the application credential, given with its user; OS_APPLICATION_CREDENTIAL_NAME by default." },
 	{ "application_credential_secret", TF_SENSITIVE,
-	  .doc = "Secret of the application credential." },
-	{ "tenant_id", .doc = "ID of the project." },
-	{ "tenant_name", .doc = "Name of the project." },
-	{ "password", TF_SENSITIVE, .doc = "Password of the user." },
-	{ "token", TF_SENSITIVE, .doc = "A token, in place of user and password." },
-	{ "user_domain_name", .doc = "Name of the user's domain." },
-	{ "user_domain_id", .doc = "ID of the user's domain." },
-	{ "project_domain_name", .doc = "Name of the project's domain." },
-	{ "project_domain_id", .doc = "ID of the project's domain." },
-	{ "domain_id", .doc = "ID of the domain to log in to." },
-	{ "domain_name", .doc = "Name of the domain to log in to." },
-	{ "default_domain", .doc = "Domain of user and project that name none." },
-	{ "system_scope", .doc = "Whether to log in to the whole system.", .type = "\"bool\"" },
-	{ "insecure",
-	  .doc = "Whether the certificates of the cloud are trusted unseen; only if you must.",
+	  .doc = "Secret of the application credential; OS_APPLICATION_CREDENTIAL_SECRET by default." },
+	{ "tenant_id", .doc = "ID of the project; OS_PROJECT_ID or OS_TENANT_ID by default." },
+	{ "tenant_name",
+	  .doc = "Name of the project; OS_PROJECT_NAME or OS_TENANT_NAME by default." },
+	{ "password", TF_SENSITIVE, .doc = "Password of the user; OS_PASSWORD by default." },
+	{ "token", TF_SENSITIVE,
+	  .doc = "A token, in place of user and password; OS_TOKEN or OS_AUTH_TOKEN by default." },
+	{ "user_domain_name", .doc = "Name of the user's domain; OS_USER_DOMAIN_NAME by default." },
+	{ "user_domain_id", .doc = "ID of the user's domain; OS_USER_DOMAIN_ID by default." },
+	{ "project_domain_name",
+	  .doc = "Name of the project's domain; OS_PROJECT_DOMAIN_NAME by default." },
+	{ "project_domain_id",
+	  .doc = "ID of the project's domain; OS_PROJECT_DOMAIN_ID by default." },
+	{ "domain_id", .doc = "ID of the domain to log in to; OS_DOMAIN_ID by default." },
+	{ "domain_name", .doc = "Name of the domain to log in to; OS_DOMAIN_NAME by default." },
+	{ "default_domain",
+	  .doc = "Domain of user and project that name none; OS_DEFAULT_DOMAIN by default." },
+	{ "system_scope",
+	  .doc = "Whether to log in to the whole system, as OS_SYSTEM_SCOPE=all does.",
 	  .type = "\"bool\"" },
-	{ "endpoint_type", .doc = "Which of a service's endpoints to use.",
+	{ "insecure",
+	  .doc = "Whether the certificates of the cloud are trusted unseen, only if you must; OS_INSECURE by default.",
+	  .type = "\"bool\"" },
+	{ "endpoint_type",
+	  .doc = "Which of a service's endpoints to use; OS_INTERFACE or OS_ENDPOINT_TYPE by default.",
 	  .choices = "public internal admin publicURL internalURL adminURL" },
 	{ "cacert_file",
-	  .doc = "CA certificates to verify the cloud with: a file, or the text itself." },
-	{ "cert", .doc = "Client certificate: a file, or the text itself." },
+	  .doc = "CA certificates to verify the cloud with: a file, or the text itself; OS_CACERT by default." },
+	{ "cert", .doc = "Client certificate: a file, or the text itself; OS_CERT by default." },
 	{ "key", TF_SENSITIVE,
-	  .doc = "Key of the client certificate: a file, or the text itself." },
+	  .doc = "Key of the client certificate: a file, or the text itself; OS_KEY by default." },
 	{ "endpoint_overrides",
 	  .doc = "URLs in place of those of the catalogue, by service: `network`, `compute`, "
 		 "`volumev3`, ...; with or without the version at their end.",
@@ -161,7 +172,35 @@ const struct provider provider = {
 	.address = "registry.terraform.io/treenail/openstack",
 	.doc = "OpenStack: networks, servers, volumes, images, projects.",
 	.example = "provider \"openstack\" {\n"
-		   "  cloud = \"demo\"\n"
+		   "  cloud = \"demo\" # of clouds.yaml\n"
+		   "}\n"
+		   "\n"
+		   "provider \"openstack\" {\n"
+		   "  alias               = \"password\"\n"
+		   "  auth_url            = \"https://cloud.example.com:5000/v3\"\n"
+		   "  user_name           = \"ci\"\n"
+		   "  password            = \"from a vault\"\n"
+		   "  tenant_name         = \"ci\"\n"
+		   "  user_domain_name    = \"Default\"\n"
+		   "  project_domain_name = \"Default\"\n"
+		   "}\n"
+		   "\n"
+		   "provider \"openstack\" {\n"
+		   "  alias                         = \"credential\"\n"
+		   "  auth_url                      = \"https://cloud.example.com:5000/v3\"\n"
+		   "  application_credential_id     = \"1f7a0f1c4ed94f0c9a1b1a3ffb1d5f0e\"\n"
+		   "  application_credential_secret = \"from a vault\"\n"
+		   "}\n"
+		   "\n"
+		   "# A token of another login, kept in neither plan nor state.\n"
+		   "ephemeral \"openstack_identity_auth_scope_v3\" \"me\" {\n"
+		   "  name = \"me\"\n"
+		   "}\n"
+		   "\n"
+		   "provider \"openstack\" {\n"
+		   "  alias    = \"token\"\n"
+		   "  auth_url = \"https://cloud.example.com:5000/v3\"\n"
+		   "  token    = ephemeral.openstack_identity_auth_scope_v3.me.token_id\n"
 		   "}\n",
 	.objects = resources,
 	.others = others,
