@@ -4,9 +4,11 @@
 
 #include "clock.h"
 #include "convert.h"
+#include "digest.h"
 #include "docs.h"
 #include "function.h"
 #include "http.h"
+#include "journal.h"
 #include "kind.h"
 #include "plan.h"
 #include "protocol/message.h"
@@ -172,13 +174,44 @@ static void validate_provider(struct reply *r, const Tf__ValidateProviderConfig_
 	DIAGNOSE(out, *r);
 }
 
+/* What tells one provider block from another, secrets left out. */
+static char *block_digest(struct json_object *config)
+{
+	AUTO_JSON shown = json_copy(config);
+
+	for (const struct row *row = kind_provider()->rows; row->name; row++)
+		if (row->flags & TF_SENSITIVE)
+			json_object_object_del(shown, row->name);
+	const char *text = json_object_to_json_string_ext(shown, JSON_C_TO_STRING_PLAIN);
+	AUTO_STR digest = digest_text("sha256", text, strlen(text));
+
+	return xstrndup(digest, 12);
+}
+
+/* A cloud that is misspelled is told before anything is planned; nothing is sent for it. */
+static struct err *look_at_target(struct json_object *config)
+{
+	struct api *api = NULL;
+	const char *region = NULL;
+	const bool given = json_str(config, "cloud") || json_str(config, "auth_url");
+
+	if (!given || value_has_unknown(config))
+		return NULL;
+	return target_get(NULL, NULL, &api, &region);
+}
+
 static void configure(struct reply *r, const Tf__ConfigureProvider__Request *in,
 		      Tf__ConfigureProvider__Response *out)
 {
 	AUTO_JSON config = value_of(r, kind_provider(), in->config);
 
-	if (!diags_failed(&r->diags) && provider.targets)
-		fail(r, NULL, "configuring", NULL, targets_configure(config));
+	if (!diags_failed(&r->diags) && provider.targets) {
+		AUTO_STR digest = block_digest(config);
+		struct err *e = targets_configure(config);
+
+		journal_for(digest);
+		fail(r, NULL, "configuring", NULL, e ? e : look_at_target(config));
+	}
 	DIAGNOSE(out, *r);
 }
 
@@ -276,6 +309,19 @@ static void plan_replaces(struct reply *r, struct json_object *paths,
 	}
 }
 
+/* The same of a cloud that an object names. */
+static struct err *look_at_cloud(struct json_object *config)
+{
+	const char *cloud = provider.targets ? json_str(config, "cloud") : NULL;
+	struct api *api = NULL;
+	const char *region = NULL;
+
+	return cloud && *cloud
+		       ? err_at(target_get(cloud, json_str(config, "region"), &api, &region),
+				"cloud")
+		       : NULL;
+}
+
 static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
 		 Tf__PlanResourceChange__Response *out)
 {
@@ -296,6 +342,7 @@ static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
 		if (!prior)
 			journal_hand_on(true);
 		fail(r, k, "planning", config, kind_plan(k, &t));
+		fail(r, k, "planning", config, look_at_cloud(config));
 		planned = t.planned;
 		replaces = t.replace;
 	}
@@ -647,7 +694,7 @@ static bool answer(void *arg, const char *name, const uint8_t *body, size_t len,
 /* What waits for nothing is answered where it arrives: handing it to a thread costs more than doing it. */
 static bool urgent(const char *name)
 {
-	static const char names[] = "StopProvider UpgradeResourceState ValidateResourceConfig "
+	static const char names[] = "StopProvider ValidateResourceConfig "
 				    "PlanResourceChange ValidateDataResourceConfig";
 
 	return words_have(names, name);

@@ -7,6 +7,7 @@
 #include "functions.h"
 #include "openstack/zones.h"
 #include "session/catalog.h"
+#include "session/config.h"
 #include "terraform.h"
 #include "text.h"
 
@@ -146,6 +147,17 @@ static void set(struct json_object *options, struct json_object *auth, struct js
 	}
 }
 
+/* As the peer has it: of a cloud that is described by arguments or variables, and not in clouds.yaml. */
+static bool domain_is_default(struct json_object *block)
+{
+	const bool named = json_str(block, "cloud") || env_get("OS_CLOUD");
+	const bool described = json_str(block, "auth_url") || env_get("OS_AUTH_URL");
+	const bool said = json_str(block, "default_domain") || env_get("OS_DEFAULT_DOMAIN") ||
+			  env_get("OS_DEFAULT_DOMAIN_ID") || env_get("OS_DEFAULT_DOMAIN_NAME");
+
+	return described && !named && !said;
+}
+
 struct err *provider_session_options(struct json_object *block, const char *cloud,
 				     const char *region, struct json_object **ret)
 {
@@ -153,6 +165,8 @@ struct err *provider_session_options(struct json_object *block, const char *clou
 
 	if (!*cloud)
 		set(options, auth, block);
+	if (!*cloud && domain_is_default(block))
+		json_sets(auth, "default_domain", "default");
 	if (json_object_object_length(auth))
 		json_set(options, "auth", json_object_get(auth));
 	json_object_put(auth);
