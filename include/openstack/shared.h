@@ -32,4 +32,8 @@ MUST_USE struct err *other_call(struct op *op, const char *service, const char *
 /* An error if the service left out what nothing can be done without: the string at `key`. */
 MUST_USE struct err *needs_text(struct json_object *object, const char *what, const char *key);
 
+/* An error that nothing has this name, with the nearest that `query` lists (it may be ""). */
+MUST_USE struct err *no_such(struct api *api, const struct resource *r, const char *query,
+			     const char *name);
+
 #endif

@@ -658,7 +658,7 @@ static struct err *find_pool(struct tf_op *t, char **ret)
 	struct err *e = resource_find(t->op->api, &os_network, pool, NULL, &found);
 
 	if (!e && !found)
-		e = err_new(ERR_NOT_FOUND, "there is no network '%s'", pool);
+		e = no_such(t->op->api, &os_network, "router:external=True", pool);
 	if (!e)
 		*ret = xstrdup(json_str(found, "id"));
 	return err_at(e, "pool");

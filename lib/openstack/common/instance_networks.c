@@ -314,7 +314,7 @@ static struct err *want_one(struct tf_op *t, struct json_object *block, struct j
 		return err_at(err_new(ERR_USAGE, "a network needs uuid, name or port"), "network");
 	e = resource_find(t->op->api, &os_network, name, NULL, &found);
 	if (!e && !found)
-		e = err_new(ERR_NOT_FOUND, "there is no network '%s'", name);
+		e = no_such(t->op->api, &os_network, "", name);
 	json_sets(nic, "uuid", json_str(found, "id"));
 	return err_at(e, "network");
 }

@@ -196,7 +196,8 @@ static struct err *want_flavor(struct tf_op *t)
 	e = by_id ? resource_try_get(t->op->api, &os_compute_flavor, id, &flavor)
 		  : resource_find(t->op->api, &os_compute_flavor, name, NULL, &flavor);
 	if (!e && !flavor)
-		e = err_new(ERR_NOT_FOUND, "there is no flavor '%s' here", by_id ? id : name);
+		e = by_id ? err_new(ERR_NOT_FOUND, "there is no flavor '%s' here", id)
+			  : no_such(t->op->api, &os_compute_flavor, "", name);
 	json_sets(t->op->want, "flavor_name", json_str(flavor, "name"));
 	json_sets(t->op->want, "_flavor_id", json_str(flavor, "id"));
 	return err_at(err_wrap(e, "flavor"), by_id ? "flavor_id" : "flavor_name");
@@ -230,7 +231,7 @@ static struct err *want_image(struct tf_op *t)
 	if (name && *name) {
 		e = resource_find(t->op->api, &os_image, name, NULL, &image);
 		if (!e && !image)
-			e = err_new(ERR_NOT_FOUND, "there is no image '%s' here", name);
+			e = no_such(t->op->api, &os_image, "", name);
 		json_sets(t->op->want, "image_id", json_str(image, "id"));
 	}
 	return err_at(err_wrap(e, "image"), "image_name");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "openstack/shared.h"
+#include "text.h"
 
 struct err *set_tags(struct op *op, const struct attr *a, struct json_object *value)
 {
@@ -143,4 +144,20 @@ struct err *needs_text(struct json_object *object, const char *what, const char 
 	return s && *s ? NULL
 		       : err_new(ERR_PROTOCOL, "the service's answer has a %s without '%s'", what,
 				 key);
+}
+
+struct err *no_such(struct api *api, const struct resource *r, const char *query, const char *name)
+{
+	struct nearest near = { .s = name };
+	AUTO_JSON list = NULL;
+	struct err *e = resource_list(api, r, NULL, query, &list);
+
+	/* Without the list there is no advice. */
+	err_free(e);
+	for (size_t i = 0; i < json_len(list); i++)
+		if (json_str(json_nth(list, i), "name"))
+			nearest_try(&near, json_str(json_nth(list, i), "name"));
+	return err_new(ERR_NOT_FOUND, "there is no %s '%s' here%s%s%s", r->key ? r->key : r->name,
+		       name, near.best ? ": did you mean '" : "", near.best ? near.best : "",
+		       near.best ? "'?" : "");
 }
