@@ -97,10 +97,17 @@ def covers(want, have):
         or str(want) == str(have)
 
 
+def unordered(value):
+    """Neutron tells of groups and labels in another order each time."""
+    if isinstance(value, dict):
+        return {k: unordered(v) for k, v in value.items()}
+    return sorted(map(unordered, value), key=json.dumps) if isinstance(value, list) else value
+
+
 def diff_of(result):
     diffs = result.get('diff') or []
     diffs = diffs if isinstance(diffs, list) else [diffs]
-    return [(d.get('before'), d.get('after')) for d in diffs]
+    return [(unordered(d.get('before')), unordered(d.get('after'))) for d in diffs]
 
 
 def objects(result):
