@@ -53,14 +53,14 @@ struct attr {
 	const char *doc; /* one sentence for every surface's manual; ends with a dot */
 
 	/* Seldom needed; give them by name. */
-	const char *option;         /* the option's name, if another */
-	const char *aliases;        /* further option names, separated by blanks */
-	const char *wire;           /* name in request bodies (dotted: nested) and queries, if another */
-	const char *read;           /* dotted path in answers, if other than wire */
-	const char *value;          /* default, as JSON text */
-	const char *choices;        /* separated by blanks */
-	const char *states;         /* required for these states (blanks between): "present" */
-	enum attr_type elem;        /* of a LIST or SET without sub; STR by default */
+	const char *option;  /* the option's name, if another */
+	const char *aliases; /* further option names, separated by blanks */
+	const char *wire;    /* name in request bodies (dotted: nested) and queries, if another */
+	const char *read;    /* dotted path in answers, if other than wire */
+	const char *value;   /* default, as JSON text */
+	const char *choices; /* separated by blanks */
+	const char *states;  /* required for these states (blanks between): "present" */
+	enum attr_type elem; /* of a LIST or SET without sub; STR by default */
 	const struct attr *sub;     /* of an OBJ, or of the elements of a LIST or SET */
 	const struct resource *ref; /* names or IDs of this resource */
 	const char *within; /* attribute above it with the ID of the domain to look names up in */
@@ -242,8 +242,9 @@ struct resource {
 	const struct attr *returned; /* what hooks put into out->extra, for the documentation */
 	const struct info *info;
 	const struct info *lookup; /* in its place for look-ups, where info is no module or NULL */
-	const struct tf_kind *const *terraform; /* how Terraform files see it (terraform.h); ends with NULL */
-	const char *example;                    /* YAML of tasks; the tests run it */
+	const struct tf_kind *const
+		*terraform;  /* how Terraform files see it (terraform.h); ends with NULL */
+	const char *example; /* YAML of tasks; the tests run it */
 };
 
 /* ---- the tables (lib/attr.c) ---- */

@@ -886,7 +886,10 @@ static void bulk_some(struct batch *b, const size_t *index, size_t n, int width)
 	/* Finding what has no name costs more than it can tell: Neutron makes all, or none. */
 	refused = refused && b->ops->keeper;
 	/* One after the other: Neutron makes twins of rules that it gets at the same moment. */
-	all(&sub, n, refused ? 1 : width, ok ? finish_bulk : refused ? create : create_unless_there);
+	all(&sub, n, refused ? 1 : width,
+	    ok        ? finish_bulk
+	    : refused ? create
+		      : create_unless_there);
 	for (size_t i = 0; i < n; i++) {
 		b->ops[index[i]] = ops[i];
 		b->errs[index[i]] = errs[i];

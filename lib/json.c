@@ -112,9 +112,8 @@ void json_set(struct json_object *obj, const char *key, struct json_object *v)
 
 void json_put(struct json_object *obj, const char *key, struct json_object *v)
 {
-	if (json_object_object_add_ex(obj, key, v,
-				      JSON_C_OBJECT_ADD_KEY_IS_NEW |
-					      JSON_C_OBJECT_ADD_CONSTANT_KEY) < 0)
+	if (json_object_object_add_ex(
+		    obj, key, v, JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY) < 0)
 		abort(); /* only out of memory */
 }
 

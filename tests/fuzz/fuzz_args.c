@@ -20,6 +20,12 @@ static struct err *dead_text(struct api *api, const char **ret)
 	return NULL;
 }
 
+static struct json_object *dead_settings(struct api *api)
+{
+	(void)api;
+	return json_object_new_object();
+}
+
 static struct err *dead_offers(struct api *api, const char *service, const char *microversion,
 			       bool *ret)
 {
@@ -46,9 +52,14 @@ static int64_t dead_now(struct api *api)
 
 static struct err *connect_nothing(struct json_object *options, struct connection *ret)
 {
-	static struct api api = {
-		dead_call, dead_text, dead_text, dead_offers, dead_sleep, dead_now
-	};
+	static struct api api = { .call = dead_call,
+				  .project = dead_text,
+				  .user = dead_text,
+				  .token = dead_text,
+				  .settings = dead_settings,
+				  .offers = dead_offers,
+				  .sleep_ms = dead_sleep,
+				  .now_ms = dead_now };
 
 	(void)options;
 	*ret = (struct connection){ .api = &api };

@@ -152,10 +152,13 @@ static bool domain_is_default(struct json_object *block)
 {
 	const bool named = json_str(block, "cloud") || env_get("OS_CLOUD");
 	const bool described = json_str(block, "auth_url") || env_get("OS_AUTH_URL");
+	/* An application credential that is known by its ID, and a token, have a domain already. */
+	const bool needed =
+		!json_str(block, "application_credential_id") && !json_str(block, "token");
 	const bool said = json_str(block, "default_domain") || env_get("OS_DEFAULT_DOMAIN") ||
 			  env_get("OS_DEFAULT_DOMAIN_ID") || env_get("OS_DEFAULT_DOMAIN_NAME");
 
-	return described && !named && !said;
+	return described && needed && !named && !said;
 }
 
 struct err *provider_session_options(struct json_object *block, const char *cloud,
