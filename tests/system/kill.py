@@ -76,7 +76,7 @@ class Scenario:
         for task in reversed(self.setup):
             name, args = task
             self.run((name, {**{k: v for k, v in args.items() if k == 'name'}, 'state': 'absent'}))
-        check(self.cut * 5 >= self.killed, '%s: %d of %d kills hit a running program'
+        check(self.cut > 0, '%s: %d of %d kills hit a running program'
               % (self.name, self.cut, self.killed))
 
 
