@@ -79,7 +79,7 @@ class Bench(Root):
 
     def __init__(self, name, program, hcl, clouds):
         folder = tempfile.mkdtemp(dir=TEMP, prefix=name)
-        self.measured = os.path.join(folder, 'measured')
+        self.measured, self.program_is_ours = os.path.join(folder, 'measured'), program == OURS
         os.mkdir(self.measured)
         wrapper = os.path.join(folder, 'bin')
         os.mkdir(wrapper)
@@ -104,7 +104,7 @@ class Bench(Root):
             with open(os.path.join(self.measured, name)) as f:
                 ms, _, kib = map(float, f.read().split())
             cpu, rss = cpu + ms / 1000, max(rss, kib / 1024)
-        found = sent.get('')
+        found = sent.get('treenail' if self.program_is_ours else '')
         return {'wall': wall, 'cpu': cpu, 'rss': rss, 'requests': len(found), 'text': done.out}
 
 
