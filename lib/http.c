@@ -27,7 +27,7 @@ enum {
 };
 
 struct http {
-	char *ca_file, *ca_dir;
+	char *ca_file, *ca_dir; /* the system's: found at the first call */
 	char *client_cert, *client_key, *user_agent;
 	bool insecure;
 	bool system_ca;
@@ -325,11 +325,22 @@ static void give_easy(struct http *h, CURL *easy)
 	h->spare[h->spares++] = easy;
 }
 
+/* Where this libcurl looks for the system's CAs. */
+static void find_system_ca(struct http *h)
+{
+	const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
+
+	h->ca_file = xstrdup(built->cainfo);
+	h->ca_dir = xstrdup(built->capath);
+}
+
 /* The lock is held. */
 static bool start(struct http *h)
 {
 	if (h->multi)
 		return true;
+	if (h->system_ca && !h->ca_file && !h->ca_dir)
+		find_system_ca(h);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return false;
 	h->share = curl_share_init();
@@ -563,18 +574,13 @@ static struct err *readable(const char *option, const char *path)
 
 static void init(struct http *h, const struct http_options *o)
 {
-	const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
 	struct stat st;
 
 	h->system_ca = !o->cacert;
-	if (h->system_ca) {
-		h->ca_file = xstrdup(built->cainfo);
-		h->ca_dir = xstrdup(built->capath);
-	} else if (stat(o->cacert, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (o->cacert && stat(o->cacert, &st) == 0 && S_ISDIR(st.st_mode))
 		h->ca_dir = xstrdup(o->cacert);
-	} else {
+	else
 		h->ca_file = xstrdup(o->cacert);
-	}
 	h->client_cert = xstrdup(o->client_cert);
 	h->client_key = xstrdup(o->client_key);
 	h->user_agent = xstrdup(o->user_agent ? o->user_agent : "treenail/" VERSION);
@@ -618,7 +624,9 @@ static bool same_text(const char *x, const char *y)
 static bool is_like(const struct http *h, const struct http *other)
 {
 	return h->insecure == other->insecure && h->max_connections == other->max_connections &&
-	       same_text(h->ca_file, other->ca_file) && same_text(h->ca_dir, other->ca_dir) &&
+	       h->system_ca == other->system_ca &&
+	       (h->system_ca || (same_text(h->ca_file, other->ca_file) &&
+				 same_text(h->ca_dir, other->ca_dir))) &&
 	       same_text(h->client_cert, other->client_cert) &&
 	       same_text(h->client_key, other->client_key) &&
 	       same_text(h->user_agent, other->user_agent);
