@@ -97,6 +97,11 @@ struct json_object *conform(struct json_object *type, struct json_object *v)
 	return json_copy(v);
 }
 
+bool row_is_set(const struct row *row)
+{
+	return strcmp(type_word(row->type), "set") == 0;
+}
+
 /* ---- to the engine ---- */
 
 bool row_unknown(const struct row *row, struct json_object *v)
@@ -205,11 +210,6 @@ static bool objects_same(const struct row *rows, struct json_object *x, struct j
 	return true;
 }
 
-static bool is_set(const struct row *row)
-{
-	return strcmp(type_word(row->type), "set") == 0;
-}
-
 static bool elements_same(const struct row *row, struct json_object *x, struct json_object *y)
 {
 	const size_t n = json_len(x);
@@ -218,8 +218,8 @@ static bool elements_same(const struct row *row, struct json_object *x, struct j
 	if (n != json_len(y))
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		size_t k = is_set(row) ? 0 : i;
-		const size_t end = is_set(row) ? n : i + 1;
+		size_t k = row_is_set(row) ? 0 : i;
+		const size_t end = row_is_set(row) ? n : i + 1;
 
 		while (k < end &&
 		       (taken[k] || !objects_same(row->sub, json_nth(x, i), json_nth(y, k))))
@@ -265,7 +265,7 @@ bool row_same(const struct row *row, struct json_object *x, struct json_object *
 		return attr_equal(row->a, want, have) &&
 		       (!(row->a->flags & MERGE) || attr_equal(row->a, have, want));
 	}
-	return is_set(row) && x && y ? members_same(x, y) : value_equal(x, y);
+	return row_is_set(row) && x && y ? members_same(x, y) : value_equal(x, y);
 }
 
 /* ---- filling in ---- */

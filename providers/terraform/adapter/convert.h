@@ -21,6 +21,8 @@ struct json_object *row_shown(const struct row *row, struct json_object *have);
 /* A value as a type has it: "4" -> 4, objects with all their attributes. */
 struct json_object *conform(struct json_object *type, struct json_object *v);
 
+/* Whether the elements of a row have no order, and so no place of their own. */
+bool row_is_set(const struct row *row);
 /* Whether two values of a row mean the same; null, "" and [] do. Unknown ones never do. */
 bool row_same(const struct row *row, struct json_object *x, struct json_object *y);
 

@@ -63,9 +63,8 @@ static const char *scalar_type(enum attr_type t)
 static struct json_object *row_type(const struct row *row)
 {
 	const struct tf_attr *t = row->t;
-	const bool set = row->flags & TF_SET || (row->a && row->a->type == SET);
-	const char *list =
-		set && !(row->flags & TF_BLOCK && !(row->flags & TF_SET)) ? "set" : "list";
+	const bool as_attr = !(row->flags & TF_BLOCK) && row->a && row->a->type == SET;
+	const char *list = row->flags & TF_SET || as_attr ? "set" : "list";
 
 	if (t->type)
 		return type_of(t->type);

@@ -14,7 +14,7 @@ static struct json_object *rows_plan(const struct row *rows, struct json_object 
 static struct json_object *element_before(const struct row *row, struct json_object *config,
 					  struct json_object *prior, size_t i)
 {
-	if (strcmp(json_object_get_string(json_nth(row->type, 0)), "set") != 0)
+	if (!row_is_set(row))
 		return json_nth(prior, i);
 	for (size_t k = 0; k < json_len(prior); k++) {
 		bool same = true;

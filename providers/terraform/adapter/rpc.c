@@ -63,8 +63,7 @@ static char *place_of(const struct row *rows, const char *at)
 
 	if (!row)
 		return NULL;
-	return xasprintf("%s%s", row->name,
-			 json_is_str(json_nth(row->type, 0), "set") ? "" : at + len);
+	return xasprintf("%s%s", row->name, row_is_set(row) ? "" : at + len);
 }
 
 /* "creating openstack_networking_network_v2 'a'", the reason below. Takes e. */
@@ -229,14 +228,20 @@ static void stop(struct reply *r, const void *in, Tf__StopProvider__Response *ou
 
 /* ---- resources ---- */
 
-static void validate_resource(struct reply *r, const Tf__ValidateResourceConfig__Request *in,
-			      Tf__ValidateResourceConfig__Response *out)
+static void validate_config(struct reply *r, const char *type_name, enum tf_what what,
+			    const Tf__DynamicValue *sent_config)
 {
-	const struct kind *k = kind_of(r, in->type_name, TF_RESOURCE);
-	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
+	const struct kind *k = kind_of(r, type_name, what);
+	AUTO_JSON config = k ? value_of(r, k, sent_config) : NULL;
 
 	if (!diags_failed(&r->diags))
 		validate(k, config, &r->diags);
+}
+
+static void validate_resource(struct reply *r, const Tf__ValidateResourceConfig__Request *in,
+			      Tf__ValidateResourceConfig__Response *out)
+{
+	validate_config(r, in->type_name, TF_RESOURCE, in->config);
 	DIAGNOSE(out, *r);
 }
 
@@ -494,34 +499,33 @@ static void move(struct reply *r, const Tf__MoveResourceState__Request *in,
 static void validate_data(struct reply *r, const Tf__ValidateDataResourceConfig__Request *in,
 			  Tf__ValidateDataResourceConfig__Response *out)
 {
-	const struct kind *k = kind_of(r, in->type_name, TF_DATA);
-	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
-
-	if (!diags_failed(&r->diags))
-		validate(k, config, &r->diags);
+	validate_config(r, in->type_name, TF_DATA, in->config);
 	DIAGNOSE(out, *r);
 }
 
-static struct err *look_up(struct work *w, const struct kind *k, struct json_object *config)
+/* What a data source or an ephemeral resource tells; NULL after an error. */
+static Tf__DynamicValue *look_up(struct reply *r, const char *type_name, enum tf_what what,
+				 const char *doing, const Tf__DynamicValue *sent_config)
 {
-	struct err *e = work_open(w, k, config, NULL, NULL);
+	const struct kind *k = kind_of(r, type_name, what);
+	AUTO_JSON config = k ? value_of(r, k, sent_config) : NULL;
+	AUTO_WORK w = WORK_INIT;
+	struct err *e;
 
-	return e ? e : work_lookup(w);
+	if (diags_failed(&r->diags))
+		return NULL;
+	e = work_open(&w, k, config, NULL, NULL);
+	if (!e)
+		e = work_lookup(&w);
+	fail(r, k, doing, config, e);
+	warn(r, &w);
+	return diags_failed(&r->diags) ? NULL : sent(r, k, w.t.state);
 }
 
 static void read_data(struct reply *r, const Tf__ReadDataSource__Request *in,
 		      Tf__ReadDataSource__Response *out)
 {
-	const struct kind *k = kind_of(r, in->type_name, TF_DATA);
-	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
-	AUTO_WORK w = WORK_INIT;
-
-	if (!diags_failed(&r->diags)) {
-		fail(r, k, "reading", config, look_up(&w, k, config));
-		warn(r, &w);
-	}
-	if (!diags_failed(&r->diags))
-		out->state = sent(r, k, w.t.state);
+	out->state = look_up(r, in->type_name, TF_DATA, "reading", in->config);
 	DIAGNOSE(out, *r);
 }
 
@@ -529,25 +533,14 @@ static void validate_ephemeral(struct reply *r,
 			       const Tf__ValidateEphemeralResourceConfig__Request *in,
 			       Tf__ValidateEphemeralResourceConfig__Response *out)
 {
-	const struct kind *k = kind_of(r, in->type_name, TF_EPHEMERAL);
-	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
-
-	if (!diags_failed(&r->diags))
-		validate(k, config, &r->diags);
+	validate_config(r, in->type_name, TF_EPHEMERAL, in->config);
 	DIAGNOSE(out, *r);
 }
 
 static void open_ephemeral(struct reply *r, const Tf__OpenEphemeralResource__Request *in,
 			   Tf__OpenEphemeralResource__Response *out)
 {
-	const struct kind *k = kind_of(r, in->type_name, TF_EPHEMERAL);
-	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
-	AUTO_WORK w = WORK_INIT;
-
-	if (!diags_failed(&r->diags))
-		fail(r, k, "opening", config, look_up(&w, k, config));
-	if (!diags_failed(&r->diags))
-		out->result = sent(r, k, w.t.state);
+	out->result = look_up(r, in->type_name, TF_EPHEMERAL, "opening", in->config);
 	DIAGNOSE(out, *r);
 }
 
