@@ -348,8 +348,6 @@ MUST_USE struct err *op_action(struct op *op, const char *action, struct json_ob
 MUST_USE struct err *op_post(struct op *op);
 /* Sends the update for these changes ({attribute: ...}, as a plan has them); reads op->have. */
 MUST_USE struct err *op_update(struct op *op, struct json_object *changes);
-/* An error if the program was told to stop: whoever asks begins nothing more. */
-MUST_USE struct err *op_stopped(struct op *op);
 /* Remembers that an object exists from here on. */
 void op_created(struct op *op, const char *id);
 /* Polls until r->wait.attr has one of the values `ready` (NULL: until it is gone); sets op->have. */

@@ -350,8 +350,8 @@ static struct err *finish_creation(struct op *op)
 	return e;
 }
 
-/* What a killed run asked for may be there all the same. */
-struct err *op_stopped(struct op *op)
+/* Who was told to stop begins nothing more. What a killed run asked for may be there all the same. */
+static struct err *op_stopped(struct op *op)
 {
 	struct err *e = NULL;
 
@@ -976,7 +976,7 @@ void resource_apply(struct op *ops, size_t n, int width, struct err **errs)
 		all(&b, n, width, make_plan);
 		if (!ops->check) {
 			if (n > 1 && r->flags & BULK && (many || ops->keeper) && !r->create &&
-			    !r->body)
+			    !r->body && !clock_is_cut())
 				bulk_create(&b, n, width);
 			all(&b, n, width, act_unless_made);
 		}

@@ -625,8 +625,8 @@ static bool is_like(const struct http *h, const struct http *other)
 {
 	return h->insecure == other->insecure && h->max_connections == other->max_connections &&
 	       h->system_ca == other->system_ca &&
-	       (h->system_ca || (same_text(h->ca_file, other->ca_file) &&
-				 same_text(h->ca_dir, other->ca_dir))) &&
+	       (h->system_ca ||
+		(same_text(h->ca_file, other->ca_file) && same_text(h->ca_dir, other->ca_dir))) &&
 	       same_text(h->client_cert, other->client_cert) &&
 	       same_text(h->client_key, other->client_key) &&
 	       same_text(h->user_agent, other->user_agent);

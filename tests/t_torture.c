@@ -230,12 +230,13 @@ static int sequence(const char *path)
 	goal = plainly(plan, &calls);
 	wrong(!calls, "no calls at all", NULL);
 	for (int call = 1; call <= calls; call++) {
-		with_failure(plan, call, call % 2 ? CLOUD_REFUSED : CLOUD_UNREACHABLE, goal);
+		with_failure(plan, call, CLOUD_REFUSED, goal);
+		with_failure(plan, call, CLOUD_UNREACHABLE, goal);
 		with_failure(plan, call, CLOUD_LOST, goal);
 		with_failure(plan, call, CLOUD_DEAD, goal);
 		for (int how = 0; how < CLOUD_NONSENSE; how++)
 			with_nonsense(plan, call, how);
-		runs += 3 + CLOUD_NONSENSE;
+		runs += 4 + CLOUD_NONSENSE;
 	}
 	(void)printf("%-50s %3zu steps %4d calls %4d runs\n", path,
 		     json_len(json_at(plan, "steps")), calls, runs);

@@ -803,7 +803,9 @@ static struct err *confirm(struct op *op)
 	struct err *e = op_wait_on(op, "phase", "VERIFY_RESIZE", "ERROR ACTIVE SHUTOFF");
 	const char *flavor = json_str(op->want, "flavor_name");
 
-	if (e && e->kind == ERR_REMOTE && !json_is_str(json_at(op->have, "status"), "ERROR")) {
+	/* An error of a call has its status; that of a wait has none. */
+	if (e && e->kind == ERR_REMOTE && !e->status &&
+	    !json_is_str(json_at(op->have, "status"), "ERROR")) {
 		err_free(e);
 		/* Some clouds confirm by themselves, soon enough not to be seen waiting. */
 		return flavor && json_is_str(json_at(op->have, "flavor_name"), flavor)

@@ -46,15 +46,9 @@ static void apply_all(struct waiting *const *some, size_t n)
 	struct op *ops = xcalloc(n, sizeof(*ops));
 	struct err **errs = xcalloc(n, sizeof(void *));
 
-	const bool stopped = clock_is_cut();
-
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		ops[i] = *some[i]->op;
-		if (stopped)
-			errs[i] = op_stopped(&ops[i]);
-	}
-	if (!stopped)
-		resource_apply(ops, n, WIDTH, errs);
+	resource_apply(ops, n, WIDTH, errs);
 	for (size_t i = 0; i < n; i++) {
 		*some[i]->op = ops[i];
 		some[i]->e = errs[i];
@@ -82,8 +76,8 @@ static void do_those_waiting(struct gather *g)
 
 	g->busy = true;
 	(void)pthread_mutex_unlock(&lock);
-	clock_sleep_ms(
-		LINGER_MS); /* Terraform sends what it may do at once at nearly the same time */
+	/* Terraform sends what it may do at once at nearly the same time. */
+	clock_sleep_ms(LINGER_MS);
 	(void)pthread_mutex_lock(&lock);
 	n = take(g, some);
 	(void)pthread_mutex_unlock(&lock);
