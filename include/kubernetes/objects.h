@@ -1,0 +1,120 @@
+#ifndef KUBERNETES_OBJECTS_H
+#define KUBERNETES_OBJECTS_H
+
+#include "kubernetes/kinds.h"
+#include "kubernetes/ready.h"
+
+/*
+ * Makes objects of any kind match what is wanted: one, or many in dependency order.
+ *
+ * Promises:
+ * - Read before written: objects of one kind and namespace by one LIST (page by page) where that is
+ *   fewer requests than a GET each. One that is as wanted already is not sent again; what that
+ *   means for each way is below.
+ * - check: the same requests with dryRun=All where the server can tell, and none without; changed,
+ *   before and after are what the real run will make. An object whose namespace or CRD
+ *   only the same run would make is told from what is wanted alone.
+ * - changed is true only if the object is another one after: its resourceVersion and content.
+ * - Order: Namespaces, CRDs (then waiting until they are Established), what policies and access are made
+ *   of, the rest side by side; webhook configurations and APIServices last. Deletion the other way round.
+ * - An error of one keeps none of the others from being done, but for what it needs.
+ * - The server is asked to refuse unknown and double fields (fieldValidation=Strict) unless `lenient`.
+ * - A create whose answer was lost is found by its name; a generateName one is looked for by
+ *   an annotation-free comparison of what was made since.
+ */
+enum object_way {
+	/*
+	 * kubernetes.core's default: POST, or a patch of what differs (strategic where the
+	 * server has the kind built in, else merge). As wanted: all that is wanted is there.
+	 */
+	WAY_MERGE,
+	/* Server-side apply. As wanted: we own just the fields wanted, with their values. */
+	WAY_SERVER_APPLY,
+	/* With the annotation kubectl.kubernetes.io/last-applied-configuration: what it had and we have not is taken away. */
+	WAY_CLIENT_APPLY,
+	/* PUT (kubernetes.core: force). */
+	WAY_REPLACE,
+	/* As WAY_MERGE, but an object that is not there is left alone (state: patched). */
+	WAY_PATCH,
+	WAY_JSON_PATCH, /* op.patch, RFC 6902, of an object that must be there */
+};
+
+struct object_op {
+	/* In. */
+	struct cluster *cluster;
+	struct json_object *want; /* the object; of a deletion, what identifies it; borrowed */
+	bool absent;
+	enum object_way way;
+	struct json_object *
+		merge_types; /* WAY_MERGE: "strategic-merge", "merge", tried in this order; NULL: see there */
+	struct json_object *patch;
+	const char *field_manager; /* NULL: "treenail" */
+	bool force_conflicts;
+	bool lenient; /* unknown fields are warnings */
+	bool append_hash; /* ConfigMap, Secret: the name ends with a digest of the content, as kubectl makes it */
+	bool check;
+	struct json_object *delete_options;
+	const struct ready_wish *wait; /* NULL: do not wait */
+
+	/* Out. */
+	const struct kube_kind *kind;       /* NULL: unknown */
+	struct json_object *before, *after; /* NULL: absent; owned */
+	bool changed;
+	const char *method;  /* "create", "patch", "apply", "update", "delete"; NULL: none */
+	int64_t duration_ms; /* of the wait */
+};
+
+/* Each op has its own result in errs[i] (NULL: success). `width` requests at a time; 0: 16. */
+void objects_apply(struct object_op *ops, size_t n, int width, struct err **errs);
+/* What they own. */
+void object_op_release(struct object_op *op);
+
+/* ---- reading ---- */
+
+struct object_query {
+	const char *api_version, *kind, *name, *ns;
+	const char *labels, *fields; /* selectors, as the server wants them */
+	bool metadata_only;
+};
+/*
+ * All that match, page by page; `each` takes every object, and returns an error to end it. An unknown kind,
+ * and a named object that is not there, are no objects.
+ */
+MUST_USE struct err *objects_each(struct cluster *c, const struct object_query *q,
+				  struct err *(*each)(void *arg, struct json_object *object),
+				  void *arg);
+MUST_USE struct err *objects_list(struct cluster *c, const struct object_query *q,
+				  struct json_object **ret);
+/* *ret NULL: not there. */
+MUST_USE struct err *object_get(struct cluster *c, const struct kube_kind *k, const char *ns,
+				const char *name, struct json_object **ret);
+
+/* ---- objects as documents (lib/kubernetes/document.c): pure ---- */
+
+/* Text of YAML or JSON, any number of documents; Lists and nulls taken apart; `file` for errors. */
+MUST_USE struct err *documents_parse(const char *s, size_t len, const char *file,
+				     struct json_object **ret);
+/* "Deployment a/b"; owned. */
+char *document_title(struct json_object *object);
+/* `object` without hidden fields ("metadata.managedFields", "spec.containers[0].env"); owned. */
+struct json_object *document_without(struct json_object *object, struct json_object *hidden);
+/* The object for diffs: what the server alone keeps (managedFields, resourceVersion, ...) left out, values of Secrets masked unless `plain`. Owned. */
+struct json_object *document_shown(struct json_object *object, bool plain);
+/* kubectl's digest of a ConfigMap's or Secret's content, 10 characters; owned. */
+char *document_hash(struct json_object *object);
+
+/* ---- comparing (lib/kubernetes/owned.c, merge.c): pure ---- */
+
+/* Whether applying `want` as `manager` would alter nothing of `have`. */
+bool owned_same(struct json_object *have, struct json_object *want, const char *manager);
+/* Paths we own at present: ["spec.replicas", "spec.template...[name=web].image"]; owned. */
+struct json_object *owned_paths(struct json_object *have, const char *manager);
+/* Whether all of `want` is in `have`: maps by key, lists of objects by their merge key where strategic, else as a whole. */
+bool merge_holds(struct json_object *have, struct json_object *want, bool strategic);
+/* RFC 7396 patch that makes `want` of `have`, keeping what neither `last` nor `want` has; NULL: nothing to do. Owned. */
+struct json_object *merge_patch(struct json_object *last, struct json_object *want,
+				struct json_object *have);
+/* RFC 7396 and RFC 6902 done here (Terraform's plans without a server); owned. */
+struct json_object *merge_applied(struct json_object *have, struct json_object *patch);
+
+#endif
