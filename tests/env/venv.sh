@@ -5,6 +5,7 @@
 #   venv.sh core-2.19     the newest for Debian 12                    (Python 3.11)
 #   venv.sh core-newest   the newest for any Python that is found here
 #   venv.sh peer          core-2.19, openstacksdk and the collection openstack.cloud: for benchmarks
+#   venv.sh peer-kubernetes  core-2.19, the Kubernetes client and the collection kubernetes.core: for benchmarks
 #   venv.sh lock          renews the lock files *.txt from *.in; commit them
 #
 # An environment lies in the cache (TREENAIL_BUILD_CACHE) under the digest of all that went into it; it appears there
@@ -61,19 +62,25 @@ fill_core() {
 		"$uv/bin/uv" pip install -q -p "$2" --require-hashes --no-deps --only-binary :all: --compile-bytecode -r "$3"
 }
 
-# The collection comes out of the package `ansible`, which carries a hundred others.
-fill_peer() {
+# collection NAMESPACE NAME VERSION: a collection out of the package `ansible`, which carries a hundred others.
+fill_peer() { collection openstack cloud 2.6.0 "$@"; }
+fill_peer_kubernetes() { collection kubernetes core 6.6.0 "$@"; }
+collection() {
+	local namespace=$1 name=$2 version=$3
+	shift 3
 	fill_core "$@" &&
 		"$uv/bin/python" -m pip download -q --require-hashes --no-deps --only-binary :all: \
 			--ignore-requires-python -d "$2/wheel" -r "$4" &&
-		"$2/bin/python" - "$2"/wheel/*.whl "$2"/lib/python3*/site-packages <<-'END' && rm -r "$2/wheel"
+		"$2/bin/python" - "$2"/wheel/*.whl "$2"/lib/python3*/site-packages \
+			"$namespace/$name" "$version" <<-'END' && rm -r "$2/wheel"
 			import json, sys, zipfile
-			part = "ansible_collections/openstack/cloud/"
-			with zipfile.ZipFile(sys.argv[1]) as wheel:
+			archive, target, name, wanted = sys.argv[1:]
+			part = "ansible_collections/%s/" % name
+			with zipfile.ZipFile(archive) as wheel:
 			    version = json.loads(wheel.read(part + "MANIFEST.json"))["collection_info"]["version"]
-			    if version != "2.6.0":
-			        sys.exit("openstack.cloud is %s, wanted 2.6.0" % version)
-			    wheel.extractall(sys.argv[2], [n for n in wheel.namelist() if n.startswith(part)])
+			    if version != wanted:
+			        sys.exit("%s is %s, wanted %s" % (name, version, wanted))
+			    wheel.extractall(target, [n for n in wheel.namelist() if n.startswith(part)])
 		END
 }
 
@@ -95,6 +102,7 @@ uv=$(make fill_uv "$py" uv.txt)
 case ${1:-} in
 core-2.16 | core-2.19) make fill_core "$py" "$1.txt" ;;
 peer) make fill_peer "$py" peer.txt peer-collection.txt ;;
+peer-kubernetes) make fill_peer_kubernetes "$py" peer-kubernetes.txt peer-collection.txt ;;
 core-newest)
 	if new=$(python 3.14 || python 3.13 || python 3.12); then
 		make fill_core "$new" core-2.21.txt
@@ -104,5 +112,5 @@ core-newest)
 	fi
 	;;
 lock) lock ;;
-*) die "usage: venv.sh core-2.16 | core-2.19 | core-newest | peer | lock" ;;
+*) die "usage: venv.sh core-2.16 | core-2.19 | core-newest | peer | peer-kubernetes | lock" ;;
 esac
