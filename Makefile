@@ -35,6 +35,16 @@ $(O)/registry.c: Makefile $(wildcard lib/openstack)
 	  echo 'const struct resource *const resources[] = {'; \
 	  for r in $(RESOURCES); do echo "	&os_$$r,"; done; echo '	NULL,'; echo '};'; } >$@
 
+# So is that of ansible_modules/kubernetes/: NAME.c is the module of that name.
+KUBERNETES := $(sort $(basename $(notdir $(wildcard ansible_modules/kubernetes/*.c))))
+$(O)/kubernetes_modules.c: Makefile $(wildcard ansible_modules/kubernetes)
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "resource.h"'; \
+	  for r in $(KUBERNETES); do echo "extern const struct resource kube_$$r;"; done; \
+	  echo 'extern const struct resource *const kubernetes_modules[];'; \
+	  echo 'const struct resource *const kubernetes_modules[] = {'; \
+	  for r in $(KUBERNETES); do echo "	&kube_$$r,"; done; echo '	NULL,'; echo '};'; } >$@
+
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
@@ -77,9 +87,16 @@ $(B)/terraform-provider-%: $(O)/providers/terraform/late_curl.o $(O)/libadapter.
 $(B)/terraform-provider-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/openstack/*.c))
 $(B)/terraform-provider-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/external/*.c))
 
-$(B)/treenail-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/*.c)) $(O)/libtreenail.a
+# The modules of Kubernetes, which are no resources of the engine's.
+$(O)/libkubernetes.a: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/kubernetes/*.c ansible_modules/kubernetes/*/*.c)) $(O)/kubernetes_modules.o
+	@echo "  AR   $@"
+	$(Q)rm -f $@ && ar qcs $@ $^
+
+ADAPTER = $(patsubst %.c,$(O)/%.o,$(filter-out ansible_modules/main_%,$(wildcard ansible_modules/*.c)))
+$(B)/treenail-openstack: $(O)/ansible_modules/main_openstack.o $(ADAPTER) $(O)/libtreenail.a
+$(B)/treenail-kubernetes: $(O)/ansible_modules/main_kubernetes.o $(ADAPTER) $(O)/libkubernetes.a $(O)/libtreenail.a
 $(B)/treenail-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/external/*.c)) $(O)/libtreenail.a
-$(B)/treenail-openstack $(B)/treenail-external:
+$(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external:
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(LINK) $^ $(LIBS) -o $@
@@ -139,7 +156,7 @@ $(O)/libtests.a: $(TESTLIB)
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar qcs $@ $^
 
-$(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a $(O)/libprotocol.a $(O)/libtreenail.a
+$(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a $(O)/libprotocol.a $(O)/libkubernetes.a $(O)/libtreenail.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(LINK) $^ $(LIBS) $(shell pkg-config --libs check) -o $@

@@ -15,49 +15,50 @@ static void row(const struct module *m, void *arg)
 	emit_row(m, arg);
 }
 
-static int page(const char *name, void (*emit)(const struct module *m, FILE *out))
+static int page(const struct system *s, const char *name,
+		void (*emit)(const struct module *m, FILE *out))
 {
 	struct module m;
-	AUTO_ERR e = module_named(name, &m);
+	AUTO_ERR e = module_named(s, name, &m);
 
 	if (e) {
-		(void)fprintf(stderr, "treenail-openstack: %s\n", e->text);
+		(void)fprintf(stderr, "%s: %s\n", s->program, e->text);
 		return 1;
 	}
 	emit(&m, stdout);
 	return 0;
 }
 
-static int help(FILE *out, int code)
+static int help(const struct system *s, FILE *out, int code)
 {
-	(void)fputs(
-		"treenail-openstack: the modules of the Ansible collection treenail.openstack.\n"
-		"Ansible runs it with a file of arguments. By hand:\n"
-		"  treenail-openstack --list | --table | --doc MODULE | --markdown MODULE | --version\n"
-		"  echo '{\"_ansible_module_name\":\"networks_info\",\"cloud\":\"demo\"}' | treenail-openstack\n",
-		out);
+	(void)fprintf(out,
+		      "%s: the modules of the Ansible collection %s.\n"
+		      "Ansible runs it with a file of arguments. By hand:\n"
+		      "  %s --list | --table | --doc MODULE | --markdown MODULE | --version\n"
+		      "  echo '{\"_ansible_module_name\":\"MODULE\",\"OPTION\":\"VALUE\"}' | %s\n",
+		      s->program, s->collection, s->program, s->program);
 	return code;
 }
 
-bool by_hand(int argc, char **argv, int *ret)
+bool by_hand(const struct system *s, int argc, char **argv, int *ret)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
 
 	if (argc == 1 && isatty(STDIN_FILENO)) {
-		*ret = help(stderr, 2);
+		*ret = help(s, stderr, 2);
 	} else if (strcmp(verb, "--list") == 0) {
-		module_each(list, stdout);
+		module_each(s, list, stdout);
 	} else if (strcmp(verb, "--table") == 0) {
 		(void)puts("| module | what it does |\n|---|---|");
-		module_each(row, stdout);
+		module_each(s, row, stdout);
 	} else if (strcmp(verb, "--doc") == 0 && argc == 3) {
-		*ret = page(argv[2], emit_ansible);
+		*ret = page(s, argv[2], emit_ansible);
 	} else if (strcmp(verb, "--markdown") == 0 && argc == 3) {
-		*ret = page(argv[2], emit_markdown);
+		*ret = page(s, argv[2], emit_markdown);
 	} else if (strcmp(verb, "--version") == 0) {
-		(void)puts("treenail-openstack " VERSION);
+		(void)printf("%s %s\n", s->program, VERSION);
 	} else if (strncmp(verb, "--", 2) == 0) {
-		*ret = help(strcmp(verb, "--help") == 0 ? stdout : stderr,
+		*ret = help(s, strcmp(verb, "--help") == 0 ? stdout : stderr,
 			    strcmp(verb, "--help") == 0 ? 0 : 2);
 	} else {
 		return false;

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "system.h"
+
 /*
  * What the program says to people who start it themselves:
  *   --list          names of all modules, one a line
@@ -12,6 +14,6 @@
  *   --version, --help
  * True if argv was such a request; *ret is the exit code then.
  */
-bool by_hand(int argc, char **argv, int *ret);
+bool by_hand(const struct system *s, int argc, char **argv, int *ret);
 
 #endif

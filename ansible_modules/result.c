@@ -87,7 +87,7 @@ static struct json_object *diff_of(const struct op *op)
 
 static void add_outcome(struct json_object *result, const struct op *op, const struct err *e)
 {
-	const struct module m = { op->r, NULL };
+	const struct module m = { .r = op->r };
 	const char *key = module_returns(&m);
 
 	json_set(result, "changed", json_object_new_boolean(op->out->changed));
@@ -114,7 +114,8 @@ static void add_outcome(struct json_object *result, const struct op *op, const s
 void result_one(struct json_object *result, const struct op *op, const struct err *e, bool diff)
 {
 	add_outcome(result, op, e);
-	if (diff)
+	/* Of other systems, whoever did it has told it in extra. */
+	if (diff && op->api)
 		json_set(result, "diff", diff_of(op));
 	result_warnings(result, op->out->warnings);
 }

@@ -3,7 +3,6 @@
 
 #include "args.h"
 #include "result.h"
-#include "session/session.h"
 #include "task.h"
 #include "text.h"
 
@@ -42,6 +41,7 @@ struct task {
 	size_t n;
 	bool check, diff, many;
 	struct connection c;
+	struct sink *sink;
 };
 
 /* An item's option takes the place of a default, whichever of its names either goes by. */
@@ -67,7 +67,7 @@ static void override(const struct args_spec *spec, struct json_object *merged, c
 static struct err *check_connection(const struct task *t, struct json_object *item)
 {
 	json_object_object_foreach(item, key, v)
-		for (const struct attr *a = session_options; v && a->name; a++)
+		for (const struct attr *a = t->m.system->connection; v && a->name; a++)
 			if ((strcmp(attr_option(a), key) == 0 || words_have(a->aliases, key)) &&
 			    !json_object_equal(v, json_at(t->given, key)))
 				return err_at(err_new(ERR_USAGE,
@@ -135,10 +135,13 @@ static void init_op(struct task *t, struct op *op, struct outcome *out, struct j
 
 	*op = (struct op){
 		.api = t->c.api,
+		.cluster = t->c.cluster,
 		.r = t->m.r,
 		.state = state ? state : "present",
 		.want = want,
 		.check = t->check,
+		.diff = t->diff,
+		.sink = t->sink,
 		.wait = json_truth(want, "wait", true),
 		.allow_replace = json_truth(want, "allow_replace", false),
 		.out = out,
@@ -196,17 +199,22 @@ static void run_ops(struct task *t, struct json_object *result)
 	free(errs);
 }
 
-static struct err *run(struct task *t, const char *argv0, connect_fn *connect,
+static struct err *connect_task(struct task *t)
+{
+	return t->m.r->flags & UNCONNECTED ? NULL : t->m.system->connect(t->options, &t->c);
+}
+
+static struct err *run(struct task *t, const struct system *s, const char *argv0,
 		       struct json_object *result)
 {
 	AUTO_STR name = asked_for(t->given, argv0);
 	const char *full = json_str(t->given, "_ansible_module_name");
-	struct err *e = module_named(name, &t->m);
+	struct err *e = module_named(s, name, &t->m);
 
 	if (!e)
 		e = check_args(t, full ? full : name);
 	if (!e)
-		e = connect(t->options, &t->c);
+		e = connect_task(t);
 	if (e)
 		return e;
 	t->check = json_truth(t->given, "_ansible_check_mode", false);
@@ -215,6 +223,11 @@ static struct err *run(struct task *t, const char *argv0, connect_fn *connect,
 		run_info(t, result);
 	else
 		run_ops(t, result);
+	if (t->c.warnings) {
+		AUTO_JSON warnings = t->c.warnings(&t->c);
+
+		result_warnings(result, warnings);
+	}
 	return NULL;
 }
 
@@ -228,12 +241,13 @@ static void task_release(struct task *t)
 	json_object_put(t->options);
 }
 
-struct json_object *task_run(struct json_object *given, const char *argv0, connect_fn *connect)
+struct json_object *task_run(const struct system *s, struct json_object *given, const char *argv0,
+			     struct sink *sink)
 {
-	struct task t = { .given = given };
+	struct task t = { .given = given, .sink = sink };
 	struct json_object *result = json_object_new_object();
 
-	result_error(result, run(&t, argv0, connect, result));
+	result_error(result, run(&t, s, argv0, result));
 	if (t.m.r)
 		result_invocation(result, &t.m, given);
 	result_scrub(result, &t.m, given, t.c.secrets ? t.c.secrets(&t.c) : NULL);

@@ -19,6 +19,7 @@ struct resource;
 struct attr;
 struct op;
 struct tf_kind;
+struct cluster;
 
 enum attr_type { STR, BOOL, INT, FLOAT, LIST, SET, MAP, OBJ, RAW };
 
@@ -99,7 +100,8 @@ enum resource_flags {
 	ANY_ID = 1 << 9,      /* IDs may be any word ("default"): what is no name is tried as one */
 	/* A name filter may begin with an operator: "eq:" before a name with ':'. */
 	NAME_OPS = 1 << 10,
-	LIST_MANY = 1 << 11, /* as BULK, but POST takes one object only (Neutron's routers) */
+	LIST_MANY = 1 << 11,   /* as BULK, but POST takes one object only (Neutron's routers) */
+	UNCONNECTED = 1 << 12, /* works on files: has no options that connect */
 };
 
 enum action { NONE, CREATED, UPDATED, REPLACED, DELETED };
@@ -149,15 +151,25 @@ struct keeper {
 	void *arg; /* of whoever keeps */
 };
 
+/*
+ * Where the elements of a result's long list go one by one, so that not more than a page of it is held.
+ * `element` is borrowed. All of one list come in a row.
+ */
+struct sink {
+	void (*add)(struct sink *s, const char *key, struct json_object *element);
+};
+
 /* One piece of work. Hooks get it and may read and change want (before the plan) and have. */
 struct op {
-	struct api *api;
+	struct api *api;         /* NULL: of another system */
+	struct cluster *cluster; /* of Kubernetes; NULL: of another system */
 	const struct resource *r;
 	const char *state;        /* "present", "absent", or one of the resource's own */
 	struct json_object *want; /* by attribute name, as given; references become IDs */
 	struct json_object *have; /* what the cloud has; NULL: nothing */
 	const char *id;           /* of have, or of what was just created (borrowed from out) */
 	bool check;               /* send nothing but reads */
+	bool diff;                /* what changes is asked for: for hooks that tell it in extra */
 	bool wait;                /* false: the user does not want to wait */
 	bool allow_replace;
 	bool stale;  /* set by hooks: have no longer shows what the cloud has, read it again */
@@ -168,6 +180,7 @@ struct op {
 	int64_t timeout_ms; /* of the waits in one step of the work, counted from when it begins */
 	int64_t deadline;   /* of the waits, on api->now_ms; set from timeout_ms if that is given */
 	struct refs *refs;  /* names looked up so far; NULL: those of all ops of a run */
+	struct sink *sink;  /* NULL: what is listed goes into out->extra */
 	struct outcome *out;
 };
 

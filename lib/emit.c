@@ -204,10 +204,9 @@ void emit_markdown(const struct module *m, FILE *out)
 	const char *key = module_returns(m);
 
 	module_tables(m, &tables);
-	(void)fprintf(
-		out,
-		"# treenail.openstack.%s\n\n%s\n\n## Options\n\n| option | type | meaning |\n|---|---|---|\n",
-		module_name(m), module_doc(m));
+	(void)fprintf(out,
+		      "# %s.%s\n\n%s\n\n## Options\n\n| option | type | meaning |\n|---|---|---|\n",
+		      m->system->collection, module_name(m), module_doc(m));
 	for (const struct attr *const *t = tables.attrs; *t; t++)
 		for (const struct attr *a = *t; a->name; a++)
 			if (attr_is_option(a))

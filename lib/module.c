@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "module.h"
-#include "session/session.h"
 #include "text.h"
 
 static const struct rule no_rules[] = { { 0 } };
@@ -26,13 +25,13 @@ const char *module_returns(const struct module *m)
 	return m->r->returns ? m->r->returns : m->r->key;
 }
 
-void module_each(void (*fn)(const struct module *m, void *arg), void *arg)
+void module_each(const struct system *s, void (*fn)(const struct module *m, void *arg), void *arg)
 {
-	for (const struct resource *const *r = resources; *r; r++) {
+	for (const struct resource *const *r = s->resources; *r; r++) {
 		if ((*r)->name)
-			fn(&(struct module){ *r, NULL }, arg);
+			fn(&(struct module){ s, *r, NULL }, arg);
 		if ((*r)->info)
-			fn(&(struct module){ *r, (*r)->info }, arg);
+			fn(&(struct module){ s, *r, (*r)->info }, arg);
 	}
 }
 
@@ -51,11 +50,11 @@ static void try(const struct module *m, void *arg)
 	nearest_try(&s->near, module_name(m));
 }
 
-struct err *module_named(const char *name, struct module *ret)
+struct err *module_named(const struct system *sys, const char *name, struct module *ret)
 {
 	struct search s = { .name = name, .near = { .s = name } };
 
-	module_each(try, &s);
+	module_each(sys, try, &s);
 	if (s.found.r) {
 		*ret = s.found;
 		return NULL;
@@ -65,6 +64,12 @@ struct err *module_named(const char *name, struct module *ret)
 			       s.near.best);
 	return err_new(ERR_USAGE, "there is no module '%s'", name);
 }
+
+static const struct attr wait_options[] = {
+	{ "wait", BOOL, OPTION, "Whether to wait until the object is ready, or gone.",
+	  .value = "true" },
+	{ "timeout", INT, OPTION, "Seconds that all waits may take together.", .value = "180" },
+};
 
 static void info_options(const struct info *info, struct attr *row)
 {
@@ -108,17 +113,16 @@ void module_tables(const struct module *m, struct module_tables *ret)
 	struct attr *row = ret->common;
 
 	memset(ret, 0, sizeof(*ret));
-	*row++ = (struct attr){ "wait", BOOL, OPTION,
-				"Whether to wait until the object is ready, or gone.",
-				.value = "true" };
-	*row++ = (struct attr){ "timeout", INT, OPTION, "Seconds that all waits may take together.",
-				.value = "180" };
+	ret->attrs[0] = own ? own : no_attrs;
+	ret->attrs[1] = ret->common;
+	ret->attrs[2] = m->r->flags & UNCONNECTED ? no_attrs : m->system->connection;
+	ret->rules[0] = rules ? rules : no_rules;
+	if (!m->system->common)
+		return;
+	for (size_t i = 0; i < COUNT(wait_options); i++)
+		*row++ = wait_options[i];
 	if (m->info)
 		info_options(m->info, row);
 	else
 		change_options(m->r, row);
-	ret->attrs[0] = own ? own : no_attrs;
-	ret->attrs[1] = ret->common;
-	ret->attrs[2] = session_options;
-	ret->rules[0] = rules ? rules : no_rules;
 }

@@ -39,6 +39,14 @@ static struct err *connect_script(struct json_object *options, struct connection
 	return NULL;
 }
 
+static struct json_object *run_task(struct json_object *given)
+{
+	struct system with = openstack_system;
+
+	with.connect = connect_script;
+	return task_run(&with, given, "module", NULL);
+}
+
 /* ---- results ---- */
 
 /* Where `got` lacks what `want` says; NULL: nowhere. */
@@ -113,7 +121,7 @@ static void play(struct scenario *s)
 		 json_object_new_boolean(!!strstr(s->run.title, "(check)")));
 	json_set(given, "_ansible_diff", json_object_new_boolean(!!strstr(s->run.title, "(diff)")));
 	now = script_new(s->run.script.s, s->run.script.len);
-	result = task_run(given, "module", connect_script);
+	result = run_task(given);
 	judge(s, result);
 	script_free(now);
 	s->runs++;

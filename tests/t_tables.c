@@ -238,7 +238,7 @@ static void lint_rules(const struct attr *const *tables, const struct rule *rule
 /* The arguments of each task that calls the module, or none does. */
 static int lint_tasks(const struct module *m, struct json_object *tasks)
 {
-	AUTO_STR full = xasprintf("treenail.openstack.%s", module_name(m));
+	AUTO_STR full = xasprintf("%s.%s", m->system->collection, module_name(m));
 	struct module_tables t;
 	int calls = 0;
 
@@ -303,15 +303,19 @@ static void lint_module(const struct module *m, void *arg)
 	     "a module returns its object by some name", where);
 }
 
+static const struct system *const systems[] = { &openstack_system };
+
 START_TEST(modules)
 {
-	AUTO_JSON names = json_object_new_object();
-	size_t n = 0;
+	for (size_t i = 0; i < COUNT(systems); i++) {
+		AUTO_JSON names = json_object_new_object();
+		int n = 0;
 
-	module_each(lint_module, names);
-	n = (size_t)json_object_object_length(names);
-	ck_assert_uint_gt(n, 0);
-	(void)printf("%zu modules\n", n);
+		module_each(systems[i], lint_module, names);
+		n = json_object_object_length(names);
+		ck_assert_int_gt(n, 0);
+		(void)printf("%d modules of %s\n", n, systems[i]->name);
+	}
 	no_flaws();
 }
 END_TEST

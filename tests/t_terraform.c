@@ -169,6 +169,14 @@ static struct err *connect_cloud(struct json_object *options, struct connection 
 	return NULL;
 }
 
+static struct json_object *run_task(struct json_object *given)
+{
+	struct system with = openstack_system;
+
+	with.connect = connect_cloud;
+	return task_run(&with, given, "module", NULL);
+}
+
 static struct little_terraform fresh(struct json_object *plan)
 {
 	struct json_object *before = json_at(plan, "before");
@@ -181,7 +189,7 @@ static struct little_terraform fresh(struct json_object *plan)
 		AUTO_JSON result = NULL;
 
 		json_sets(given, "_ansible_module_name", json_str(task, "module"));
-		result = task_run(given, "module", connect_cloud);
+		result = run_task(given);
 		if (json_truth(result, "failed", false))
 			broken(NULL, "preparing", result);
 	}

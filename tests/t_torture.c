@@ -20,6 +20,14 @@ static struct err *connect_cloud(struct json_object *options, struct connection 
 	return NULL;
 }
 
+static struct json_object *run_task(struct json_object *given)
+{
+	struct system with = openstack_system;
+
+	with.connect = connect_cloud;
+	return task_run(&with, given, "module", NULL);
+}
+
 static struct json_object *run(struct json_object *task, bool check)
 {
 	AUTO_JSON given = json_copy(json_at(task, "args"));
@@ -27,7 +35,7 @@ static struct json_object *run(struct json_object *task, bool check)
 	json_sets(given, "_ansible_module_name", json_str(task, "module"));
 	json_set(given, "_ansible_check_mode", json_object_new_boolean(check));
 	json_set(given, "_ansible_diff", json_object_new_boolean(true));
-	return task_run(given, "module", connect_cloud);
+	return run_task(given);
 }
 
 /* ---- what is said when something is wrong ---- */

@@ -66,6 +66,14 @@ static struct err *connect_nothing(struct json_object *options, struct connectio
 	return NULL;
 }
 
+static struct json_object *run_task(struct json_object *given)
+{
+	struct system with = openstack_system;
+
+	with.connect = connect_nothing;
+	return task_run(&with, given, "network", NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -81,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		json_object_put(given);
 		return 0;
 	}
-	result = task_run(given, "network", connect_nothing);
+	result = run_task(given);
 	printed = json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN);
 	e = json_parse(printed, strlen(printed), &again);
 	if (e || !json_object_is_type(again, json_type_object))

@@ -1,5 +1,5 @@
 /*
- * The Ansible adapter: one program that is all modules of the collection.
+ * The Ansible adapter: one program that is all modules of a collection.
  *
  * Arguments come as JSON in the file named last on the command line (a binary module's; or a text
  * stub's, whose first line begins with "#!"), or on standard input where no file is named. The module
@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "adapter.h"
 #include "by_hand.h"
 #include "result.h"
-#include "session/session.h"
 #include "task.h"
 
 enum { ARGS_BYTES = 16 << 20 };
@@ -59,41 +59,21 @@ static struct err *read_args(const char *file, struct json_object **ret)
 	return e;
 }
 
-static const char *const *secrets(struct connection *c)
-{
-	return session_secrets(c->self);
-}
-
-static void disconnect(struct connection *c)
-{
-	session_free(c->self);
-}
-
-static struct err *connect_session(struct json_object *options, struct connection *ret)
-{
-	struct session *s = NULL;
-	struct err *e = session_new(options, &s);
-
-	if (!e)
-		*ret = (struct connection){ session_api(s), secrets, disconnect, s };
-	return e;
-}
-
-int main(int argc, char **argv)
+int adapter_main(const struct system *s, int argc, char **argv)
 {
 	AUTO_JSON given = NULL;
 	AUTO_JSON result = NULL;
 	struct err *e;
 	int code = 0;
 
-	if (by_hand(argc, argv, &code))
+	if (by_hand(s, argc, argv, &code))
 		return code;
 	e = read_args(argc > 1 ? argv[argc - 1] : NULL, &given);
 	if (e) {
 		result = json_object_new_object();
 		result_error(result, e);
 	} else {
-		result = task_run(given, argv[0], connect_session);
+		result = task_run(s, given, argv[0], NULL);
 	}
 	(void)puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN |
 								  JSON_C_TO_STRING_NOSLASHESCAPE));
