@@ -11,16 +11,21 @@
  * Bound (or WaitForFirstConsumer); Service of type LoadBalancer: has an address;
  * CustomResourceDefinition: Established; APIService: Available; Namespace: Active; Node: Ready;
  * HorizontalPodAutoscaler, PodDisruptionBudget: their status is of this generation; others: condition
- * Ready or Available if they have one, else at once.
+ * Ready or Available if they have one, else at once. Nothing is ready that is being deleted, or whose status
+ * is of an earlier generation.
  *
  * Failed, which ends a wait at once: Pod Failed; Job Failed; Deployment whose Progressing is False
- * (ProgressDeadlineExceeded) or ReplicaFailure; CRD NamesAccepted False; a condition that the wish calls a failure.
+ * (ProgressDeadlineExceeded), or whose pods are refused by a quota, a policy or a webhook and no old ones are
+ * left that make room (told for 1.5 s); CRD NamesAccepted False; PersistentVolumeClaim Lost; of other kinds,
+ * condition Stalled. What is wished for by condition or fields comes before failures: waiting for
+ * condition Failed is possible. Images that cannot be pulled and containers that crash may recover: they
+ * are named at the end, and end nothing.
  */
 struct ready_wish {
 	bool gone;                   /* until it is not there any more */
 	const char *condition;       /* "Progressing"; NULL: see above */
 	const char *status, *reason; /* of the condition; NULL: "True", any */
-	struct json_object *fields;  /* {JSONPath: regular expression}, all of them; NULL: none */
+	struct json_object *fields;  /* {JSONPath: regular expression, or "*"}, all of them; NULL: none */
 	bool rollout;                /* of workloads: as kubectl rollout status */
 	int64_t timeout_ms;          /* from the beginning of the wait */
 };
