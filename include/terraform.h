@@ -47,6 +47,8 @@ enum tf_flags {
 	TF_DEPRECATED = 1 << 13,
 	/* For readers: the plan hook sees which changes make a new object. */
 	TF_RENEWS = 1 << 14,
+	/* Kept in neither plan nor state. */
+	TF_WRITE_ONLY = 1 << 15,
 };
 
 struct tf_attr {
@@ -81,10 +83,35 @@ enum tf_kind_flags {
 	TF_PLURAL = 1 << 2,
 	/* Creating it twice does no harm: nothing to find after a killed run. */
 	TF_NO_ADOPT = 1 << 3,
+	/* The name is whole: "kubectl_manifest". */
+	TF_WHOLE_NAME = 1 << 4,
+	/* No `id`: the provider that this one replaces has none, and so no identity. */
+	TF_NO_ID = 1 << 5,
 };
 
 struct tf_op;
 struct kind;
+
+/*
+ * Who does the work about a kind's objects where the engine (resource.h) does not. The adapter sees to
+ * schema, types, documentation, what is planned of rows that nobody wrote, and that nothing
+ * else than what was planned is told: of t->state only what was unknown in t->planned is taken.
+ * t->op has deadline and timeout_ms, and takes op_warn(); nothing else of it is set.
+ */
+struct tf_worker {
+	/* May be NULL. t->config, with values that are not known yet; sends nothing. */
+	MUST_USE struct err *(*validate)(struct tf_op *t);
+	/* Refines t->planned and t->replace; may ask, and must do without who cannot be asked yet. */
+	MUST_USE struct err *(*plan)(struct tf_op *t);
+	/* They set t->state, also after an error if something is there to be remembered. */
+	MUST_USE struct err *(*create)(struct tf_op *t);
+	MUST_USE struct err *(*update)(struct tf_op *t);
+	MUST_USE struct err *(*remove)(struct tf_op *t);
+	/* t->prior to t->state; NULL: gone. */
+	MUST_USE struct err *(*read)(struct tf_op *t);
+	/* What the reading that comes next needs, into t->state, which has all rows as null. */
+	MUST_USE struct err *(*import)(struct tf_op *t, const char *id);
+};
 
 struct tf_kind {
 	const char *name; /* without the provider: "networking_network_v2" */
@@ -108,7 +135,10 @@ struct tf_kind {
 	/* Data sources: path that lists the own ones, for those who may not list all. */
 	const char *list_own;
 
-	/* Hooks, in the order they run; each may be NULL. */
+	const struct tf_worker *worker; /* NULL: the engine */
+	const void *more;               /* the worker's own */
+
+	/* Hooks, in the order they run; each may be NULL; a worker has its own. */
 
 	/* Refines t->planned; tf_replace() makes it a new object. Sends nothing: there may be no cloud. */
 	MUST_USE struct err *(*plan)(struct tf_op *t);
@@ -143,8 +173,9 @@ struct tf_op {
 	struct json_object *planned; /* NULL: destruction */
 	struct json_object *state;   /* result */
 	struct json_object *replace; /* paths that make it a new object (array of strings) */
-	bool importing;              /* there is nothing but the ID yet */
-	bool foreign;                /* reading: the provider that this one replaces wrote prior */
+	struct json_object *kept; /* a worker's own, beside the state: from call to call; owned */
+	bool importing;           /* there is nothing but the ID yet */
+	bool foreign;             /* reading: the provider that this one replaces wrote prior */
 };
 
 /* For hooks. They go through t: the tables are also in programs that have no adapter. */

@@ -313,6 +313,27 @@ static struct json_object *list_fill(const struct row *row, struct json_object *
 	return list;
 }
 
+struct json_object *value_fill(struct json_object *planned, struct json_object *actual)
+{
+	const bool list = json_object_is_type(planned, json_type_array);
+	struct json_object *ret;
+
+	if (!value_has_unknown(planned) || value_is_unknown(planned))
+		return json_copy(value_is_unknown(planned) ? actual : planned);
+	ret = list ? json_object_new_array() : json_object_new_object();
+	for (size_t i = 0; list && i < json_len(planned); i++)
+		json_object_array_add(ret, value_fill(json_nth(planned, i), json_nth(actual, i)));
+	if (list)
+		return ret;
+	json_object_object_foreach(planned, key, v) {
+		struct json_object *now = NULL;
+
+		(void)json_object_object_get_ex(actual, key, &now);
+		json_set(ret, key, value_fill(v, now));
+	}
+	return ret;
+}
+
 struct json_object *row_fill(const struct row *row, struct json_object *planned,
 			     struct json_object *actual)
 {
@@ -320,6 +341,8 @@ struct json_object *row_fill(const struct row *row, struct json_object *planned,
 		return json_copy(planned);
 	if (!value_is_unknown(planned) && row->sub && !row->single)
 		return list_fill(row, planned, actual);
+	if (!value_is_unknown(planned) && json_is_str(row->type, "dynamic"))
+		return value_fill(value_inner(planned), value_inner(actual));
 	return value_has_unknown(actual) ? NULL : json_copy(actual);
 }
 

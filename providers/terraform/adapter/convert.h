@@ -30,6 +30,9 @@ bool row_same(const struct row *row, struct json_object *x, struct json_object *
 struct json_object *row_fill(const struct row *row, struct json_object *planned,
 			     struct json_object *actual);
 
+/* The same of any value, place by place: what is known stays, and nothing is added to it. */
+struct json_object *value_fill(struct json_object *planned, struct json_object *actual);
+
 /* A state of before: blocks it does not have are empty lists, not null. Changes `values`. */
 void rows_complete(const struct row *rows, struct json_object *values);
 

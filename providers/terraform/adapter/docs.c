@@ -292,6 +292,9 @@ static void import(FILE *out, const struct kind *k)
 			    "`cloud:<name>/<id>`, `region:<name>/<id>` or "
 			    "`cloud:<name>/region:<name>/<id>`.\n",
 			    out);
+	if (provider.backend)
+		(void)fprintf(out, "\nOf another %s than the provider's: `%s:<name>/<id>`.\n",
+			      provider.backend->rows[0].name, provider.backend->rows[0].name);
 }
 
 /* "block_storage" -> "Block storage": pages are listed under it. */

@@ -125,6 +125,7 @@ static void row_init(struct row *row, const struct tf_attr *t, const struct attr
 	row->type = row_type(row);
 	row->value = t->value ? type_of(t->value) : NULL;
 	row->doc = t->doc ? t->doc : row->a ? row->a->doc : "";
+	row->write_only = row->flags & TF_WRITE_ONLY;
 }
 
 static size_t table_len(const struct tf_attr *table)
@@ -200,9 +201,10 @@ static size_t add_write_only(struct row *rows, size_t n, const struct row *secre
 	return n + 2;
 }
 
-static bool has_write_only(const struct row *row, enum tf_what what)
+static bool has_write_only(const struct row *row, const struct tf_kind *k)
 {
-	return what == TF_RESOURCE && row->flags & TF_SENSITIVE && row->flags & TF_OPTIONAL;
+	return k->what == TF_RESOURCE && row->flags & TF_SENSITIVE && row->flags & TF_OPTIONAL &&
+	       !k->worker;
 }
 
 /* What is only looked at is not made anew. */
@@ -221,16 +223,18 @@ static struct row *kind_rows(const struct tf_kind *k, const struct resource *r)
 	for (size_t i = 0; i < declared; i++)
 		row_init(&rows[i], &k->attrs[i], r ? r->attrs : NULL,
 			 k->what == TF_RESOURCE ? r : NULL);
-	if (!row_named(rows, "id") && k->what != TF_EPHEMERAL)
+	if (!row_named(rows, "id") && k->what != TF_EPHEMERAL && !(k->flags & TF_NO_ID))
 		n = add_general(rows, n, ROW_ID);
 	if (provider.targets && !row_named(rows, "region"))
 		n = add_general(rows, n, ROW_REGION);
 	if (provider.targets)
 		n = add_general(rows, n, ROW_CLOUD);
+	if (provider.backend)
+		row_init(&rows[n++], &provider.backend->rows[0], NULL, NULL);
 	if (k->what == TF_RESOURCE)
 		n = add_timeouts(rows, n, k);
 	for (size_t i = 0; i < declared; i++)
-		if (has_write_only(&rows[i], k->what))
+		if (has_write_only(&rows[i], k))
 			n = add_write_only(rows, n, &rows[i]);
 	if (k->what != TF_RESOURCE)
 		never_new(rows);
@@ -254,7 +258,7 @@ static size_t count;
 
 static struct kind kind_new(const struct tf_kind *k, const struct resource *r)
 {
-	const bool plain = strcmp(k->name, provider.name) == 0;
+	const bool plain = strcmp(k->name, provider.name) == 0 || k->flags & TF_WHOLE_NAME;
 
 	return (struct kind){ .k = k,
 			      .r = k->of ? k->of : r,
@@ -275,6 +279,7 @@ static void build(void)
 	for (const struct resource *const *r = provider.objects; r && *r; r++)
 		add_kinds((*r)->terraform, *r);
 	add_kinds(provider.others, NULL);
+	add_kinds(provider.more, NULL);
 	list = xcalloc(count + 1, sizeof(*list));
 	for (size_t i = 0; i < count; i++)
 		list[i] = &all[i];

@@ -30,6 +30,19 @@ struct kind {
 	struct json_object *type; /* ["object", {...}] */
 };
 
+/* What the objects are in, where it is no cloud (targets.h). */
+struct backend {
+	/* On all kinds: which of several it is; a change makes a new object. */
+	struct tf_attr rows[2];
+	/* The provider block; values that are not known yet are no error before somebody needs them. */
+	MUST_USE struct err *(*configure)(struct json_object *config);
+	/* Another Terraform comes, with a block of its own. */
+	void (*renew)(void);
+	void (*end)(void);
+	/* Text without the secrets of all sessions so far; owned. Takes text. */
+	char *(*mask)(char *text);
+};
+
 /* What a provider offers beside the kinds of resources[]. */
 struct provider {
 	const char *name;                      /* "openstack": begins the names of all kinds */
@@ -38,8 +51,10 @@ struct provider {
 	const char *example;                   /* HCL of the provider block */
 	const struct resource *const *objects; /* NULL-terminated; NULL: none */
 	const struct tf_kind *const *others;   /* NULL-terminated; NULL: none */
+	const struct tf_kind *const *more;     /* the same */
 	const struct tf_attr *config;          /* rows of the provider block */
 	bool targets;                          /* `cloud` and `region` on each resource */
+	const struct backend *backend;         /* NULL: clouds, or nothing */
 	const struct function *functions;      /* ends with an empty name; NULL: none */
 };
 extern const struct provider provider; /* each program has its own */

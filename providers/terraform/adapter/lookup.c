@@ -293,6 +293,8 @@ struct err *work_lookup(struct work *w)
 		json_set(w->t.state, row->name, json_copy(json_at(w->t.config, row->name)));
 	w->op.want = rows_want(w->k->rows, w->t.config);
 	e = w->k->k->open ? w->k->k->open(&w->t) : look_up(w);
+	if (w->k->k->open)
+		work_conform(w);
 	if (!e && w->k->k->open && !json_str(w->t.state, "id") && w->op.id)
 		w->id = xstrdup(w->op.id);
 	if (provider.targets && !json_str(w->t.state, "region"))

@@ -145,5 +145,7 @@ struct err *kind_plan(const struct kind *k, struct tf_op *t)
 		replace(k, t);
 		follow(k, t);
 	}
+	if (k->k->worker)
+		return k->k->worker->plan(t);
 	return k->k->plan ? k->k->plan(t) : NULL;
 }

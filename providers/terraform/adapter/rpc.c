@@ -34,14 +34,34 @@ struct reply {
 	struct diags diags;
 };
 
-static ProtobufCBinaryData mark(struct reply *r, const char *text)
+/* With what a worker keeps beside the state, if anything. */
+static ProtobufCBinaryData mark(struct reply *r, const char *text, struct json_object *kept)
 {
-	return arena_bytes(r->mem, text, strlen(text));
+	AUTO_BUF all = BUF_INIT;
+
+	(void)buf_add(&all, text, strlen(text) - 1);
+	if (kept)
+		buf_addf(&all, ",\"kept\":%s",
+			 json_object_to_json_string_ext(kept, JSON_C_TO_STRING_PLAIN));
+	buf_adds(&all, "}");
+	return arena_bytes(r->mem, all.s, all.len);
 }
 
 static bool is_marked(const ProtobufCBinaryData *private, const char *text)
 {
-	return private->len == strlen(text) && memcmp(private->data, text, private->len) == 0;
+	const size_t len = strlen(text) - 1;
+
+	return private->len > len && memcmp(private->data, text, len) == 0 &&
+	       strchr(",}", ((const char *)private->data)[len]);
+}
+
+static struct json_object *kept_in(const ProtobufCBinaryData *private)
+{
+	AUTO_JSON all = NULL;
+
+	if (is_marked(private, OURS) || is_marked(private, IMPORTED))
+		err_free(json_parse((const char *)private->data, private->len, &all));
+	return json_copy(json_at(all, "kept"));
 }
 
 static const char *label(struct json_object *values)
@@ -76,7 +96,7 @@ static void fail(struct reply *r, const struct kind *k, const char *doing,
 	AUTO_STR summary = xasprintf("%s %s%s%s%s", doing, k ? k->type_name : provider.name,
 				     name ? " '" : "", name ? name : "", name ? "'" : "");
 
-	e->text = targets_mask(e->text);
+	e->text = provider.backend ? provider.backend->mask(e->text) : targets_mask(e->text);
 	if (e->at && k) {
 		AUTO_STR at = TAKE(e->at);
 
@@ -129,7 +149,7 @@ static Tf__ResourceIdentityData *identity_of(struct reply *r, struct json_object
 
 	*data = (Tf__ResourceIdentityData)TF__RESOURCE_IDENTITY_DATA__INIT;
 	if (!json_str(state, "id") || value_has_unknown(id))
-		return NULL;
+		return NULL; /* a kind without IDs has no identity either */
 	e = message_dynamic(r->mem, id, type, &data->identity_data);
 	err_free(e);
 	return e ? NULL : data;
@@ -204,6 +224,8 @@ static void configure(struct reply *r, const Tf__ConfigureProvider__Request *in,
 {
 	AUTO_JSON config = value_of(r, kind_provider(), in->config);
 
+	if (!diags_failed(&r->diags) && provider.backend)
+		fail(r, NULL, "configuring", NULL, provider.backend->configure(config));
 	if (!diags_failed(&r->diags) && provider.targets) {
 		AUTO_STR digest = block_digest(config);
 		struct err *e = targets_configure(config);
@@ -236,6 +258,13 @@ static void validate_config(struct reply *r, const char *type_name, enum tf_what
 
 	if (!diags_failed(&r->diags))
 		validate(k, config, &r->diags);
+	if (!diags_failed(&r->diags) && k->k->worker && k->k->worker->validate) {
+		struct tf_op t = {
+			.kind = k->k, .whole = k, .calls = &hook_calls, .config = config
+		};
+
+		fail(r, k, "checking", config, k->k->worker->validate(&t));
+	}
 }
 
 static void validate_resource(struct reply *r, const Tf__ValidateResourceConfig__Request *in,
@@ -290,11 +319,12 @@ static void read_resource(struct reply *r, const Tf__ReadResource__Request *in,
 
 	if (!diags_failed(&r->diags)) {
 		e = work_open(&w, k, NULL, prior, NULL);
+		w.t.kept = kept_in(&in->private_);
 		if (!e)
 			e = work_read(&w, is_marked(&in->private_, OURS),
 				      is_marked(&in->private_, IMPORTED));
 		out->new_state = sent(r, k, e ? prior : w.t.state);
-		out->private_ = e ? in->private_ : mark(r, OURS);
+		out->private_ = e ? in->private_ : mark(r, OURS, w.t.kept);
 		out->new_identity = w.t.state ? identity_of(r, w.t.state) : NULL;
 		warn(r, &w);
 		fail(r, k, "reading", prior, e);
@@ -335,6 +365,7 @@ static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
 	AUTO_JSON config = k ? value_of(r, k, in->config) : NULL;
 	AUTO_JSON planned = NULL;
 	AUTO_JSON replaces = NULL;
+	AUTO_WORK w = WORK_INIT;
 
 	if (!diags_failed(&r->diags) && config) { /* what is to go has none */
 		struct tf_op t = { .kind = k->k,
@@ -344,17 +375,23 @@ static void plan(struct reply *r, const Tf__PlanResourceChange__Request *in,
 				   .config = config,
 				   .prior = prior };
 
+		if (k->k->worker)
+			work_plan(&w, k, &t);
+		t.kept = kept_in(&in->prior_private);
+
 		if (!prior)
 			journal_hand_on(true);
 		fail(r, k, "planning", config, kind_plan(k, &t));
 		fail(r, k, "planning", config, look_at_cloud(config));
 		planned = t.planned;
 		replaces = t.replace;
+		w.t.kept = t.kept;
+		warn(r, &w);
 	}
 	if (!diags_failed(&r->diags)) {
 		out->planned_state = sent(r, k, planned);
 		plan_replaces(r, replaces, out);
-		out->planned_private = mark(r, OURS);
+		out->planned_private = mark(r, OURS, w.t.kept);
 	}
 	DIAGNOSE(out, *r);
 }
@@ -389,17 +426,28 @@ static void apply(struct reply *r, const Tf__ApplyResourceChange__Request *in,
 		struct err *e = work_open(&w, k, config, prior, planned);
 
 		journal_hand_on(false);
+		w.t.kept = kept_in(&in->planned_private);
 		if (!e)
 			e = apply_one(&w);
 		if (w.t.state)
 			settle(w.t.state);
 		out->new_state = sent(r, k, e && prior ? prior : w.t.state);
-		out->private_ = mark(r, OURS);
+		out->private_ = e && prior ? in->planned_private : mark(r, OURS, w.t.kept);
 		out->new_identity = w.t.state ? identity_of(r, w.t.state) : NULL;
 		warn(r, &w);
 		fail(r, k, doing, planned ? planned : prior, e);
 	}
 	DIAGNOSE(out, *r);
+}
+
+/* The rows in which a resource says where it is; NULL past the last. */
+static const char *target_row(size_t i)
+{
+	static const char *const clouds[] = { "cloud", "region", NULL };
+
+	if (provider.targets)
+		return clouds[i];
+	return provider.backend ? provider.backend->rows[i].name : NULL;
 }
 
 /*
@@ -409,16 +457,15 @@ static void apply(struct reply *r, const Tf__ApplyResourceChange__Request *in,
  */
 static const char *take_target(const char *id, struct json_object *target)
 {
-	static const char *const rows[] = { "cloud", "region" };
+	for (size_t i = 0; target_row(i); i++) {
+		const char *row = target_row(i);
+		const size_t start = strlen(row) + 1, len = strcspn(id, "/");
 
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		const size_t start = strlen(rows[i]) + 1, len = strcspn(id, "/");
-
-		if (len <= start || !id[len] || strncmp(id, rows[i], start - 1) != 0 ||
+		if (len <= start || !id[len] || strncmp(id, row, start - 1) != 0 ||
 		    id[start - 1] != ':')
 			continue;
 		AUTO_STR name = xstrndup(id + start, len - start);
-		json_sets(target, rows[i], name);
+		json_sets(target, row, name);
 		id += len + 1;
 	}
 	return id;
@@ -427,10 +474,9 @@ static const char *take_target(const char *id, struct json_object *target)
 /* Where the refresh that comes next is to look; the region may be in the ID, too. */
 static void set_target(struct json_object *state, struct json_object *target)
 {
-	if (json_str(target, "cloud"))
-		json_sets(state, "cloud", json_str(target, "cloud"));
-	if (json_str(target, "region") && !json_str(state, "region"))
-		json_sets(state, "region", json_str(target, "region"));
+	for (size_t i = 0; target_row(i); i++)
+		if (json_str(target, target_row(i)) && !json_str(state, target_row(i)))
+			json_sets(state, target_row(i), json_str(target, target_row(i)));
 }
 
 static void import(struct reply *r, const Tf__ImportResourceState__Request *in,
@@ -448,7 +494,7 @@ static void import(struct reply *r, const Tf__ImportResourceState__Request *in,
 	const char *id = identity ? json_str(identity, "id") : in->id;
 
 	*one = (Tf__ImportResourceState__Imported)TF__IMPORT_RESOURCE_STATE__IMPORTED__INIT;
-	if (!identity && provider.targets)
+	if (!identity)
 		id = take_target(in->id, target);
 	if (k && !e)
 		e = work_open(&w, k, where, NULL, NULL);
@@ -459,11 +505,10 @@ static void import(struct reply *r, const Tf__ImportResourceState__Request *in,
 	else
 		err_free(e);
 	if (!diags_failed(&r->diags)) {
-		if (provider.targets)
-			set_target(w.t.state, where);
+		set_target(w.t.state, where);
 		one->type_name = arena_str(r->mem, k->type_name);
 		one->state = sent(r, k, w.t.state);
-		one->private_ = mark(r, IMPORTED);
+		one->private_ = mark(r, IMPORTED, w.t.kept);
 		one->identity = identity_of(r, w.t.state);
 		out->imported_resources = arena_append(r->mem, out->imported_resources,
 						       &out->n_imported_resources, one);
@@ -690,7 +735,9 @@ static bool urgent(const char *name)
 	static const char names[] = "StopProvider ValidateResourceConfig "
 				    "PlanResourceChange ValidateDataResourceConfig";
 
-	return words_have(names, name);
+	/* A backend may be asked what will come of a plan. */
+	return words_have(names, name) &&
+	       !(provider.backend && strcmp(name, "PlanResourceChange") == 0);
 }
 
 static void began(void *arg)
@@ -698,6 +745,8 @@ static void began(void *arg)
 	(void)arg;
 	atomic_store(&is_stopped, false);
 	targets_renew();
+	if (provider.backend)
+		provider.backend->renew();
 }
 
 static void ended(void *arg, bool asked)
@@ -705,6 +754,8 @@ static void ended(void *arg, bool asked)
 	(void)arg;
 	journal_end(asked && !atomic_load(&is_stopped));
 	refresh_end();
+	if (provider.backend)
+		provider.backend->end();
 }
 
 static int write_docs(const char *folder)

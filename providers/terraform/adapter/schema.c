@@ -196,10 +196,11 @@ void schema_functions(struct arena *mem, Tf__GetFunctions__Response *out)
 
 /* ---- identities ---- */
 
-static const struct {
+struct identity_row {
 	const char *name, *doc;
 	bool required;
-} identity_rows[] = {
+};
+static const struct identity_row identity_rows[] = {
 	{ "id", "What identifies it.", true },
 	{ "region", "Region it is in.", false },
 	{ "cloud", "Cloud it is in, if not the provider's.", false },
@@ -207,7 +208,15 @@ static const struct {
 
 static size_t identity_len(void)
 {
-	return provider.targets ? COUNT(identity_rows) : 1;
+	return provider.targets ? COUNT(identity_rows) : provider.backend ? 2 : 1;
+}
+
+static struct identity_row identity_row(size_t i)
+{
+	if (i && provider.backend)
+		return (struct identity_row){ provider.backend->rows[0].name,
+					      provider.backend->rows[0].doc, false };
+	return identity_rows[i];
 }
 
 struct json_object *identity_type(void)
@@ -215,7 +224,7 @@ struct json_object *identity_type(void)
 	struct json_object *fields = json_object_new_object(), *type = json_object_new_array();
 
 	for (size_t i = 0; i < identity_len(); i++)
-		json_sets(fields, identity_rows[i].name, "string");
+		json_sets(fields, identity_row(i).name, "string");
 	json_object_array_add(type, json_object_new_string("object"));
 	json_object_array_add(type, fields);
 	return type;
@@ -227,15 +236,16 @@ static Tf__ResourceIdentitySchema *identity(struct arena *mem)
 		NEW(mem, Tf__ResourceIdentitySchema, TF__RESOURCE_IDENTITY_SCHEMA__INIT);
 
 	for (size_t i = 0; i < identity_len(); i++) {
+		const struct identity_row row = identity_row(i);
 		Tf__ResourceIdentitySchema__Attribute *a =
 			NEW(mem, Tf__ResourceIdentitySchema__Attribute,
 			    TF__RESOURCE_IDENTITY_SCHEMA__ATTRIBUTE__INIT);
 
-		a->name = arena_str(mem, identity_rows[i].name);
+		a->name = arena_str(mem, row.name);
 		a->type = text_bytes(mem, "\"string\"");
-		a->description = arena_str(mem, identity_rows[i].doc);
-		a->required_for_import = identity_rows[i].required;
-		a->optional_for_import = !identity_rows[i].required;
+		a->description = arena_str(mem, row.doc);
+		a->required_for_import = row.required;
+		a->optional_for_import = !row.required;
 		s->identity_attributes =
 			arena_append(mem, s->identity_attributes, &s->n_identity_attributes, a);
 	}
@@ -251,7 +261,7 @@ void schema_identities(struct arena *mem, Tf__GetResourceIdentitySchemas__Respon
 		Tf__IdentitySchemaEntry *entry =
 			NEW(mem, Tf__IdentitySchemaEntry, TF__IDENTITY_SCHEMA_ENTRY__INIT);
 
-		if (all[i]->k->what != TF_RESOURCE)
+		if (all[i]->k->what != TF_RESOURCE || all[i]->k->flags & TF_NO_ID)
 			continue;
 		entry->key = arena_str(mem, all[i]->type_name);
 		entry->value = identity(mem);

@@ -174,7 +174,8 @@ static void validate_rule(const struct rule *rule, struct json_object *config, s
 static void validate_secrets(const struct kind *k, struct json_object *config, struct diags *d)
 {
 	for (const struct row *row = k->rows; row->name; row++)
-		if (row->write_only && given(config, row->name) && given(config, row->secret->name))
+		if (row->secret && row->write_only && given(config, row->name) &&
+		    given(config, row->secret->name))
 			diags_add(d, DIAG_ERROR, row->name, WRONG,
 				  "Only one of these can be given: %s, %s.", row->secret->name,
 				  row->name);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "convert.h"
 #include "digest.h"
 #include "gather.h"
@@ -41,7 +42,8 @@ bool duration_ms(const char *s, int64_t *ret)
 static struct err *set_timeout(struct work *w, const char *name, int minutes)
 {
 	struct json_object *given = json_at(w->t.planned ? w->t.planned : w->t.prior, "timeouts");
-	const char *text = json_str(given, name);
+	/* Some peers have a list of one. */
+	const char *text = json_str(json_len(given) ? json_nth(given, 0) : given, name);
 
 	w->op.timeout_ms = (minutes ? minutes : 10) * 60000L;
 	if (text && !duration_ms(text, &w->op.timeout_ms))
@@ -49,7 +51,7 @@ static struct err *set_timeout(struct work *w, const char *name, int minutes)
 				      "timeouts: %s: '%s' is no duration such as 10m or 1h30m",
 				      name, text),
 			      "timeouts");
-	w->op.deadline = w->op.api->now_ms(w->op.api) + w->op.timeout_ms;
+	w->op.deadline = (w->op.api ? w->op.api->now_ms(w->op.api) : clock_ms()) + w->op.timeout_ms;
 	return NULL;
 }
 
@@ -103,6 +105,7 @@ void work_release(struct work *w)
 	json_object_put(w->op.have);
 	json_object_put(w->op.specs);
 	json_object_put(w->t.state);
+	json_object_put(w->t.kept);
 	free(w->id);
 }
 
@@ -149,13 +152,21 @@ char *work_id_text(const struct work *w)
 }
 
 /* A hook may have taken what the service says as it is: no nonsense of it must make the object unsayable. */
+void work_conform(struct work *w)
+{
+	for (const struct row *row = w->k->rows; row->name; row++)
+		json_set(w->t.state, row->name, conform(row->type, json_at(w->t.state, row->name)));
+	rows_complete(w->k->rows, w->t.state);
+}
+
 static struct err *refine(struct work *w)
 {
 	struct err *e = w->k->k->show ? w->k->k->show(&w->t) : NULL;
 
-	for (const struct row *row = w->k->rows; row->name && w->k->k->show; row++)
-		json_set(w->t.state, row->name, conform(row->type, json_at(w->t.state, row->name)));
-	rows_complete(w->k->rows, w->t.state);
+	if (w->k->k->show)
+		work_conform(w);
+	else
+		rows_complete(w->k->rows, w->t.state);
 	return e;
 }
 
@@ -194,6 +205,44 @@ static struct err *show_made(struct work *w)
 	}
 	e = show(w);
 	w->op.id = w->out.id;
+	return e;
+}
+
+/* ---- workers ---- */
+
+void work_plan(struct work *w, const struct kind *k, struct tf_op *t)
+{
+	w->k = k;
+	w->op.out = &w->out;
+	t->op = &w->op;
+}
+
+/* What was planned is what is told. */
+static void fill_planned(struct work *w)
+{
+	for (const struct row *row = w->k->rows; row->name; row++) {
+		struct json_object *v = json_at(w->t.planned, row->name);
+
+		json_set(w->t.state, row->name,
+			 value_has_unknown(v)
+				 ? value_fill(value_inner(v),
+					      value_inner(json_at(w->t.state, row->name)))
+				 : json_copy(v));
+	}
+}
+
+static struct err *by_worker(struct work *w, struct err *(*hook)(struct tf_op *t), const char *name,
+			     int minutes)
+{
+	struct err *e = set_timeout(w, name, minutes);
+
+	if (!e)
+		e = hook(&w->t);
+	if (!w->t.state)
+		return e;
+	work_conform(w);
+	if (w->t.planned)
+		fill_planned(w);
 	return e;
 }
 
@@ -263,6 +312,10 @@ static char *fingerprint(const struct work *w)
 
 struct err *work_create(struct work *w)
 {
+	const struct tf_worker *worker = w->k->k->worker;
+
+	if (worker)
+		return by_worker(w, worker->create, "create", w->k->k->minutes.create);
 	struct err *e = set_timeout(w, "create", w->k->k->minutes.create);
 	struct err *shown;
 
@@ -329,6 +382,10 @@ static struct err *show_unchanged(struct work *w)
 
 struct err *work_update(struct work *w)
 {
+	const struct tf_worker *worker = w->k->k->worker;
+
+	if (worker)
+		return by_worker(w, worker->update, "update", w->k->k->minutes.update);
 	struct err *e = set_timeout(w, "update", w->k->k->minutes.update);
 
 	set_id(w);
@@ -348,6 +405,10 @@ struct err *work_update(struct work *w)
 
 struct err *work_delete(struct work *w)
 {
+	const struct tf_worker *worker = w->k->k->worker;
+
+	if (worker)
+		return by_worker(w, worker->remove, "delete", w->k->k->minutes.remove);
 	struct err *e = set_timeout(w, "delete", w->k->k->minutes.remove);
 
 	if (e)
@@ -503,6 +564,11 @@ struct err *work_read(struct work *w, bool ours, bool imported)
 	struct err *e;
 
 	set_id(w);
+	if (w->k->k->worker) {
+		w->t.importing = imported;
+		w->t.foreign = !ours && !imported;
+		return by_worker(w, w->k->k->worker->read, "read", 0);
+	}
 	w->t.importing = imported || (!ours && !json_at(w->t.prior, "region"));
 	w->t.foreign = !ours && !w->t.importing;
 	w->op.want = rows_want(w->k->rows, w->t.prior);
@@ -568,6 +634,8 @@ struct err *work_import(struct work *w, const char *id)
 			 row->flags & TF_BLOCK && !row->single ? json_object_new_array() : NULL);
 	if (!*id)
 		return err_new(ERR_USAGE, "an ID is needed to import %s", w->k->type_name);
+	if (w->k->k->worker)
+		return w->k->k->worker->import(&w->t, id);
 	if (w->k->k->id)
 		e = take_apart(w, w->k->k->id, id);
 	json_sets(w->t.state, "id", id);

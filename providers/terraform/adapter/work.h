@@ -34,6 +34,8 @@ void work_release(struct work *w);
 /* Finds the target; sends nothing. */
 MUST_USE struct err *work_open(struct work *w, const struct kind *k, struct json_object *config,
 			       struct json_object *prior, struct json_object *planned);
+/* For a plan that a worker refines: lends t what it may set. */
+void work_plan(struct work *w, const struct kind *k, struct tf_op *t);
 MUST_USE struct err *work_create(struct work *w);
 MUST_USE struct err *work_update(struct work *w);
 MUST_USE struct err *work_delete(struct work *w);
@@ -44,6 +46,8 @@ MUST_USE struct err *work_delete(struct work *w);
 MUST_USE struct err *work_read(struct work *w, bool ours, bool imported);
 /* The kind's own form of an ID (tf_kind.id), out of t.state; owned. */
 char *work_id_text(const struct work *w);
+/* Makes t.state what the types of its rows say. */
+void work_conform(struct work *w);
 /* Data sources and ephemeral resources. */
 MUST_USE struct err *work_lookup(struct work *w);
 /* The state of an object of which there is nothing but an ID. */

@@ -26,7 +26,7 @@ enum typed_flags {
 	TYPED_MANY = 1 << 27,          /* a TF_UNIQUE block that is a list of one in the API */
 	TYPED_FOLLOWS = 1 << 28,       /* computed; unknown again with any change of the object */
 	/* NAME: given in the configuration alone, sent with NAME_revision's change. Never in plan and state. */
-	TYPED_WRITE_ONLY = 1 << 29,
+	TYPED_WRITE_ONLY = TF_WRITE_ONLY,
 };
 
 enum typed_wait { WAIT_NONE, WAIT_READY, WAIT_FIELD };
