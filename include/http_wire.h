@@ -3,6 +3,8 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,12 +42,41 @@ struct http_try {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct http_parse parse;
+	struct curl_slist *proxy_headers, *connect_to;
 	int64_t upload_from, upload_at, told_ms;
+	struct http *http;
+	char *named_url;   /* with another host, see http_options.server_name */
+	struct buf piece;  /* streamed, and not handed on yet; under the lock */
+	bool streamed;     /* something was */
+	bool full;         /* libcurl was told to wait; under the lock */
+	atomic_bool again; /* ... and may go on */
+	atomic_bool cut;   /* the caller has enough */
+	char refused[256]; /* which certificate was */
 };
 
 /* Blocks until the attempt is over; http_try_release() frees what it left. */
 void http_try_run(struct http *h, struct http_try *t);
 void http_try_release(struct http_try *t);
+/* The same, up to a connection on which nothing has been said; NULL: see t. */
+CURL *http_try_connect(struct http *h, struct http_try *t);
+
+/*
+ * A connection of its own to the URL's host, with the handle's TLS settings, for what is no HTTP after
+ * its first answer: curl_easy_send(), _recv() (inside sigpipe_hold()), and curl_easy_cleanup() at the end.
+ * Promises and errors as http_call()'s, as far as there is no answer.
+ */
+MUST_USE struct err *http_connect(struct http *h, const char *url, int64_t deadline_ms, CURL **ret);
+
+/*
+ * OpenSSL writes to sockets without MSG_NOSIGNAL. With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE
+ * alone, and changing the process's handler is not a library's business: hold it off this thread.
+ */
+struct sigpipe {
+	sigset_t before;
+	bool pending;
+};
+void sigpipe_hold(struct sigpipe *s);
+void sigpipe_restore(struct sigpipe *s);
 
 /* True if both URLs have scheme, host and port in common. */
 bool http_same_origin(const char *a, const char *b);

@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,14 +26,20 @@ enum {
 	 * time is 5 s.
 	 */
 	POST_IDLE_S = 3,
+	PIECE_MAX = 4 << 20, /* of a stream that its reader has not taken yet */
+	STREAM_MS = 1000,    /* how long a stream may not see that all is to end */
 };
 
 struct http {
 	char *ca_file, *ca_dir; /* the system's: found at the first call */
 	char *client_cert, *client_key, *user_agent;
+	char *server_name, *proxy, *no_proxy;
+	char **proxy_headers;
 	bool insecure;
 	bool system_ca;
 	long max_connections;
+	int lane;
+	char refused[256]; /* the certificate that was last; the driver's */
 	int log_fd;
 	atomic_bool bundle; /* the system's directory did not do */
 	pthread_mutex_t lock;
@@ -53,16 +61,7 @@ unsigned long http_attempts(void)
 	return atomic_load(&attempts);
 }
 
-/*
- * OpenSSL writes to sockets without MSG_NOSIGNAL. With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE
- * alone, and changing the process's handler is not a library's business: hold it off this thread.
- */
-struct sigpipe {
-	sigset_t before;
-	bool pending;
-};
-
-static void sigpipe_hold(struct sigpipe *s)
+void sigpipe_hold(struct sigpipe *s)
 {
 	sigset_t set;
 
@@ -73,7 +72,7 @@ static void sigpipe_hold(struct sigpipe *s)
 	(void)pthread_sigmask(SIG_BLOCK, &set, &s->before);
 }
 
-static void sigpipe_restore(struct sigpipe *s)
+void sigpipe_restore(struct sigpipe *s)
 {
 	const struct timespec now = { 0 };
 	sigset_t set;
@@ -108,16 +107,32 @@ static bool write_all(int fd, const char *data, size_t len)
 	return true;
 }
 
+/* For who waits in perform(). */
+static size_t on_piece(struct http_try *t, const char *data, size_t len)
+{
+	(void)pthread_mutex_lock(&t->http->lock);
+	t->full = t->piece.len >= PIECE_MAX;
+	if (!t->full) {
+		(void)buf_add(&t->piece, data, len);
+		(void)pthread_cond_signal(&t->woken);
+	}
+	len = t->full ? CURL_WRITEFUNC_PAUSE : len;
+	(void)pthread_mutex_unlock(&t->http->lock);
+	return len;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct http_try *t = arg;
 	const int fd = t->req->save_fd;
 	long status = 0;
 
-	if (fd > 0)
+	if (fd > 0 || t->req->stream)
 		(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status != HTTP_OK)
 		return http_parse_body(&t->parse, data, size * n) ? size * n : 0;
+	if (t->req->stream)
+		return on_piece(t, data, size * n);
 	if (write_all(fd, data, size * n))
 		return size * n;
 	t->fault = "what arrived cannot be written to its file";
@@ -189,19 +204,76 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
+static void name_of(const X509_NAME *name, char *ret, int size)
+{
+	*ret = '\0';
+	if (X509_NAME_get_text_by_NID(name, NID_commonName, ret, size) < 0)
+		(void)X509_NAME_get_text_by_NID(name,
+						NID_organizationName, ret, size);
+}
+
+static void date_of(const ASN1_TIME *t, char *ret, size_t size)
+{
+	struct tm tm = { 0 };
+
+	*ret = '\0';
+	if (ASN1_TIME_to_tm(t, &tm) == 1)
+		(void)strftime(ret, size, "%Y-%m-%d %H:%M:%S UTC", &tm);
+}
+
+/* Which certificate it is about: OpenSSL's own words have no name and no date. */
+static int on_verify(int fine, X509_STORE_CTX *x)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct http *h = ssl ? SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)) : NULL;
+	const X509 *cert = X509_STORE_CTX_get_current_cert(x);
+	const int why = X509_STORE_CTX_get_error(x);
+	char subject[64], issuer[64], date[32] = "";
+
+	if (fine || !h || !cert)
+		return fine;
+	name_of(X509_get_subject_name(cert), subject, sizeof(subject));
+	name_of(X509_get_issuer_name(cert), issuer, sizeof(issuer));
+	if (why == X509_V_ERR_CERT_HAS_EXPIRED)
+		date_of(X509_get0_notAfter(cert), date, sizeof(date));
+	else if (why == X509_V_ERR_CERT_NOT_YET_VALID)
+		date_of(X509_get0_notBefore(cert), date, sizeof(date));
+	(void)snprintf(h->refused, sizeof(h->refused), "'%s', issued by '%s'%s%s", subject, issuer,
+		       !*date				      ? ""
+		       : why == X509_V_ERR_CERT_HAS_EXPIRED ? ", which expired on "
+							      : ", which is not valid before ",
+		       date);
+	return fine;
+}
+
+static CURLcode on_tls(CURL *easy, void *ctx, void *arg)
+{
+	const int mode = SSL_CTX_get_verify_mode(ctx);
+
+	(void)easy;
+	(void)SSL_CTX_set_app_data((SSL_CTX *)ctx, arg);
+	SSL_CTX_set_verify(ctx, mode, on_verify);
+	return CURLE_OK;
+}
+
 /* Options. One that cannot be set (no memory, a libcurl without TLS) fails the attempt. */
 
 #define SET(t, option, value) \
 	((t)->unset |= curl_easy_setopt((t)->easy, (option), (value)) != CURLE_OK)
 
-static void add_header(struct http_try *t, const char *line)
+static void add_line(struct http_try *t, struct curl_slist **at, const char *line)
 {
-	struct curl_slist *list = curl_slist_append(t->headers, line);
+	struct curl_slist *list = curl_slist_append(*at, line);
 
 	if (list)
-		t->headers = list;
+		*at = list;
 	else
 		t->unset = true;
+}
+
+static void add_header(struct http_try *t, const char *line)
+{
+	add_line(t, &t->headers, line);
 }
 
 static void set_headers(struct http_try *t)
@@ -210,7 +282,8 @@ static void set_headers(struct http_try *t)
 	bool typed = false;
 	size_t i;
 
-	add_header(t, req->save_fd > 0 ? "Accept-Encoding: identity" : "Accept-Encoding: gzip");
+	add_header(t, req->save_fd > 0 || req->plain || req->stream ? "Accept-Encoding: identity"
+								    : "Accept-Encoding: gzip");
 	add_header(t, "Expect:"); /* a round trip for nothing */
 	for (i = 0; req->headers && req->headers[i]; i++) {
 		const char *line = req->headers[i];
@@ -260,7 +333,7 @@ static void set_method(struct http_try *t)
  * read. libcurl keeps what it read from a file (but only if no directory is given) with the multi
  * handle.
  */
-static void set_tls(const struct http *h, struct http_try *t)
+static void set_tls(struct http *h, struct http_try *t)
 {
 	const bool file = h->ca_file && (t->bundle || !h->ca_dir);
 
@@ -273,12 +346,72 @@ static void set_tls(const struct http *h, struct http_try *t)
 		SET(t, CURLOPT_SSLCERT, h->client_cert);
 		SET(t, CURLOPT_SSLKEY, h->client_key ? h->client_key : h->client_cert);
 	}
+	/* Only where TLS is OpenSSL's: else errors are without names and dates. */
+	(void)curl_easy_setopt(t->easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+	(void)curl_easy_setopt(t->easy, CURLOPT_SSL_CTX_DATA, h);
 	/* Wait for a connection that may be shared; a plain one never is. */
 	SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	SET(t, CURLOPT_PIPEWAIT, 1L);
 }
 
-static void set_up(const struct http *h, struct http_try *t)
+static void set_proxy(const struct http *h, struct http_try *t)
+{
+	if (h->proxy)
+		SET(t, CURLOPT_PROXY, h->proxy);
+	if (h->no_proxy)
+		SET(t, CURLOPT_NOPROXY, h->no_proxy);
+	for (char **line = h->proxy_headers; line && *line; line++)
+		add_line(t, &t->proxy_headers, *line);
+	if (!t->proxy_headers)
+		return;
+	SET(t, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	SET(t, CURLOPT_PROXYHEADER, t->proxy_headers);
+}
+
+/* "HOST:PORT" of a URL; owned, NULL: it is none. */
+static char *url_place(CURLU *u)
+{
+	char *host = NULL, *port = NULL, *place = NULL;
+
+	if (!curl_url_get(u, CURLUPART_HOST, &host, 0) &&
+	    !curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
+		place = xasprintf("%s:%s", host, port);
+	curl_free(host);
+	curl_free(port);
+	return place;
+}
+
+/*
+ * libcurl asks TLS for the URL's host (7.88): so the URL has the name, and where to go and whom to ask there
+ * are told beside it.
+ */
+static void set_name(const struct http *h, struct http_try *t)
+{
+	CURLU *u = curl_url();
+	char *url = NULL;
+
+	if (u && !curl_url_set(u, CURLUPART_URL, t->url, 0)) {
+		AUTO_STR place = url_place(u);
+
+		(void)curl_url_set(u, CURLUPART_HOST, h->server_name, 0);
+		AUTO_STR named = url_place(u);
+		AUTO_STR to = xasprintf("%s:%s", named ? named : "", place ? place : "");
+		AUTO_STR host = xasprintf("Host: %s", place ? place : "");
+
+		(void)curl_url_get(u, CURLUPART_URL, &url, 0);
+		t->named_url = xstrdup(url);
+		add_line(t, &t->connect_to, to);
+		add_header(t, host);
+	}
+	curl_free(url);
+	curl_url_cleanup(u);
+	if (!t->named_url)
+		return;
+	SET(t, CURLOPT_URL, t->named_url);
+	SET(t, CURLOPT_CONNECT_TO, t->connect_to);
+}
+
+static void set_up(struct http *h, struct http_try *t)
 {
 	SET(t, CURLOPT_URL, t->url);
 	SET(t, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -302,6 +435,9 @@ static void set_up(const struct http *h, struct http_try *t)
 	else
 		SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	set_method(t);
+	set_proxy(h, t);
+	if (h->server_name && !t->foreign)
+		set_name(h, t);
 	set_headers(t);
 }
 
@@ -366,6 +502,7 @@ static void finish(struct http *h, struct http_try *t, CURLcode code)
 	*at = t->next;
 	t->code = code;
 	t->done = true;
+	(void)snprintf(t->refused, sizeof(t->refused), "%s", h->refused);
 	/* Under the lock: t is on the stack of who waits for this. */
 	(void)pthread_cond_signal(&t->woken);
 	(void)pthread_mutex_unlock(&h->lock);
@@ -415,29 +552,71 @@ static int expire(struct http *h)
 
 	for (t = h->active; t; t = next) {
 		next = t->next;
-		if (t->until_ms <= now) {
+		if (t->cut) {
+			finish(h, t, CURLE_OK);
+		} else if (t->until_ms <= now || (t->req->stream && clock_is_cut())) {
 			t->expired = true;
 			finish(h, t, CURLE_OPERATION_TIMEDOUT);
 		} else if (t->until_ms - now < wait) {
 			wait = t->until_ms - now;
 		}
+		if (t->req->stream && wait > STREAM_MS)
+			wait = STREAM_MS;
 	}
 	return (int)wait;
 }
 
+/* Streams whose readers have caught up. The list is the driver's, so it may be walked without the lock. */
+static void resume(struct http *h)
+{
+	for (struct http_try *t = h->active; t; t = t->next)
+		if (atomic_exchange(&t->again, false))
+			(void)curl_easy_pause(t->easy, CURLPAUSE_CONT);
+}
+
+/* Until its own is done, or has something to be taken. */
 static void drive(struct http *h, const struct http_try *own)
 {
 	int running;
 	int wait;
 
-	while (!own->done) {
+	while (!own->done && !own->piece.len) {
 		admit(h);
+		resume(h);
 		(void)curl_multi_perform(h->multi, &running);
 		reap(h);
 		wait = expire(h);
-		if (!own->done)
+		if (!own->done && !own->piece.len)
 			(void)curl_multi_poll(h->multi, NULL, 0, wait, NULL);
 	}
+}
+
+/* Somebody else who waits: the reader of a stream is busy with it. */
+static struct http_try *heir_of(const struct http *h, const struct http_try *t)
+{
+	struct http_try *heir = h->active;
+
+	while (heir && heir == t)
+		heir = heir->next;
+	return heir ? heir : h->queued;
+}
+
+/* What a stream brought goes to its reader, without the lock, which is held before and after. */
+static void hand_on(struct http *h, struct http_try *t)
+{
+	AUTO_BUF piece = t->piece;
+	const bool full = t->full;
+
+	t->piece = (struct buf)BUF_INIT;
+	t->full = false;
+	t->streamed = true;
+	(void)pthread_mutex_unlock(&h->lock);
+	if (!t->cut && !t->req->stream(t->req->stream_arg, piece.s, piece.len))
+		t->cut = true;
+	t->again = full;
+	if ((t->cut || full) && h->multi)
+		(void)curl_multi_wakeup(h->multi);
+	(void)pthread_mutex_lock(&h->lock);
 }
 
 /* One driver at a time; the others sleep until they are done or it is their turn. */
@@ -450,7 +629,11 @@ static void perform(struct http *h, struct http_try *t)
 	h->queued = t;
 	if (h->driven)
 		(void)curl_multi_wakeup(h->multi);
-	while (!t->done) {
+	while (!t->done || t->piece.len) {
+		if (t->piece.len) {
+			hand_on(h, t);
+			continue;
+		}
 		if (h->driven) {
 			(void)pthread_cond_wait(&t->woken, &h->lock);
 			continue;
@@ -460,7 +643,7 @@ static void perform(struct http *h, struct http_try *t)
 		drive(h, t);
 		(void)pthread_mutex_lock(&h->lock);
 		h->driven = false;
-		heir = h->active ? h->active : h->queued;
+		heir = heir_of(h, t);
 		if (heir)
 			(void)pthread_cond_signal(&heir->woken);
 	}
@@ -496,6 +679,8 @@ static void conclude(struct http_try *t)
 
 static void run(struct http *h, struct http_try *t)
 {
+	t->http = h;
+	t->piece = (struct buf)BUF_INIT;
 	http_parse_init(&t->parse);
 	t->bundle = h->bundle;
 	t->upload_at = 0;
@@ -531,7 +716,11 @@ static void clear(struct http_try *t)
 	for (line = t->headers; line; line = line->next)
 		explicit_bzero(line->data, strlen(line->data));
 	curl_slist_free_all(t->headers);
-	t->headers = NULL;
+	curl_slist_free_all(t->proxy_headers);
+	curl_slist_free_all(t->connect_to);
+	t->headers = t->proxy_headers = t->connect_to = NULL;
+	free(TAKE(t->named_url));
+	buf_release(&t->piece);
 	http_parse_release(&t->parse);
 }
 
@@ -557,6 +746,66 @@ void http_try_run(struct http *h, struct http_try *t)
 	(void)pthread_cond_destroy(&t->woken);
 }
 
+/* Nothing of it points into t any more. */
+static CURL *detach(struct http_try *t)
+{
+	SET(t, CURLOPT_ERRORBUFFER, NULL);
+	SET(t, CURLOPT_HTTPHEADER, NULL);
+	SET(t, CURLOPT_HEADERDATA, NULL);
+	SET(t, CURLOPT_WRITEDATA, NULL);
+	SET(t, CURLOPT_PRIVATE, NULL);
+	return TAKE(t->easy);
+}
+
+static CURL *connect_alone(struct http *h, struct http_try *t)
+{
+	const int64_t left = t->until_ms - clock_ms();
+
+	t->code = CURLE_FAILED_INIT;
+	t->easy = curl_easy_init();
+	if (!t->easy)
+		return NULL;
+	set_up(h, t);
+	SET(t, CURLOPT_PREREQFUNCTION, NULL);
+	SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(t, CURLOPT_CONNECT_ONLY, 1L);
+	SET(t, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1));
+	if (!t->unset)
+		t->code = curl_easy_perform(t->easy);
+	t->parse.whole = true;
+	conclude(t);
+	if (t->ok)
+		return detach(t);
+	t->expired = clock_ms() >= t->until_ms;
+	curl_easy_cleanup(TAKE(t->easy));
+	return NULL;
+}
+
+CURL *http_try_connect(struct http *h, struct http_try *t)
+{
+	struct sigpipe guard;
+	CURL *easy;
+	bool ready;
+
+	(void)pthread_mutex_lock(&h->lock);
+	ready = start(h);
+	(void)pthread_mutex_unlock(&h->lock);
+	if (!ready)
+		return NULL;
+	sigpipe_hold(&guard);
+	http_parse_init(&t->parse);
+	t->bundle = h->bundle;
+	easy = connect_alone(h, t);
+	if (t->unverified && h->system_ca && h->ca_file && h->ca_dir && !t->bundle) {
+		clear(t);
+		h->bundle = t->bundle = true;
+		easy = connect_alone(h, t);
+	}
+	clear(t);
+	sigpipe_restore(&guard);
+	return easy;
+}
+
 void http_try_release(struct http_try *t)
 {
 	http_answer_release(&t->answer);
@@ -572,6 +821,26 @@ static struct err *readable(const char *option, const char *path)
 		      option);
 }
 
+static char **lines_copy(const char *const *lines)
+{
+	char **copy;
+	size_t n = 0;
+
+	while (lines && lines[n])
+		n++;
+	copy = xcalloc(n + 1, sizeof(*copy));
+	while (n--)
+		copy[n] = xstrdup(lines[n]);
+	return copy;
+}
+
+static void lines_free(char **lines)
+{
+	for (size_t i = 0; lines && lines[i]; i++)
+		wipe_free(lines[i]);
+	free(lines);
+}
+
 static void init(struct http *h, const struct http_options *o)
 {
 	struct stat st;
@@ -584,6 +853,11 @@ static void init(struct http *h, const struct http_options *o)
 	h->client_cert = xstrdup(o->client_cert);
 	h->client_key = xstrdup(o->client_key);
 	h->user_agent = xstrdup(o->user_agent ? o->user_agent : "treenail/" VERSION);
+	h->server_name = xstrdup(o->server_name);
+	h->proxy = xstrdup(o->proxy);
+	h->no_proxy = xstrdup(o->no_proxy);
+	h->proxy_headers = lines_copy(o->proxy_headers);
+	h->lane = o->lane;
 	h->insecure = o->insecure;
 	h->max_connections = o->max_connections > 0 ? o->max_connections : 16;
 	(void)pthread_mutex_init(&h->lock, NULL);
@@ -620,11 +894,21 @@ static bool same_text(const char *x, const char *y)
 	return x && y ? strcmp(x, y) == 0 : x == y;
 }
 
+static bool same_lines(char *const *x, char *const *y)
+{
+	while (*x && *y && strcmp(*x, *y) == 0)
+		x++, y++;
+	return !*x && !*y;
+}
+
 /* Whether a handle is what one made of these options would be. */
 static bool is_like(const struct http *h, const struct http *other)
 {
 	return h->insecure == other->insecure && h->max_connections == other->max_connections &&
-	       h->system_ca == other->system_ca &&
+	       h->system_ca == other->system_ca && h->lane == other->lane &&
+	       same_text(h->server_name, other->server_name) &&
+	       same_text(h->proxy, other->proxy) && same_text(h->no_proxy, other->no_proxy) &&
+	       same_lines(h->proxy_headers, other->proxy_headers) &&
 	       (h->system_ca ||
 		(same_text(h->ca_file, other->ca_file) && same_text(h->ca_dir, other->ca_dir))) &&
 	       same_text(h->client_cert, other->client_cert) &&
@@ -694,5 +978,9 @@ void http_free(struct http *h)
 	free(h->client_cert);
 	free(h->client_key);
 	free(h->user_agent);
+	free(h->server_name);
+	wipe_free(h->proxy);
+	free(h->no_proxy);
+	lines_free(h->proxy_headers);
 	free(h);
 }

@@ -100,8 +100,9 @@ static struct err *explain_code(const struct http_try *t, enum repeat *repeat)
 	if (t->code == CURLE_COULDNT_CONNECT && t->os_error)
 		detail = strerrordesc_np(t->os_error);
 	hint = t->unverified ? unknown_ca : meanings[i].hint;
-	return err_new(meanings[i].kind, "%s: %s%s%s", meanings[i].text, detail, hint ? "; " : "",
-		       hint ? hint : "");
+	return err_new(meanings[i].kind, "%s: %s%s%s%s%s%s", meanings[i].text, detail,
+		       t->unverified && *t->refused ? " (" : "", t->unverified ? t->refused : "",
+		       t->unverified && *t->refused ? ")" : "", hint ? "; " : "", hint ? hint : "");
 }
 
 static struct err *explain(const struct call *c, const struct http_try *t, enum repeat *repeat)
@@ -111,6 +112,8 @@ static struct err *explain(const struct call *c, const struct http_try *t, enum 
 	*repeat = NEVER;
 	if (t->fault)
 		return err_new(t->our_fault ? ERR_USAGE : ERR_PROTOCOL, "%s", t->fault);
+	if (t->expired && t->streamed)
+		return err_new(ERR_TIMEOUT, "it did not end within %g s", s);
 	if (t->expired)
 		return err_new(ERR_TIMEOUT, "no %s within %g s", t->sent ? "answer" : "connection",
 			       s);
@@ -126,9 +129,10 @@ static bool may_repeat(const struct call *c, const struct http_try *t, enum repe
 	static const char *const methods[] = { "GET", "HEAD", "PUT", "DELETE", "PATCH" };
 	size_t i;
 
-	if (c->req->once || repeat == NEVER || (repeat == FEW && c->tries >= FEW_TRIES))
+	if (c->req->once || t->streamed || repeat == NEVER ||
+	    (repeat == FEW && c->tries >= FEW_TRIES && !c->req->known))
 		return false;
-	if (!t->sent)
+	if (!t->sent || c->req->twice)
 		return true;
 	for (i = 0; i < COUNT(methods); i++)
 		if (is(c->req, methods[i]))
@@ -281,6 +285,7 @@ static struct err *call(struct http *h, struct call *c, struct http_answer *ret)
 		e = settle(c, &t, &over);
 		if (over) {
 			*ret = t.answer;
+			ret->ambiguous = c->ambiguous;
 			t.answer = (struct http_answer){ 0 };
 		}
 		http_try_release(&t);
@@ -298,6 +303,38 @@ struct err *http_call(struct http *h, const struct http_request *req, struct htt
 	c.url = xstrdup(req->url);
 	c.plain = http_url_plain(req->url);
 	e = call(h, &c, ret);
+	free(c.url);
+	free(c.plain);
+	free(c.last);
+	return e;
+}
+
+static struct err *connect_call(struct http *h, struct call *c, CURL **ret)
+{
+	struct err *e = NULL;
+	bool over = false;
+
+	while (!e && !over) {
+		struct http_try t = { .req = c->req, .url = c->url, .until_ms = c->until_ms };
+
+		c->tries++;
+		*ret = http_try_connect(h, &t);
+		e = settle(c, &t, &over);
+		http_try_release(&t);
+	}
+	return e;
+}
+
+struct err *http_connect(struct http *h, const char *url, int64_t deadline_ms, CURL **ret)
+{
+	const struct http_request req = { .method = "GET", .url = url };
+	struct call c = { .req = &req, .deadline_ms = deadline_ms };
+	struct err *e;
+
+	c.until_ms = clock_ms() + deadline_ms;
+	c.url = xstrdup(url);
+	c.plain = http_url_plain(url);
+	e = connect_call(h, &c, ret);
 	free(c.url);
 	free(c.plain);
 	free(c.last);

@@ -1115,6 +1115,47 @@ START_TEST(no_sigpipe)
 }
 END_TEST
 
+/* Asks by hand, on a connection on which nothing was said. */
+static void ask_by_hand(CURL *easy)
+{
+	static const char ask[] = "GET /by-hand HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+	AUTO_BUF got = BUF_INIT;
+	char chunk[512];
+	size_t n = 0;
+
+	ck_assert_int_eq(curl_easy_send(easy, ask, strlen(ask), &n), CURLE_OK);
+	ck_assert_uint_eq(n, strlen(ask));
+	while (!strstr(got.s, "GET /by-hand")) {
+		n = 0;
+		const CURLcode code = curl_easy_recv(easy, chunk, sizeof(chunk), &n);
+
+		ck_assert(code == CURLE_AGAIN || n);
+		(void)buf_add(&got, chunk, n);
+	}
+}
+
+START_TEST(bare_connection)
+{
+	AUTO_STR ca = file("ca.pem");
+	AUTO_STR mine = file("client.pem");
+	AUTO_STR other = file("other.pem");
+	CURL *easy = NULL;
+
+	tls_server("server.pem", "ca.pem");
+	AUTO_STR url = xasprintf("https://127.0.0.1:%d/x", faulty_port(server));
+	client(&(struct http_options){ .cacert = ca, .client_cert = mine });
+	OK(http_connect(http, url, 5000, &easy));
+	ask_by_hand(easy);
+	curl_easy_cleanup(easy);
+	client(&(struct http_options){ .cacert = other, .client_cert = mine });
+	expect_error(http_connect(http, url, 5000, &easy), ERR_NETWORK, false,
+		     "the certificate was refused");
+	AUTO_STR nowhere = xasprintf("https://127.0.0.1:%d/x", faulty_free_port());
+	expect_error(http_connect(http, nowhere, 60000, &easy), ERR_NETWORK, false,
+		     "could not connect: Connection refused (5 tries");
+}
+END_TEST
+
 /* Traces */
 
 START_TEST(trace)
@@ -1421,6 +1462,7 @@ static void add_tls(Suite *s)
 	tcase_add_test(c, tls_to_plain_port);
 	tcase_add_test(c, plain_to_tls_port);
 	tcase_add_test(c, no_sigpipe);
+	tcase_add_test(c, bare_connection);
 	tcase_add_test(c, threads_with_http2);
 }
 
