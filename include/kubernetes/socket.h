@@ -5,16 +5,47 @@
 
 /*
  * A WebSocket (RFC 6455) to the API server: exec, attach, port-forward. Negotiates
- * v5.channel.k8s.io, else v4; sends pings; caps frames at 16 MiB; every read ends at the deadline.
+ * v5.channel.k8s.io, else v4; sends pings; caps messages at 16 MiB; every step ends at the deadline.
  * Verified TLS and credentials as in cluster_call(). For one thread.
  */
 struct socket;
 MUST_USE struct err *socket_open(struct cluster *c, const char *path, int64_t deadline,
 				 struct socket **ret);
+/* Says goodbye, if there is still anybody to hear it; waits for nothing. */
 void socket_free(struct socket *s);
 bool socket_can_close_stdin(const struct socket *s); /* v5 */
 
-enum { CHANNEL_STDIN, CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_ERROR, CHANNEL_RESIZE };
+enum {
+	CHANNEL_STDIN,
+	CHANNEL_STDOUT,
+	CHANNEL_STDERR,
+	CHANNEL_ERROR,
+	CHANNEL_RESIZE,
+	CHANNEL_CLOSE = 255
+};
+
+/* Puts a message into the queue, whatever its length; it is sent by socket_step(). */
+MUST_USE struct err *socket_send(struct socket *s, int channel, const char *data, size_t n);
+
+struct socket_user {
+	/* What came on a channel. An error ends the step with it. */
+	struct err *(*got)(void *arg, int channel, const char *data, size_t n);
+	/* The queue is empty: time to send more. NULL: there is no more. */
+	struct err *(*more)(void *arg);
+	void *arg;
+};
+/*
+ * Sends and receives until something has happened, or clock_ms() is `until`. *over: the server has ended
+ * the connection; all it sent before has been handed on. ERR_TIMEOUT at the deadline;
+ * ERR_NETWORK if the server does not answer pings for a minute.
+ */
+MUST_USE struct err *socket_step(struct socket *s, const struct socket_user *user, int64_t until,
+				 bool *over);
+/* Why the server ended it, as far as it said so; "" : it said nothing. Borrowed. */
+const char *socket_last_words(const struct socket *s);
+
+/* The answer that proves that a server understood the key (RFC 6455, 1.3); owned. */
+char *socket_accept(const char *key);
 
 /*
  * A command in a container. `in` is read until it ends (NULL: no standard input); out and err are

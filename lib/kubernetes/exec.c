@@ -1,0 +1,138 @@
+#include <string.h>
+
+#include "clock.h"
+#include "json.h"
+#include "kubernetes/socket.h"
+
+enum {
+	CHUNK = 32 << 10,
+	GRACE_MS = 2000, /* for the goodbye of a server that told the exit code */
+};
+
+struct run {
+	const struct exec *x;
+	struct socket *s;
+	bool fed;                   /* standard input has ended */
+	struct json_object *status; /* how the command ended */
+	char chunk[CHUNK];
+};
+
+static struct err *got(void *arg, int channel, const char *data, size_t n)
+{
+	struct run *r = arg;
+	const struct exec *x = r->x;
+
+	if (channel == CHANNEL_STDOUT && x->out)
+		return x->out(x->arg, data, n);
+	if (channel == CHANNEL_STDERR && x->err)
+		return x->err(x->arg, data, n);
+	if (channel == CHANNEL_ERROR && !r->status)
+		return err_wrap(json_parse(data, n, &r->status), "how the command ended");
+	return NULL;
+}
+
+static struct err *feed(void *arg)
+{
+	static const char end[] = { CHANNEL_STDIN };
+	struct run *r = arg;
+	struct err *e = NULL;
+	ssize_t n;
+
+	if (r->fed || r->status)
+		return NULL;
+	n = r->x->in(r->x->arg, r->chunk, sizeof(r->chunk), &e);
+	if (n > 0)
+		return socket_send(r->s, CHANNEL_STDIN, r->chunk, (size_t)n);
+	if (n < 0)
+		return e;
+	r->fed = true;
+	return socket_can_close_stdin(r->s) ? socket_send(r->s, CHANNEL_CLOSE, end, sizeof(end))
+					    : NULL;
+}
+
+static struct err *pump(struct run *r)
+{
+	const struct socket_user user = { .got = got, .more = r->x->in ? feed : NULL, .arg = r };
+	int64_t until = r->x->deadline;
+	struct err *e = NULL;
+	bool over = false, told = false;
+
+	while (!e && !over && clock_ms() < until) {
+		e = socket_step(r->s, &user, until, &over);
+		if (r->status && !told) {
+			told = true;
+			until = clock_ms() + GRACE_MS;
+		}
+	}
+	/* What went wrong with the connection afterwards is no matter. */
+	if (r->status && e && e->kind != ERR_USAGE) {
+		err_free(e);
+		e = NULL;
+	}
+	if (!e && !r->status)
+		e = err_new(ERR_NETWORK, "the connection ended before the command did%s%s",
+			    *socket_last_words(r->s) ? ": " : "", socket_last_words(r->s));
+	return e;
+}
+
+/* A Status: success, an exit code, or why it could not be run. */
+static struct err *judge(struct json_object *status, int *code)
+{
+	struct json_object *causes = json_at(status, "details.causes");
+	const char *message = json_str(status, "message");
+
+	if (json_is_str(json_at(status, "status"), "Success")) {
+		*code = 0;
+		return NULL;
+	}
+	for (size_t i = 0; i < json_len(causes); i++) {
+		const char *text = json_str(json_nth(causes, i), "message");
+		char *end = NULL;
+		const long value = text ? strtol(text, &end, 10) : 0;
+
+		if (json_is_str(json_at(json_nth(causes, i), "reason"), "ExitCode") && text &&
+		    end != text && !*end && value >= 0 && value <= UINT8_MAX) {
+			*code = (int)value;
+			return NULL;
+		}
+	}
+	return err_new(ERR_REMOTE, "%s", message ? message : "the server does not say why");
+}
+
+static char *exec_path(const struct exec *x)
+{
+	AUTO_BUF b = BUF_INIT;
+
+	buf_adds(&b, "/api/v1/namespaces/");
+	buf_addurl(&b, x->ns);
+	buf_adds(&b, "/pods/");
+	buf_addurl(&b, x->pod);
+	buf_addf(&b, "/exec?stdout=true&stderr=true%s", x->in ? "&stdin=true" : "");
+	if (x->container) {
+		buf_adds(&b, "&container=");
+		buf_addurl(&b, x->container);
+	}
+	for (size_t i = 0; x->argv[i]; i++) {
+		buf_adds(&b, "&command=");
+		buf_addurl(&b, x->argv[i]);
+	}
+	return buf_take(&b);
+}
+
+struct err *exec_run(const struct exec *x, int *code)
+{
+	struct run *r = xcalloc(1, sizeof(*r));
+	AUTO_STR path = exec_path(x);
+	struct err *e;
+
+	r->x = x;
+	e = socket_open(x->cluster, path, x->deadline, &r->s);
+	if (!e)
+		e = pump(r);
+	if (!e)
+		e = judge(r->status, code);
+	socket_free(r->s);
+	json_object_put(r->status);
+	free(r);
+	return err_wrap(e, "running '%s' in %s/%s", x->argv[0], x->ns, x->pod);
+}
