@@ -59,8 +59,41 @@ static struct err *read_args(const char *file, struct json_object **ret)
 	return e;
 }
 
+/* The result on standard output: a list that comes piece by piece, then all the rest. */
+struct printer {
+	struct sink sink;
+	bool begun;
+};
+
+static const char *text(struct json_object *v)
+{
+	return json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+static void print_element(struct sink *sink, const char *key, struct json_object *element)
+{
+	struct printer *p = (struct printer *)sink;
+
+	if (p->begun)
+		(void)fputs(",", stdout);
+	else
+		(void)printf("{\"%s\":[", key);
+	p->begun = true;
+	(void)fputs(text(element), stdout);
+}
+
+static void print_rest(const struct printer *p, struct json_object *result)
+{
+	if (p->begun)
+		(void)printf("],%s\n", text(result) + 1);
+	else
+		(void)puts(text(result));
+}
+
 int adapter_main(const struct system *s, int argc, char **argv)
 {
+	struct printer printer = { { print_element }, false };
 	AUTO_JSON given = NULL;
 	AUTO_JSON result = NULL;
 	struct err *e;
@@ -73,9 +106,8 @@ int adapter_main(const struct system *s, int argc, char **argv)
 		result = json_object_new_object();
 		result_error(result, e);
 	} else {
-		result = task_run(s, given, argv[0], NULL);
+		result = task_run(s, given, argv[0], &printer.sink);
 	}
-	(void)puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN |
-								  JSON_C_TO_STRING_NOSLASHESCAPE));
+	print_rest(&printer, result);
 	return 0;
 }

@@ -97,14 +97,14 @@ static void add_outcome(struct json_object *result, const struct op *op, const s
 		json_set(result, key, attrs_public(attrs_shown(op->r), op->out->after));
 	if (op->out->extra) {
 		json_object_object_foreach(op->out->extra, k, v)
-			json_set(result, k, json_copy(v));
+			json_set(result, k, op->api ? json_copy(v) : json_object_get(v));
 	}
 	if (!e)
 		return;
 	AUTO_STR name = title(op);
 	add_error(result, e);
-	/* Arguments at fault need no object in front of them. */
-	if (e->kind != ERR_USAGE || e->status) {
+	/* Arguments at fault need no object in front of them; of other systems errors name their own. */
+	if (op->api && (e->kind != ERR_USAGE || e->status)) {
 		AUTO_STR text = xasprintf("%s: %s", name, e->text);
 
 		json_sets(result, "msg", text);
@@ -158,14 +158,21 @@ void result_many(struct json_object *result, const struct op *ops, struct err *c
 
 /* ---- secrets ---- */
 
-static bool option_secret(const struct attr *const *tables, const char *key)
+static const struct attr *option_row(const struct attr *const *tables, const char *key)
 {
 	for (const struct attr *const *t = tables; *t; t++)
 		for (const struct attr *a = *t; a->name; a++)
-			if (a->flags & SECRET &&
+			if (attr_is_option(a) &&
 			    (strcmp(attr_option(a), key) == 0 || words_have(a->aliases, key)))
-				return true;
-	return false;
+				return a;
+	return NULL;
+}
+
+static bool option_secret(const struct attr *const *tables, const char *key)
+{
+	const struct attr *a = option_row(tables, key);
+
+	return a && a->flags & SECRET;
 }
 
 static struct json_object *mask_secrets(const struct attr *const *tables,
@@ -190,11 +197,28 @@ static struct json_object *mask_items(const struct attr *const *tables, struct j
 	return list;
 }
 
+/* A dictionary with rows of its own, or a list of such. */
+static struct json_object *mask_within(const struct attr *sub, struct json_object *v)
+{
+	const struct attr *const tables[] = { sub, NULL };
+	struct json_object *list;
+
+	if (json_object_is_type(v, json_type_object))
+		return mask_secrets(tables, v);
+	if (!json_object_is_type(v, json_type_array))
+		return json_object_new_string(MASK);
+	list = json_object_new_array();
+	for (size_t i = 0; i < json_len(v); i++)
+		json_object_array_add(list, mask_within(sub, json_nth(v, i)));
+	return list;
+}
+
 static struct json_object *mask_secrets(const struct attr *const *tables, struct json_object *given)
 {
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_foreach(given, key, v) {
+		const struct attr *row = option_row(tables, key);
 		const bool items = strcmp(key, "items") == 0;
 
 		if (strncmp(key, "_ansible_", 9) == 0)
@@ -204,6 +228,8 @@ static struct json_object *mask_secrets(const struct attr *const *tables, struct
 		else if (v && (option_secret(tables, key) || is_cloud(key, v) ||
 			       (items && json_object_is_type(v, json_type_string))))
 			json_sets(o, key, MASK);
+		else if (v && row && row->sub)
+			json_set(o, key, mask_within(row->sub, v));
 		else
 			json_set(o, key, json_copy(v));
 	}
@@ -268,14 +294,20 @@ static void scrub_options(struct json_object *result, const struct attr *const *
 	if (!json_object_is_type(given, json_type_object))
 		return;
 	json_object_object_foreach(given, key, v) {
+		const struct attr *row = option_row(tables, key);
+		const struct attr *const inner[] = { row ? row->sub : NULL, NULL };
+		const bool items = strcmp(key, "items") == 0;
 		const char *s =
 			json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
 
-		if (strcmp(key, "items") == 0)
-			for (size_t i = 0; i < json_len(v); i++)
-				scrub_options(result, tables, json_nth(v, i));
-		else if (s && *s && option_secret(tables, key))
+		if (s && *s && row && row->flags & SECRET)
 			scrub(result, (const char *const[]){ s, NULL });
+		if (!items && !*inner)
+			continue;
+		if (!items)
+			scrub_options(result, inner, v);
+		for (size_t i = 0; i < json_len(v); i++)
+			scrub_options(result, items ? tables : inner, json_nth(v, i));
 	}
 }
 

@@ -151,6 +151,26 @@ static void init_op(struct task *t, struct op *op, struct outcome *out, struct j
 			1 + 1000 * (timeout_s < TIMEOUT_MOST_S ? timeout_s : TIMEOUT_MOST_S);
 }
 
+/* What goes past the result is scrubbed as that is. */
+struct scrubber {
+	struct sink sink;
+	struct task *t;
+	struct sink *to;
+};
+
+static const char *const *task_secrets(struct task *t)
+{
+	return t->c.secrets ? t->c.secrets(&t->c) : NULL;
+}
+
+static void add_scrubbed(struct sink *sink, const char *key, struct json_object *element)
+{
+	struct scrubber *s = (struct scrubber *)sink;
+
+	result_scrub(element, &s->t->m, s->t->given, task_secrets(s->t));
+	s->to->add(s->to, key, element);
+}
+
 static void run_info(struct task *t, struct json_object *result)
 {
 	struct outcome out = { 0 };
@@ -244,13 +264,15 @@ static void task_release(struct task *t)
 struct json_object *task_run(const struct system *s, struct json_object *given, const char *argv0,
 			     struct sink *sink)
 {
-	struct task t = { .given = given, .sink = sink };
+	struct task t = { .given = given };
+	struct scrubber scrubber = { { add_scrubbed }, &t, sink };
 	struct json_object *result = json_object_new_object();
 
+	t.sink = sink ? &scrubber.sink : NULL;
 	result_error(result, run(&t, s, argv0, result));
 	if (t.m.r)
 		result_invocation(result, &t.m, given);
-	result_scrub(result, &t.m, given, t.c.secrets ? t.c.secrets(&t.c) : NULL);
+	result_scrub(result, &t.m, given, task_secrets(&t));
 	task_release(&t);
 	return result;
 }

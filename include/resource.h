@@ -153,7 +153,7 @@ struct keeper {
 
 /*
  * Where the elements of a result's long list go one by one, so that not more than a page of it is held.
- * `element` is borrowed. All of one list come in a row.
+ * `element` is borrowed, and may be altered. All are of one list.
  */
 struct sink {
 	void (*add)(struct sink *s, const char *key, struct json_object *element);

@@ -612,7 +612,7 @@ static struct err *prepare(struct op *op)
 {
 	struct err *e = op->r->prepare ? op->r->prepare(op) : NULL;
 
-	if (!op->deadline)
+	if (!op->deadline && op->api)
 		op->deadline = op->api->now_ms(op->api) + 1000L * DEFAULT_WAIT_S;
 	return e;
 }

@@ -1,4 +1,6 @@
 /* The tables are data, and tested like data: every row of every resource there is. */
+#include <ctype.h>
+
 #include "args.h"
 #include "module.h"
 #include "session/session.h"
@@ -7,6 +9,7 @@
 #include "yaml.h"
 
 static const char *where = ""; /* what is looked at, for messages */
+static bool plain; /* its rows are options alone, no attributes of objects of the engine */
 static int bad;
 
 /* All that is wrong is told at once. */
@@ -33,6 +36,12 @@ static bool is_sentence(const char *doc)
 static bool is_word(const char *s)
 {
 	return s && *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
+}
+
+/* Of what lies in an option, the names may be those that an API or a file has. */
+static bool is_name(const char *s, bool nested)
+{
+	return is_word(s) || (plain && nested && isalpha((unsigned char)*s) && !strpbrk(s, " ._"));
 }
 
 /* ---- rows ---- */
@@ -151,14 +160,14 @@ static void lint_sub(const struct attr *a)
 
 static void lint_row(const struct attr *a, bool nested)
 {
-	flaw(!is_word(a->name), "a name of other letters", a->name);
+	flaw(!is_name(a->name, nested), "a name of other letters", a->name);
 	flaw(a->option && !is_word(a->option), "an option of other letters", a->option);
 	flaw(a->option && strcmp(a->option, a->name) == 0, "the option's name is the name",
 	     a->name);
 	flaw(a->wire && strcmp(a->wire, a->name) == 0, "the wire's name is the name", a->name);
 	flaw(!is_sentence(a->doc), "no sentence that ends with a dot", a->name);
 	flaw(nested && (a->read || a->decode || a->set ||
-			a->flags & (SECRET | HIDDEN | IDENTITY | MERGE)),
+			a->flags & ((plain ? 0 : SECRET) | HIDDEN | IDENTITY | MERGE)),
 	     "not for rows of .sub", a->name);
 	WORDS_EACH(w, a->aliases) {
 		AUTO_STR word = xstrndup(w, words_len(w));
@@ -286,6 +295,7 @@ static void lint_module(const struct module *m, void *arg)
 	struct module_tables t;
 
 	where = module_name(m);
+	plain = !m->system->common;
 	flaw(!is_word(where), "a module's name of other letters", where);
 	flaw(json_has(names, where), "two modules of one name", where);
 	json_set(names, where, NULL);
