@@ -40,6 +40,12 @@ struct http_options {
 	bool insecure;           /* only when the user said validate_certs: false */
 	const char *user_agent;  /* NULL: treenail/VERSION */
 	int max_connections;     /* per host; 0: 16 */
+	/* The name in the service's certificate, which is asked for in TLS; NULL: the URL's host. */
+	const char *server_name;
+	const char *proxy;    /* URL; "": none, NULL: as the environment says */
+	const char *no_proxy; /* hosts, as in the variable; NULL: as the environment says */
+	const char *const *proxy_headers; /* for a proxy alone; NULL-terminated; may be NULL */
+	int lane;                         /* what has another number shares no connection */
 };
 
 struct http_request {
@@ -59,6 +65,16 @@ struct http_request {
 	bool secret_body;    /* reserved for traces: nothing of the body ever appears in errors */
 	int64_t deadline_ms; /* for all attempts together, from now; 0: 60 s */
 	bool once;           /* no repeats at all */
+	bool twice;          /* a POST that is repeated as PUT is: done twice it is done once */
+	/* The service was there before: that nobody listens is no wrong setting, and is repeated on. */
+	bool known;
+	bool plain; /* the answer is not to be compressed */
+	/*
+	 * Gets the body of a 200 as it arrives, in the caller's thread, which may make other calls
+	 * meanwhile; false ends the call, which is no error. What was begun is not repeated.
+	 */
+	bool (*stream)(void *arg, const char *s, size_t n);
+	void *stream_arg;
 	/* Called now and then during an upload, from any thread that is inside http_call(); must not
 	 * call http itself. After a repeat it starts from 0 again. */
 	void (*progress)(void *arg, int64_t sent, int64_t size);
@@ -70,6 +86,7 @@ struct http_answer {
 	char *body; /* never NULL after success, terminated */
 	size_t len;
 	char **headers; /* "name: value", names in lower case; NULL-terminated */
+	bool ambiguous; /* an attempt before may have been carried out */
 };
 
 MUST_USE struct err *http_new(const struct http_options *options, struct http **ret);

@@ -208,8 +208,7 @@ static void name_of(const X509_NAME *name, char *ret, int size)
 {
 	*ret = '\0';
 	if (X509_NAME_get_text_by_NID(name, NID_commonName, ret, size) < 0)
-		(void)X509_NAME_get_text_by_NID(name,
-						NID_organizationName, ret, size);
+		(void)X509_NAME_get_text_by_NID(name, NID_organizationName, ret, size);
 }
 
 static void date_of(const ASN1_TIME *t, char *ret, size_t size)
@@ -239,9 +238,9 @@ static int on_verify(int fine, X509_STORE_CTX *x)
 	else if (why == X509_V_ERR_CERT_NOT_YET_VALID)
 		date_of(X509_get0_notBefore(cert), date, sizeof(date));
 	(void)snprintf(h->refused, sizeof(h->refused), "'%s', issued by '%s'%s%s", subject, issuer,
-		       !*date				      ? ""
+		       !*date                               ? ""
 		       : why == X509_V_ERR_CERT_HAS_EXPIRED ? ", which expired on "
-							      : ", which is not valid before ",
+							    : ", which is not valid before ",
 		       date);
 	return fine;
 }
@@ -906,8 +905,8 @@ static bool is_like(const struct http *h, const struct http *other)
 {
 	return h->insecure == other->insecure && h->max_connections == other->max_connections &&
 	       h->system_ca == other->system_ca && h->lane == other->lane &&
-	       same_text(h->server_name, other->server_name) &&
-	       same_text(h->proxy, other->proxy) && same_text(h->no_proxy, other->no_proxy) &&
+	       same_text(h->server_name, other->server_name) && same_text(h->proxy, other->proxy) &&
+	       same_text(h->no_proxy, other->no_proxy) &&
 	       same_lines(h->proxy_headers, other->proxy_headers) &&
 	       (h->system_ca ||
 		(same_text(h->ca_file, other->ca_file) && same_text(h->ca_dir, other->ca_dir))) &&

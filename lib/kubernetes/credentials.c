@@ -1,0 +1,338 @@
+#include "kubernetes/credentials.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "digest.h"
+#include "http_wire.h"
+#include "json.h"
+#include "session/cache.h"
+#include "session/config.h"
+
+enum {
+	TOKEN_MAX = 1 << 20,
+	PEM_MAX = 1 << 20,
+	FILE_AGAIN_MS = 60000,
+	TURN_MS = 60000,   /* how long to wait for another process's plugin */
+	SPARE_S = 30,      /* a credential is not begun with so shortly before it ends */
+	REFUSED_MS = 5000, /* how long what failed is not tried again */
+};
+
+struct credentials {
+	const struct kubeconfig *k;
+	struct cache *cache; /* NULL: none */
+	pthread_mutex_t lock;
+	struct credential *newest;
+	char *refresh; /* OIDC: newer than the file's; NULL: none */
+	struct err *failed;
+	int64_t failed_until_ms;
+	char ***lists; /* of secrets: every one there was; the last one is the newest */
+	size_t nlists;
+};
+
+/* ---- secrets ---- */
+
+static void secrets_grow(struct credentials *c, const char *secret)
+{
+	char **old = c->nlists ? c->lists[c->nlists - 1] : NULL, **list;
+	size_t n = 0;
+
+	while (old && old[n])
+		if (strcmp(old[n++], secret) == 0)
+			return;
+	list = xcalloc(n + 2, sizeof(*list));
+	for (size_t i = 0; i < n; i++)
+		list[i] = old[i];
+	list[n] = xstrdup(secret);
+	c->lists = xrealloc(c->lists, c->nlists + 1, sizeof(*c->lists));
+	c->lists[c->nlists++] = list;
+}
+
+static void secrets_free(struct credentials *c)
+{
+	char **last = c->nlists ? c->lists[c->nlists - 1] : NULL;
+
+	for (size_t i = 0; last && last[i]; i++)
+		wipe_free(last[i]);
+	while (c->nlists)
+		free(c->lists[--c->nlists]);
+	free(c->lists);
+}
+
+/* Values whose names sound like secrets. */
+static void secrets_named(struct credentials *c, struct json_object *o)
+{
+	if (!json_object_is_type(o, json_type_object))
+		return;
+	json_object_object_foreach(o, key, v) {
+		if (http_secret_name(key, strlen(key)) && json_object_is_type(v, json_type_string))
+			secrets_grow(c, json_object_get_string(v));
+	}
+}
+
+static void secrets_begin(struct credentials *c)
+{
+	struct json_object *env = json_at(c->k->exec, "env");
+
+	c->lists = xcalloc(1, sizeof(*c->lists));
+	c->lists[c->nlists++] = xcalloc(1, sizeof(**c->lists));
+	if (c->k->token)
+		secrets_grow(c, c->k->token);
+	if (c->k->password)
+		secrets_grow(c, c->k->password);
+	if (json_str(c->k->oidc, "id-token"))
+		secrets_grow(c, json_str(c->k->oidc, "id-token"));
+	secrets_named(c, c->k->oidc);
+	for (size_t i = 0; i < json_len(env); i++) {
+		const char *name = json_str(json_nth(env, i), "name");
+		const char *value = json_str(json_nth(env, i), "value");
+
+		if (name && value && http_secret_name(name, strlen(name)))
+			secrets_grow(c, value);
+	}
+}
+
+const char *const *credentials_secrets(struct credentials *c)
+{
+	char **list;
+
+	(void)pthread_mutex_lock(&c->lock);
+	list = c->lists[c->nlists - 1];
+	(void)pthread_mutex_unlock(&c->lock);
+	return (const char *const *)list;
+}
+
+/* ---- making ---- */
+
+static struct credential *keep(struct credentials *c, struct credential made)
+{
+	struct credential *n = xcalloc(1, sizeof(*n));
+
+	*n = made;
+	n->older = c->newest;
+	c->newest = n;
+	return n;
+}
+
+static struct err *bearer(struct credentials *c, const char *token, char **ret)
+{
+	for (const char *p = token; *p; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
+			return err_new(ERR_USAGE, "the token holds what no token can hold");
+	secrets_grow(c, token);
+	*ret = xasprintf("Authorization: Bearer %s", token);
+	return NULL;
+}
+
+static struct err *token_file(struct credentials *c, struct credential *made)
+{
+	AUTO_BUF b = BUF_INIT;
+	struct err *e = file_text(c->k->token_file, TOKEN_MAX, &b);
+
+	if (e && c->k->token) { /* as kubectl */
+		err_free(e);
+		return bearer(c, c->k->token, &made->header);
+	}
+	if (!e) {
+		size_t len = b.len;
+
+		while (len && strchr(" \t\r\n", b.s[len - 1]))
+			b.s[--len] = '\0';
+		e = len ? bearer(c, b.s, &made->header) : err_new(ERR_USAGE, "it is empty");
+		e = err_wrap(e, "%s", c->k->token_file);
+	}
+	made->dead_ms = clock_ms() + FILE_AGAIN_MS;
+	buf_wipe(&b);
+	return e;
+}
+
+static void basic(struct credentials *c, struct credential *made)
+{
+	AUTO_STR pair = xasprintf("%s:%s", c->k->username, c->k->password ? c->k->password : "");
+	AUTO_STR coded = base64_of(pair, strlen(pair));
+
+	secrets_grow(c, coded);
+	made->header = xasprintf("Authorization: Basic %s", coded);
+	explicit_bzero(pair, strlen(pair));
+	explicit_bzero(coded, strlen(coded));
+}
+
+static struct err *make(struct credentials *c, const struct credential *refused,
+			struct credential *made)
+{
+	const struct kubeconfig *k = c->k;
+
+	made->dead_ms = INT64_MAX;
+	made->cert = xstrdup(k->cert);
+	made->key = xstrdup(k->key);
+	(void)refused;
+	if (k->token_file)
+		return token_file(c, made);
+	if (k->token)
+		return bearer(c, k->token, &made->header);
+	if (k->username)
+		basic(c, made);
+	return NULL;
+}
+
+static void credential_free(struct credential *n)
+{
+	wipe_free(n->header);
+	free(n->cert);
+	free(n->key);
+}
+
+/* The lock is held. */
+static struct err *need(struct credentials *c, const struct credential *refused,
+			const struct credential **ret)
+{
+	struct credential made = { 0 };
+	struct err *e;
+
+	if (c->newest && c->newest != refused && c->newest->dead_ms > clock_ms()) {
+		*ret = c->newest;
+		return NULL;
+	}
+	e = make(c, refused, &made);
+	if (e) {
+		credential_free(&made);
+		return c->k->user ? err_wrap(e, "%s", c->k->user) : e;
+	}
+	*ret = keep(c, made);
+	return NULL;
+}
+
+struct err *credentials_need(struct credentials *c, const struct credential *refused,
+			     const struct credential **ret)
+{
+	struct err *e;
+
+	(void)pthread_mutex_lock(&c->lock);
+	e = need(c, refused, ret);
+	(void)pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+/* ---- telling ---- */
+
+/* What is in a file tells more than its path, which may be one of memory. */
+static void file_told(struct json_object *o, const char *key, const char *path)
+{
+	AUTO_BUF b = BUF_INIT;
+	AUTO_ERR e = path ? file_text(path, PEM_MAX, &b) : NULL;
+	AUTO_STR digest = path && !e ? digest_text("sha256", b.s, b.len) : NULL;
+
+	json_sets(o, key, digest);
+	buf_wipe(&b);
+}
+
+char *credentials_identity(const struct kubeconfig *k)
+{
+	AUTO_JSON o = json_object_new_object();
+
+	json_sets(o, "server", k->server);
+	json_sets(o, "name", k->server_name);
+	file_told(o, "ca", k->ca);
+	file_told(o, "cert", k->cert);
+	json_sets(o, "user", k->user);
+	json_sets(o, "as", k->as_user);
+	json_set(o, "groups", json_copy(k->as_groups));
+	return xstrdup(json_object_to_json_string(o));
+}
+
+static char *date_text(const ASN1_TIME *t)
+{
+	struct tm tm = { 0 };
+	char s[64] = "";
+
+	if (ASN1_TIME_to_tm(t, &tm) == 1)
+		(void)strftime(s, sizeof(s), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	return xstrdup(s);
+}
+
+/* "client certificate 'admin', which expired on ..."; NULL: there is none to be read. Owned. */
+static char *cert_words(const char *path)
+{
+	AUTO_BUF b = BUF_INIT;
+	AUTO_ERR e = file_text(path, PEM_MAX, &b);
+	BIO *bio = e ? NULL : BIO_new_mem_buf(b.s, (int)b.len);
+	X509 *x = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	char *ret = NULL;
+	char name[256] = "";
+
+	if (x) {
+		const ASN1_TIME *from = X509_get0_notBefore(x), *until = X509_get0_notAfter(x);
+		AUTO_STR begins = date_text(from);
+		AUTO_STR ends = date_text(until);
+		const bool late = X509_cmp_current_time(until) < 0;
+		const bool early = X509_cmp_current_time(from) > 0;
+
+		(void)X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, name,
+						sizeof(name));
+		ret = xasprintf("client certificate '%s'%s%s", name,
+				late    ? ", which expired on "
+				: early ? ", which is not valid before "
+					: "",
+				late    ? ends
+				: early ? begins
+					: "");
+	}
+	X509_free(x);
+	(void)BIO_free(bio);
+	buf_wipe(&b);
+	return ret;
+}
+
+char *credentials_who(const struct credentials *c, const struct credential *used)
+{
+	const struct kubeconfig *k = c->k;
+	AUTO_STR cert = used && used->cert ? cert_words(used->cert) : NULL;
+	const char *what = cert            ? cert
+			   : k->exec       ? "exec plugin"
+			   : k->oidc       ? "OpenID Connect"
+			   : k->token_file ? k->token_file
+			   : k->token      ? "token"
+			   : k->username   ? "password"
+					   : "no credentials";
+
+	return xasprintf("%s%s%s%s", k->user ? k->user : "", k->user ? " (" : "", what,
+			 k->user ? ")" : "");
+}
+
+struct err *credentials_new(const struct kubeconfig *k, struct credentials **ret)
+{
+	struct credentials *c;
+
+	if (k->exec || k->oidc)
+		return err_new(ERR_USAGE, "%s: exec plugins and auth-provider are not there yet",
+			       k->user);
+	c = xcalloc(1, sizeof(*c));
+	c->k = k;
+	(void)pthread_mutex_init(&c->lock, NULL);
+	secrets_begin(c);
+	*ret = c;
+	return NULL;
+}
+
+void credentials_free(struct credentials *c)
+{
+	if (!c)
+		return;
+	while (c->newest) {
+		struct credential *older = c->newest->older;
+
+		credential_free(c->newest);
+		free(c->newest);
+		c->newest = older;
+	}
+	secrets_free(c);
+	cache_free(c->cache);
+	wipe_free(c->refresh);
+	err_free(c->failed);
+	(void)pthread_mutex_destroy(&c->lock);
+	free(c);
+}
