@@ -98,8 +98,14 @@ MUST_USE struct err *documents_parse(const char *s, size_t len, const char *file
 char *document_title(struct json_object *object);
 /* `object` without hidden fields ("metadata.managedFields", "spec.containers[0].env"); owned. */
 struct json_object *document_without(struct json_object *object, struct json_object *hidden);
-/* The object for diffs: what the server alone keeps (managedFields, resourceVersion, ...) left out, values of Secrets masked unless `plain`. Owned. */
+/*
+ * The object for diffs: what the server alone keeps (managedFields, resourceVersion, uid, status, ...) left out,
+ * values of Secrets masked unless `plain`. Owned.
+ */
 struct json_object *document_shown(struct json_object *object, bool plain);
+/* The same of both sides of a diff: of a masked value that is another one after, both say so. Either may be NULL. */
+void document_shown_both(struct json_object *before, struct json_object *after, bool plain,
+			 struct json_object **ret_before, struct json_object **ret_after);
 /* kubectl's digest of a ConfigMap's or Secret's content, 10 characters; owned. */
 char *document_hash(struct json_object *object);
 
@@ -114,7 +120,10 @@ bool merge_holds(struct json_object *have, struct json_object *want, bool strate
 /* RFC 7396 patch that makes `want` of `have`, keeping what neither `last` nor `want` has; NULL: nothing to do. Owned. */
 struct json_object *merge_patch(struct json_object *last, struct json_object *want,
 				struct json_object *have);
-/* RFC 7396 and RFC 6902 done here (Terraform's plans without a server); owned. */
+/*
+ * RFC 7396, or of a list RFC 6902, done here (Terraform's plans without a server); owned. NULL: a JSON
+ * patch that does not apply.
+ */
 struct json_object *merge_applied(struct json_object *have, struct json_object *patch);
 
 #endif
