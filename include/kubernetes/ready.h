@@ -67,7 +67,12 @@ char *ready_blocked_by(struct cluster *c, const struct kube_kind *k, struct json
 /*
  * Calls on(arg, type, object) for each event of a collection or object from resource version `from`,
  * until it returns false (no error) or the deadline passes (ERR_TIMEOUT). Types: "ADDED", "MODIFIED", "DELETED", "RESET" (410: read again from
- * the beginning; object is NULL and *from must be set anew by the callee).
+ * the beginning; object is NULL and *from must be set anew by the callee). From NULL: what is there comes
+ * first, as ADDED. A server that is away or busy is waited for. Where we may not watch (403), RESET
+ * comes every few seconds instead.
+ *
+ * on() is called by whichever thread is inside a call of the cluster, never by two at once, and must not
+ * call it itself; but RESET comes from watch_run()'s own caller, and may.
  */
 struct watch {
 	struct cluster *c;

@@ -18,6 +18,14 @@ struct json_object *condition_of(struct json_object *object, const char *type);
 /* "Deployment a/b". Owned. */
 char *waits_title(const struct kube_kind *k, const char *ns, const char *name);
 
+/* Adds kind and apiVersion, which the server leaves out of lists. */
+void waits_name_kind(const struct kube_kind *k, struct json_object *object);
+/* watch_run(); *trouble (owned): what kept it from watching when the time was over; NULL: nothing. */
+MUST_USE struct err *watch_run_told(struct watch *w, char **trouble);
+
+/* A server that is away, or busy. */
+bool watch_may_pass(const struct err *e);
+
 /* ---- a watch's answer, piece by piece ---- */
 
 struct watch_stream {
