@@ -64,5 +64,10 @@ struct exec {
 	void *arg;
 };
 MUST_USE struct err *exec_run(const struct exec *x, int *code);
+/*
+ * The container that is meant where none is named: the annotation's, or the first, as for kubectl.
+ * Borrowed; NULL: it has none.
+ */
+const char *pod_container(struct json_object *pod);
 
 #endif

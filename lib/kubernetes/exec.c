@@ -99,7 +99,19 @@ static struct err *judge(struct json_object *status, int *code)
 	return err_new(ERR_REMOTE, "%s", message ? message : "the server does not say why");
 }
 
-static char *exec_path(const struct exec *x)
+const char *pod_container(struct json_object *pod)
+{
+	static const char wish[] = "kubectl.kubernetes.io/default-container";
+	struct json_object *list = json_at(pod, "spec.containers");
+	const char *name = json_str(json_at(pod, "metadata.annotations"), wish);
+
+	for (size_t i = 0; i < json_len(list) && name; i++)
+		if (json_is_str(json_at(json_nth(list, i), "name"), name))
+			return name;
+	return json_str(json_nth(list, 0), "name");
+}
+
+static char *exec_path(const struct exec *x, const char *container)
 {
 	AUTO_BUF b = BUF_INIT;
 
@@ -108,10 +120,8 @@ static char *exec_path(const struct exec *x)
 	buf_adds(&b, "/pods/");
 	buf_addurl(&b, x->pod);
 	buf_addf(&b, "/exec?stdout=true&stderr=true%s", x->in ? "&stdin=true" : "");
-	if (x->container) {
-		buf_adds(&b, "&container=");
-		buf_addurl(&b, x->container);
-	}
+	buf_adds(&b, "&container=");
+	buf_addurl(&b, container);
 	for (size_t i = 0; x->argv[i]; i++) {
 		buf_adds(&b, "&command=");
 		buf_addurl(&b, x->argv[i]);
@@ -119,20 +129,49 @@ static char *exec_path(const struct exec *x)
 	return buf_take(&b);
 }
 
-struct err *exec_run(const struct exec *x, int *code)
+/* The server refuses to choose where there are several. */
+static struct err *find_container(const struct exec *x, char **ret)
 {
-	struct run *r = xcalloc(1, sizeof(*r));
-	AUTO_STR path = exec_path(x);
+	AUTO_BUF path = BUF_INIT;
+	AUTO_JSON pod = NULL;
 	struct err *e;
 
-	r->x = x;
-	e = socket_open(x->cluster, path, x->deadline, &r->s);
+	buf_adds(&path, "/api/v1/namespaces/");
+	buf_addurl(&path, x->ns);
+	buf_adds(&path, "/pods/");
+	buf_addurl(&path, x->pod);
+	e = cluster_call(x->cluster, &(struct kube_request){ .method = "GET", .path = path.s },
+			 &pod);
+	if (!e && !pod_container(pod))
+		e = err_new(ERR_PROTOCOL, "the pod has no container");
+	if (!e)
+		*ret = xstrdup(pod_container(pod));
+	return e;
+}
+
+static struct err *run(struct run *r, const char *container, int *code)
+{
+	AUTO_STR path = exec_path(r->x, container);
+	struct err *e = socket_open(r->x->cluster, path, r->x->deadline, &r->s);
+
 	if (!e)
 		e = pump(r);
 	if (!e)
 		e = judge(r->status, code);
 	socket_free(r->s);
 	json_object_put(r->status);
+	return e;
+}
+
+struct err *exec_run(const struct exec *x, int *code)
+{
+	struct run *r = xcalloc(1, sizeof(*r));
+	AUTO_STR container = xstrdup(x->container);
+	struct err *e = container ? NULL : find_container(x, &container);
+
+	r->x = x;
+	if (!e)
+		e = run(r, container, code);
 	free(r);
 	return err_wrap(e, "running '%s' in %s/%s", x->argv[0], x->ns, x->pod);
 }
