@@ -212,11 +212,18 @@ CLOUDS  = OS_CLIENT_CONFIG_FILE=$(CURDIR)/$(LAB)/clouds.yaml
 setup:
 	$(Q)tests/setup.sh
 
-lab-up: ## start the OpenStack lab (installs it first)
-	$(Q)tests/lab/up.sh $(LAB)
+lab-up: ## start OpenStack and Kubernetes (installs them first)
+	$(Q)tests/lab/kubernetes/up.sh $(LAB)/kubernetes & kubernetes=$$!; \
+	tests/lab/up.sh $(LAB); rc=$$?; wait $$kubernetes && exit $$rc
 
-lab-down: ## stop the lab
+lab-down: kubernetes-lab-down ## stop them
 	$(Q)tests/lab/down.sh $(LAB)
+
+kubernetes-lab-up: ## start Kubernetes alone
+	$(Q)tests/lab/kubernetes/up.sh $(LAB)/kubernetes
+
+kubernetes-lab-down: ## stop it
+	$(Q)tests/lab/kubernetes/down.sh $(LAB)/kubernetes
 
 demo: setup ## set up everything, run the example on the lab, show what it made
 	$(Q)tests/demo.sh
@@ -250,6 +257,6 @@ clean: ## remove what was built, but for the lab
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down demo test integration terraform terraform-examples terraform-schema bench lint
+.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration terraform terraform-examples terraform-schema bench lint
 .SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)

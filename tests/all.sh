@@ -37,6 +37,8 @@ mkdir -p build/test
 export PYTHONDONTWRITEBYTECODE=1
 tests/lab/install.sh >build/test/lab-install.log 2>&1 &
 lab=$!
+tests/lab/kubernetes/install.sh >build/test/kubernetes-install.log 2>&1 &
+kubernetes=$!
 part build make -j2 all
 part units make check
 part sanitizers make check-san
@@ -45,6 +47,7 @@ part fuzz make fuzz
 part lint tests/lint.sh quick
 part collection make collection
 wait $lab || tail build/test/lab-install.log
+wait $kubernetes || tail build/test/kubernetes-install.log
 part lab make lab-up
 part integration make integration
 part terraform-schema make terraform-schema

