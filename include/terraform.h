@@ -87,6 +87,8 @@ enum tf_kind_flags {
 	TF_WHOLE_NAME = 1 << 4,
 	/* No `id`: the provider that this one replaces has none, and so no identity. */
 	TF_NO_ID = 1 << 5,
+	/* There is a better name for it: Terraform says so where it is used. */
+	TF_OLD_NAME = 1 << 6,
 };
 
 struct tf_op;

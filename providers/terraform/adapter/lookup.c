@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "convert.h"
 #include "find.h"
 #include "pattern.h"
@@ -284,16 +285,34 @@ static struct err *look_up(struct work *w)
 	return !e && w->k->k->show ? w->k->k->show(&w->t) : e;
 }
 
-struct err *work_lookup(struct work *w)
+static struct err *worker_lookup(struct work *w)
 {
 	struct err *e;
 
+	w->op.timeout_ms = 600000;
+	w->op.deadline = clock_ms() + w->op.timeout_ms;
+	e = w->k->k->worker->read(&w->t);
+	if (e)
+		return e;
+	if (!w->t.state)
+		return err_new(ERR_NOT_FOUND, "there is no such object");
+	work_conform(w);
+	return NULL;
+}
+
+struct err *work_lookup(struct work *w)
+{
+	const struct tf_kind *k = w->k->k;
+	struct err *e;
+
+	if (k->worker)
+		return worker_lookup(w);
 	w->t.state = json_object_new_object();
 	for (const struct row *row = w->k->rows; row->name; row++)
 		json_set(w->t.state, row->name, json_copy(json_at(w->t.config, row->name)));
 	w->op.want = rows_want(w->k->rows, w->t.config);
-	e = w->k->k->open ? w->k->k->open(&w->t) : look_up(w);
-	if (w->k->k->open)
+	e = k->open ? k->open(&w->t) : look_up(w);
+	if (k->open)
 		work_conform(w);
 	if (!e && w->k->k->open && !json_str(w->t.state, "id") && w->op.id)
 		w->id = xstrdup(w->op.id);

@@ -79,6 +79,7 @@ static Tf__SchemaEntry *schema_entry(struct arena *mem, const struct kind *k)
 	entry->value = NEW(mem, Tf__Schema, TF__SCHEMA__INIT);
 	entry->value->version = k->k->version;
 	entry->value->block = block(mem, k->rows, k->k->doc);
+	entry->value->block->deprecated = k->k->flags & TF_OLD_NAME;
 	return entry;
 }
 
