@@ -12,11 +12,12 @@
  */
 struct credentials;
 
-/* Never changes once made, and lives as long as its credentials. */
+/* Never changes once made, but for its end, and lives as long as its credentials. */
 struct credential {
 	char *header;     /* "Authorization: ..."; NULL: none */
 	char *cert, *key; /* paths; NULL: none */
 	int64_t dead_ms;  /* clock_ms(); INT64_MAX: never */
+	int64_t asked_ms; /* when it was asked for just for us; 0: it was there before */
 	struct credential *older;
 };
 

@@ -27,7 +27,6 @@ struct credentials {
 	struct cache *cache; /* NULL: none */
 	pthread_mutex_t lock;
 	struct credential *newest;
-	char *refresh; /* OIDC: newer than the file's; NULL: none */
 	struct err *failed;
 	int64_t failed_until_ms;
 	char ***lists; /* of secrets: every one there was; the last one is the newest */
@@ -106,17 +105,7 @@ const char *const *credentials_secrets(struct credentials *c)
 	return (const char *const *)list;
 }
 
-/* ---- making ---- */
-
-static struct credential *keep(struct credentials *c, struct credential made)
-{
-	struct credential *n = xcalloc(1, sizeof(*n));
-
-	*n = made;
-	n->older = c->newest;
-	c->newest = n;
-	return n;
-}
+/* ---- what is there already ---- */
 
 static struct err *bearer(struct credentials *c, const char *token, char **ret)
 {
@@ -161,63 +150,7 @@ static void basic(struct credentials *c, struct credential *made)
 	explicit_bzero(coded, strlen(coded));
 }
 
-static struct err *make(struct credentials *c, const struct credential *refused,
-			struct credential *made)
-{
-	const struct kubeconfig *k = c->k;
-
-	made->dead_ms = INT64_MAX;
-	made->cert = xstrdup(k->cert);
-	made->key = xstrdup(k->key);
-	(void)refused;
-	if (k->token_file)
-		return token_file(c, made);
-	if (k->token)
-		return bearer(c, k->token, &made->header);
-	if (k->username)
-		basic(c, made);
-	return NULL;
-}
-
-static void credential_free(struct credential *n)
-{
-	wipe_free(n->header);
-	free(n->cert);
-	free(n->key);
-}
-
-/* The lock is held. */
-static struct err *need(struct credentials *c, const struct credential *refused,
-			const struct credential **ret)
-{
-	struct credential made = { 0 };
-	struct err *e;
-
-	if (c->newest && c->newest != refused && c->newest->dead_ms > clock_ms()) {
-		*ret = c->newest;
-		return NULL;
-	}
-	e = make(c, refused, &made);
-	if (e) {
-		credential_free(&made);
-		return c->k->user ? err_wrap(e, "%s", c->k->user) : e;
-	}
-	*ret = keep(c, made);
-	return NULL;
-}
-
-struct err *credentials_need(struct credentials *c, const struct credential *refused,
-			     const struct credential **ret)
-{
-	struct err *e;
-
-	(void)pthread_mutex_lock(&c->lock);
-	e = need(c, refused, ret);
-	(void)pthread_mutex_unlock(&c->lock);
-	return e;
-}
-
-/* ---- telling ---- */
+/* ---- what plugins and identity providers grant ---- */
 
 /* What is in a file tells more than its path, which may be one of memory. */
 static void file_told(struct json_object *o, const char *key, const char *path)
@@ -243,6 +176,325 @@ char *credentials_identity(const struct kubeconfig *k)
 	json_set(o, "groups", json_copy(k->as_groups));
 	return xstrdup(json_object_to_json_string(o));
 }
+
+static int64_t wall_s(void)
+{
+	return (int64_t)time(NULL);
+}
+
+/* Not begun with so shortly before its end; of a short life, a fifth. */
+static int64_t left_ms(const struct granted *g)
+{
+	const int64_t left = g->until_s - wall_s();
+
+	if (!g->until_s)
+		return INT64_MAX;
+	return (left - (left / 5 < SPARE_S ? left / 5 : SPARE_S)) * 1000;
+}
+
+static bool has_life(const struct granted *g)
+{
+	return g->until_s && g->until_s - wall_s() > SPARE_S / 2;
+}
+
+static struct json_object *granted_json(const struct granted *g)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_sets(o, "token", g->token);
+	json_sets(o, "cert", g->cert);
+	json_sets(o, "key", g->key);
+	json_sets(o, "refresh", g->refresh);
+	json_set(o, "until", json_object_new_int64(g->until_s));
+	return o;
+}
+
+static void cached_write(const struct credentials *c, const struct granted *g)
+{
+	AUTO_JSON o = NULL;
+
+	if (!c->cache || !g->until_s)
+		return;
+	o = granted_json(g);
+	cache_write(c->cache, o);
+	json_wipe(o);
+}
+
+static void cached_read(const struct credentials *c, struct granted *ret)
+{
+	AUTO_JSON o = c->cache ? cache_read(c->cache) : NULL;
+
+	granted_release(ret);
+	if (!o)
+		return;
+	*ret = (struct granted){ .token = xstrdup(json_str(o, "token")),
+				 .cert = xstrdup(json_str(o, "cert")),
+				 .key = xstrdup(json_str(o, "key")),
+				 .refresh = xstrdup(json_str(o, "refresh")),
+				 .until_s = json_int(o, "until", 0) };
+	json_wipe(o);
+}
+
+static struct err *granted_use(struct credentials *c, const struct granted *g,
+			       struct credential *made)
+{
+	const int64_t left = left_ms(g);
+	struct err *e = g->token ? bearer(c, g->token, &made->header) : NULL;
+
+	if (!e && g->cert) {
+		free(TAKE(made->cert));
+		free(TAKE(made->key));
+		e = pem_path(g->cert, &made->cert);
+		if (!e)
+			e = pem_path(g->key, &made->key);
+	}
+	made->dead_ms = left == INT64_MAX ? left : clock_ms() + left;
+	return e;
+}
+
+static bool is_of(const struct credential *n, const struct granted *g)
+{
+	AUTO_STR header = g->token ? xasprintf("Authorization: Bearer %s", g->token) : NULL;
+	bool same =
+		n && (header && n->header ? strcmp(header, n->header) == 0 : header == n->header);
+
+	if (header)
+		explicit_bzero(header, strlen(header));
+	if (same && g->cert && n->cert) {
+		AUTO_STR path = NULL;
+		AUTO_ERR e = pem_path(g->cert, &path);
+
+		same = !e && strcmp(path, n->cert) == 0;
+	}
+	return same;
+}
+
+/* Where nothing is secret but what is granted, the key is one that is gone with the next start of the machine. */
+static struct cache *cache_of(const struct kubeconfig *k)
+{
+	AUTO_STR dir = env_cache_dir();
+	AUTO_STR who = credentials_identity(k);
+	AUTO_BUF secret = BUF_INIT;
+	AUTO_STR identity = NULL;
+	const char *config;
+	struct cache *cache;
+	size_t len = 0;
+
+	if (!dir)
+		return NULL;
+	config = json_object_to_json_string_length(k->exec ? k->exec : k->oidc,
+						   JSON_C_TO_STRING_PLAIN, &len);
+	identity = xasprintf("kubernetes 1 %s %s", who, config);
+	json_text_wipe(config, len);
+	err_free(file_text("/proc/sys/kernel/random/boot_id", 64, &secret));
+	buf_addf(&secret, " %s", identity);
+	cache = cache_open(dir, identity, secret.s);
+	buf_wipe(&secret);
+	explicit_bzero(identity, strlen(identity));
+	return cache;
+}
+
+/* `ask` gets what is cached, and replaces it. */
+static struct err *grant(struct credentials *c, const struct credential *refused,
+			 struct err *(*ask)(struct credentials *c, struct granted *g),
+			 struct credential *made)
+{
+	struct granted g = { 0 };
+	struct err *e = NULL;
+	int turn;
+
+	if (!c->cache)
+		c->cache = cache_of(c->k);
+	cached_read(c, &g);
+	if (!has_life(&g) || is_of(refused, &g)) {
+		turn = c->cache ? cache_lock(c->cache, TURN_MS) : -1;
+		cached_read(c, &g);
+		if (!has_life(&g) || is_of(refused, &g)) {
+			e = ask(c, &g);
+			made->asked_ms = clock_ms();
+		}
+		if (!e && made->asked_ms)
+			cached_write(c, &g);
+		cache_unlock(turn);
+	}
+	if (!e && g.until_s && g.until_s <= wall_s())
+		e = err_new(ERR_AUTH, "what was granted had expired before it came: are the clocks "
+				      "right?");
+	if (!e)
+		e = granted_use(c, &g, made);
+	granted_release(&g);
+	return e;
+}
+
+static struct err *ask_plugin(struct credentials *c, struct granted *g)
+{
+	granted_release(g);
+	return plugin_run(c->k, g);
+}
+
+static char *utc(int64_t s)
+{
+	const time_t t = (time_t)s;
+	struct tm tm = { 0 };
+	char text[64] = "";
+
+	if (gmtime_r(&t, &tm))
+		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	return xstrdup(text);
+}
+
+/* The newest refresh token first: many are good for one time only. */
+static struct err *ask_provider(struct credentials *c, struct granted *g)
+{
+	const char *own = json_str(c->k->oidc, "refresh-token");
+	const char *token = json_str(c->k->oidc, "id-token");
+	AUTO_STR cached = TAKE(g->refresh);
+	struct err *e = NULL;
+
+	granted_release(g);
+	if (!cached && (!own || !*own)) {
+		AUTO_STR when = utc(token ? jwt_until_s(token) : 0);
+
+		return err_new(ERR_AUTH,
+			       "auth-provider: the id-token %s%s, and there is no refresh-token: "
+			       "log in again",
+			       token ? "expired on " : "is missing", token ? when : "");
+	}
+	if (cached)
+		e = oidc_refresh(c->k, cached, g);
+	if (!cached || (e && own && *own && strcmp(own, cached) != 0)) {
+		err_free(e);
+		e = oidc_refresh(c->k, own, g);
+		if (!e && !g->refresh)
+			g->refresh = xstrdup(own);
+	} else if (!e && !g->refresh) {
+		g->refresh = xstrdup(cached);
+	}
+	if (!e && g->refresh)
+		secrets_grow(c, g->refresh);
+	return e;
+}
+
+static struct err *provider(struct credentials *c, const struct credential *refused,
+			    struct credential *made)
+{
+	const char *token = json_str(c->k->oidc, "id-token");
+	struct granted g = { 0 };
+	struct err *e = NULL;
+
+	if (token && *token) {
+		g.token = xstrdup(token);
+		g.until_s = jwt_until_s(token);
+	}
+	if (has_life(&g) && !is_of(refused, &g))
+		e = granted_use(c, &g, made);
+	else
+		e = grant(c, refused, ask_provider, made);
+	granted_release(&g);
+	return e;
+}
+
+/* ---- making ---- */
+
+static struct err *make(struct credentials *c, const struct credential *refused,
+			struct credential *made)
+{
+	const struct kubeconfig *k = c->k;
+
+	made->dead_ms = INT64_MAX;
+	made->cert = xstrdup(k->cert);
+	made->key = xstrdup(k->key);
+	if (k->token_file)
+		return token_file(c, made);
+	if (k->token)
+		return bearer(c, k->token, &made->header);
+	if (k->username)
+		basic(c, made);
+	else if (k->exec)
+		return grant(c, refused, ask_plugin, made);
+	else if (k->oidc)
+		return provider(c, refused, made);
+	return NULL;
+}
+
+static void credential_free(struct credential *n)
+{
+	wipe_free(n->header);
+	free(n->cert);
+	free(n->key);
+}
+
+static bool same(const char *x, const char *y)
+{
+	return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+/* Takes what is in `made`. What is the same as before goes on, so that its refusal stands. */
+static const struct credential *keep(struct credentials *c, struct credential made)
+{
+	struct credential *n = c->newest;
+
+	if (n && same(n->header, made.header) && same(n->cert, made.cert)) {
+		n->dead_ms = made.dead_ms;
+		credential_free(&made);
+		return n;
+	}
+	n = xcalloc(1, sizeof(*n));
+	*n = made;
+	n->older = c->newest;
+	c->newest = n;
+	return n;
+}
+
+/* The lock is held. */
+static bool does_still(const struct credentials *c, const struct credential *refused)
+{
+	const struct credential *n = c->newest;
+
+	if (!n || n->dead_ms <= clock_ms())
+		return false;
+	/* What was asked for a moment ago, and was refused: more of the same would not help. */
+	return n != refused || (n->asked_ms && clock_ms() - n->asked_ms < REFUSED_MS);
+}
+
+/* The lock is held. */
+static struct err *need(struct credentials *c, const struct credential *refused,
+			const struct credential **ret)
+{
+	struct credential made = { 0 };
+	struct err *e;
+
+	if (does_still(c, refused)) {
+		*ret = c->newest;
+		return NULL;
+	}
+	if (c->failed && clock_ms() < c->failed_until_ms)
+		return err_new(c->failed->kind, "%s", c->failed->text);
+	err_free(TAKE(c->failed));
+	e = make(c, refused, &made);
+	if (!e) {
+		*ret = keep(c, made);
+		return NULL;
+	}
+	credential_free(&made);
+	e = err_wrap(e, "%s: %s", c->k->title, c->k->user ? c->k->user : "credentials");
+	c->failed = err_new(e->kind, "%s", e->text);
+	c->failed_until_ms = clock_ms() + REFUSED_MS;
+	return e;
+}
+
+struct err *credentials_need(struct credentials *c, const struct credential *refused,
+			     const struct credential **ret)
+{
+	struct err *e;
+
+	(void)pthread_mutex_lock(&c->lock);
+	e = need(c, refused, ret);
+	(void)pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+/* ---- telling ---- */
 
 static char *date_text(const ASN1_TIME *t)
 {
@@ -307,9 +559,10 @@ struct err *credentials_new(const struct kubeconfig *k, struct credentials **ret
 {
 	struct credentials *c;
 
-	if (k->exec || k->oidc)
-		return err_new(ERR_USAGE, "%s: exec plugins and auth-provider are not there yet",
-			       k->user);
+	struct err *e = k->exec ? plugin_check(k) : NULL;
+
+	if (e)
+		return e;
 	c = xcalloc(1, sizeof(*c));
 	c->k = k;
 	(void)pthread_mutex_init(&c->lock, NULL);
@@ -331,7 +584,6 @@ void credentials_free(struct credentials *c)
 	}
 	secrets_free(c);
 	cache_free(c->cache);
-	wipe_free(c->refresh);
 	err_free(c->failed);
 	(void)pthread_mutex_destroy(&c->lock);
 	free(c);
