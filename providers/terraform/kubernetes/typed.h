@@ -25,24 +25,33 @@ enum typed_flags {
 	TYPED_KEY = 1 << 26,           /* tells elements of its list apart, wherever they are */
 	TYPED_MANY = 1 << 27,          /* a TF_UNIQUE block that is a list of one in the API */
 	TYPED_FOLLOWS = 1 << 28,       /* computed; unknown again with any change of the object */
-	/* NAME: given in the configuration alone, sent with NAME_revision's change. Never in plan and state. */
-	TYPED_WRITE_ONLY = TF_WRITE_ONLY,
 };
 
-enum typed_wait { WAIT_NONE, WAIT_READY, WAIT_FIELD };
+enum typed_wait {
+	WAIT_NONE,
+	WAIT_READY,
+	WAIT_ROLLOUT,
+	WAIT_FIELD,
+	WAIT_ACCOUNT, /* for the service account of a new namespace */
+};
 
 struct typed_kind {
 	struct tf_kind tf; /* first: a struct tf_kind of typed_kinds is one of these */
 	const char *api_version, *kind;
 	bool namespaced;
-	bool deprecated; /* another name of a kind that has a better one */
-	/* Row that says whether to wait; the wait is for readiness, or for `field` of the object. */
+	/* How to wait for it, and the row that says whether. */
+	enum typed_wait wait;
 	const char *wait_row;
-	const char *field, *field_value;
+	const char *field, *matches; /* WAIT_FIELD: JSONPath, regular expression */
+	const char *only;            /* to be waited for only if this row... */
+	const char *only_value;      /* ... has this value */
 	bool wait_on_update;
+	bool foreground; /* deleted only once all that belongs to it is */
+	/* May be NULL: what the rows cannot say. */
+	void (*sent)(struct json_object *manifest, struct json_object *config);
 };
 
-/* All of them: resources and data sources; NULL-terminated. For struct provider's `others`. */
+/* All of them: resources and data sources; NULL-terminated. */
 extern const struct tf_kind *const typed_kinds[];
 
 static inline const struct typed_kind *typed_kind(const struct tf_kind *k)
@@ -64,10 +73,9 @@ static inline const struct typed_kind *typed_kind(const struct tf_kind *k)
 MUST_USE struct err *typed_plan(const struct typed_kind *k, struct json_object *config,
 				struct json_object *prior, struct json_object *given,
 				struct json_object **planned, struct json_object *replace);
-/* What is to be sent; unknown values are left out. `have`: what is there; NULL: nothing. */
-MUST_USE struct err *typed_manifest(const struct typed_kind *k, struct json_object *config,
-				    struct json_object *prior, struct json_object *have,
-				    struct json_object **ret);
+/* What is to be sent; unknown values are left out. `have`: what is there; NULL: nothing. New. */
+struct json_object *typed_manifest(const struct typed_kind *k, struct json_object *config,
+				   struct json_object *prior, struct json_object *have);
 struct json_object *typed_given(const struct typed_kind *k, struct json_object *config);
 /* After an apply: what was planned, and from the object what was unknown. New. */
 struct json_object *typed_made(const struct typed_kind *k, struct json_object *planned,

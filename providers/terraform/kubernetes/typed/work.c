@@ -1,0 +1,292 @@
+#include <string.h>
+#include <sys/random.h>
+
+#include "clock.h"
+#include "kubernetes/live.h"
+#include "kubernetes/objects.h"
+#include "rows.h"
+
+#define MANAGER "treenail"
+
+/* One call: the object, and the time left. */
+struct subject_of {
+	const struct kube_kind *kind;
+	char *ns, *name;
+	int64_t deadline;
+};
+
+static void release(struct subject_of *s)
+{
+	free(s->ns);
+	free(s->name);
+}
+#define AUTO_SUBJECT_OF CLEANUP(release) struct subject_of
+
+static struct err *open_at(struct subject_of *s, const struct typed_op *op, const char *id)
+{
+	struct err *e = typed_place(op->kind, id, &s->ns, &s->name);
+
+	s->deadline = clock_ms() + op->deadline_ms;
+	return e ? e : kind_find(op->cluster, op->kind->api_version, op->kind->kind, &s->kind);
+}
+
+static struct err *name_it(struct err *e, const struct typed_op *op, const struct subject_of *s)
+{
+	return err_wrap(e, "%s %s%s%s", op->kind->kind, s->ns ? s->ns : "", s->ns ? "/" : "",
+			s->name);
+}
+
+/* ---- names that are made up ---- */
+
+/* As the API server does, but known before it is asked: so a lost answer makes no second object. */
+static char *made_up(const char *beginning)
+{
+	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
+	unsigned char some[5];
+	AUTO_BUF name = BUF_INIT;
+
+	while (getrandom(some, sizeof(some), 0) != (ssize_t)sizeof(some))
+		;
+	/* A name has at most 63 characters where it matters. */
+	buf_addf(&name, "%.58s", beginning);
+	for (size_t i = 0; i < sizeof(some); i++)
+		(void)buf_add(&name, &letters[some[i] % (sizeof(letters) - 1)], 1);
+	return buf_take(&name);
+}
+
+static char *id_of(struct json_object *manifest)
+{
+	struct json_object *metadata = json_at(manifest, "metadata");
+	const char *ns = json_str(metadata, "namespace");
+
+	return xasprintf("%s%s%s", ns ? ns : "", ns ? "/" : "", json_str(metadata, "name"));
+}
+
+static struct err *complete_name(struct json_object *manifest)
+{
+	struct json_object *metadata = json_at(manifest, "metadata");
+	const char *beginning = json_str(metadata, "generateName");
+
+	if (json_str(metadata, "name"))
+		return NULL;
+	if (!beginning)
+		return err_at(err_new(ERR_USAGE, "name or generate_name is needed"), "metadata[0]");
+	AUTO_STR name = made_up(beginning);
+	json_sets(metadata, "name", name);
+	return NULL;
+}
+
+/* ---- waiting ---- */
+
+static bool wants_wait(const struct typed_op *op)
+{
+	const struct typed_kind *k = op->kind;
+
+	if (k->wait == WAIT_NONE || !json_truth(op->planned, k->wait_row, false))
+		return false;
+	if (k->only && !json_is_str(json_at(op->planned, k->only), k->only_value))
+		return false;
+	return !op->prior || k->wait_on_update;
+}
+
+static struct err *wait_for_account(struct typed_op *op, const struct subject_of *s,
+				    const struct ready_wish *wish)
+{
+	const struct kube_kind *accounts;
+	struct json_object *last = NULL;
+	struct err *e = kind_find(op->cluster, "v1", "ServiceAccount", &accounts);
+
+	if (!e)
+		e = ready_wait(op->cluster, accounts, s->name, "default", NULL, wish, &last);
+	json_object_put(last);
+	return e;
+}
+
+static struct err *wait_for(struct typed_op *op, const struct subject_of *s,
+			    struct json_object *object)
+{
+	const struct typed_kind *k = op->kind;
+	AUTO_JSON fields =
+		k->field ? json_wrap(k->field, json_object_new_string(k->matches)) : NULL;
+	const struct ready_wish wish = { .rollout = k->wait == WAIT_ROLLOUT,
+					 .fields = fields,
+					 .timeout_ms = s->deadline - clock_ms() };
+	AUTO_JSON last = NULL;
+	struct err *e;
+
+	if (k->wait == WAIT_ACCOUNT)
+		return wait_for_account(op, s, &wish);
+	e = ready_wait(op->cluster, s->kind, s->ns, s->name, object, &wish, &last);
+	if (last) {
+		json_object_put(op->state);
+		op->state = typed_made(k, op->planned, last);
+	}
+	return e;
+}
+
+/* ---- creation and update ---- */
+
+/*
+ * Server-side apply would take over what somebody else made. What is just as wanted, and ours, a
+ * killed run made.
+ */
+static struct err *check_new(const struct typed_op *op, const struct subject_of *s,
+			     struct json_object *manifest, struct json_object *have)
+{
+	if (!have || owned_same(have, manifest, MANAGER))
+		return NULL;
+	return name_it(err_new(ERR_CONFLICT,
+			       "it is there already; to manage it here, import it as %s%s%s",
+			       s->ns ? s->ns : "", s->ns ? "/" : "", s->name),
+		       op, s);
+}
+
+static struct err *send(struct typed_op *op, const struct subject_of *s,
+			struct json_object *manifest, struct json_object **after)
+{
+	struct object_op o = { .cluster = op->cluster,
+			       .want = manifest,
+			       .way = WAY_SERVER_APPLY,
+			       .field_manager = MANAGER,
+			       .force_conflicts = true };
+	struct err *e = NULL;
+
+	live_drop(op->cluster, s->kind, s->ns, s->name);
+	objects_apply(&o, 1, 0, &e);
+	*after = TAKE(o.after);
+	object_op_release(&o);
+	return e;
+}
+
+struct err *typed_apply(struct typed_op *op)
+{
+	AUTO_SUBJECT_OF s = { 0 };
+	AUTO_JSON manifest = typed_manifest(op->kind, op->config, op->prior, NULL);
+	AUTO_JSON have = NULL;
+	AUTO_JSON after = NULL;
+	struct err *e = complete_name(manifest);
+
+	if (e)
+		return e;
+	AUTO_STR id = id_of(manifest);
+	e = open_at(&s, op, id);
+	if (!e && (!op->prior || json_at(op->config, "data_wo_revision") ||
+		   json_at(op->config, "binary_data_wo_revision")))
+		e = object_get(op->cluster, s.kind, s.ns, s.name, &have);
+	if (!e && !op->prior)
+		e = check_new(op, &s, manifest, have);
+	if (e)
+		return e;
+	if (op->prior && have) {
+		json_object_put(manifest);
+		manifest = typed_manifest(op->kind, op->config, op->prior, have);
+	}
+	e = send(op, &s, manifest, &after);
+	if (e)
+		return e;
+	op->state = typed_made(op->kind, op->planned, after);
+	op->given = typed_given(op->kind, op->config);
+	return wants_wait(op) ? wait_for(op, &s, after) : NULL;
+}
+
+/* ---- reading ---- */
+
+static char *data_id(const struct typed_op *op)
+{
+	struct json_object *metadata = json_nth(json_at(op->config, "metadata"), 0);
+	const char *ns = json_str(metadata, "namespace"), *name = json_str(metadata, "name");
+
+	if (!op->kind->namespaced)
+		return xstrdup(name ? name : "");
+	return xasprintf("%s/%s", ns ? ns : "default", name ? name : "");
+}
+
+static struct err *read_data(struct typed_op *op)
+{
+	AUTO_SUBJECT_OF s = { 0 };
+	AUTO_STR id = data_id(op);
+	AUTO_JSON object = NULL;
+	struct err *e = open_at(&s, op, id);
+
+	if (!e)
+		e = live_get(op->cluster, s.kind, s.ns, s.name, &object);
+	if (!e && !object)
+		e = name_it(err_new(ERR_NOT_FOUND, "there is no such object"), op, &s);
+	if (!e)
+		op->state = typed_data(op->kind, op->config, object);
+	return e;
+}
+
+struct err *typed_read(struct typed_op *op)
+{
+	AUTO_SUBJECT_OF s = { 0 };
+	AUTO_JSON object = NULL;
+	const char *id = json_str(op->prior, "id");
+	struct err *e;
+
+	if (op->kind->tf.what == TF_DATA)
+		return read_data(op);
+	e = open_at(&s, op, id ? id : "");
+	if (!e)
+		e = live_get(op->cluster, s.kind, s.ns, s.name, &object);
+	if (!e && object)
+		op->state = typed_shown(op->kind, op->prior, op->origin, MANAGER, object);
+	return e;
+}
+
+/* ---- the end ---- */
+
+static struct json_object *identity(const struct typed_op *op, const struct subject_of *s)
+{
+	struct json_object *object = json_object_new_object(), *metadata = json_object_new_object();
+
+	json_sets(object, "apiVersion", op->kind->api_version);
+	json_sets(object, "kind", op->kind->kind);
+	json_sets(metadata, "name", s->name);
+	if (s->ns)
+		json_sets(metadata, "namespace", s->ns);
+	json_set(object, "metadata", metadata);
+	return object;
+}
+
+struct err *typed_delete(struct typed_op *op)
+{
+	AUTO_SUBJECT_OF s = { 0 };
+	const char *id = json_str(op->prior, "id");
+	struct err *e = open_at(&s, op, id ? id : "");
+
+	if (e)
+		return e;
+	AUTO_JSON want = identity(op, &s);
+	AUTO_JSON options = json_wrap(
+		"propagationPolicy",
+		json_object_new_string(op->kind->foreground ? "Foreground" : "Background"));
+	const struct ready_wish gone = { .gone = true, .timeout_ms = s.deadline - clock_ms() };
+	struct object_op o = { .cluster = op->cluster,
+			       .want = want,
+			       .absent = true,
+			       .delete_options = options,
+			       .wait = &gone };
+
+	live_drop(op->cluster, s.kind, s.ns, s.name);
+	objects_apply(&o, 1, 0, &e);
+	object_op_release(&o);
+	return e;
+}
+
+struct err *typed_import(struct typed_op *op, const char *id)
+{
+	AUTO_STR ns = NULL;
+	AUTO_STR name = NULL;
+	struct err *e = typed_place(op->kind, id, &ns, &name);
+
+	if (e)
+		return e;
+	AUTO_STR whole = ns ? xasprintf("%s/%s", ns, name) : xstrdup(name);
+	op->state = json_object_new_object();
+	for (const struct tf_attr *row = op->kind->tf.attrs; row->name; row++)
+		json_put(op->state, row->name,
+			 row->flags & TF_BLOCK ? json_object_new_array() : NULL);
+	json_sets(op->state, "id", whole);
+	return NULL;
+}
