@@ -115,12 +115,14 @@ providers: $(PROVIDERS) ## a folder for `terraform init`, and its CLI configurat
 
 # ---- documentation and the collection: out of the tables ----
 
-MODULES = build/docs/modules.txt
-$(MODULES): $(B)/treenail-openstack
-	@mkdir -p build/docs
-	$(Q)rm -f build/docs/*.yml build/docs/*.md
+SYSTEMS  := openstack
+DOCS     ?= build/docs
+MODULES   = $(SYSTEMS:%=$(DOCS)/%/modules.txt)
+$(DOCS)/%/modules.txt: $(B)/treenail-%
+	@mkdir -p $(@D)
+	$(Q)rm -f $(@D)/*.yml $(@D)/*.md
 	$(Q)$< --list >$@.new
-	$(Q)while read -r m; do $< --doc $$m >build/docs/$$m.yml; $< --markdown $$m >build/docs/$$m.md; done <$@.new
+	$(Q)while read -r m; do $< --doc $$m >$(@D)/$$m.yml; $< --markdown $$m >$(@D)/$$m.md; done <$@.new
 	$(Q)mv $@.new $@
 
 TFDOCS = build/docs/terraform
@@ -130,21 +132,23 @@ docs: $(MODULES) $(PROVIDERS) ## documentation of all modules and providers into
 	$(Q)$(B)/terraform-provider-external -docs $(TFDOCS)/external
 
 VENV    = $(shell tests/env/venv.sh $(1))
-COLLECTION = build/collection/treenail-openstack-$(VERSION).tar.gz
-$(COLLECTION): $(MODULES) $(shell find ansible_modules/collection -type f)
+PACKED    ?= build/collection
+COLLECTIONS = $(SYSTEMS:%=$(PACKED)/treenail-%-$(VERSION).tar.gz)
+$(PACKED)/treenail-%-$(VERSION).tar.gz: $(DOCS)/%/modules.txt $(shell find ansible_modules/collection -type f)
 	@echo "  PACK $@"
-	$(Q)cp $(B)/treenail-openstack build/docs/treenail-openstack && strip build/docs/treenail-openstack
+	$(Q)strip -o $(DOCS)/$*/treenail-$* $(B)/treenail-$*
 	$(Q)ANSIBLE_GALAXY=$(call VENV,core-2.19)/bin/ansible-galaxy \
-		ansible_modules/collection/build.sh build/collection $(MODULES) build/docs build/docs/treenail-openstack
+		ansible_modules/collection/build.sh $(PACKED) $* $< $(<D) $(<D)/treenail-$*
 
-collection: $(COLLECTION) ## the Ansible collection, as ansible-galaxy installs it offline
+collection: $(COLLECTIONS) ## the Ansible collections, as ansible-galaxy installs them offline
 
-install: $(B)/treenail-openstack $(B)/treenail-external $(MODULES) providers ## programs, providers, modules and pages; DESTDIR, PREFIX
-	install -D -m 755 -s -t $(DESTDIR)$(PREFIX)/bin $(B)/treenail-openstack $(B)/treenail-external
+PROGRAMS  = $(SYSTEMS:%=$(B)/treenail-%) $(B)/treenail-external
+install: $(PROGRAMS) $(MODULES) providers ## programs, providers, modules and pages; DESTDIR, PREFIX
+	install -D -m 755 -s -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	install -d $(DESTDIR)$(PREFIX)/share/treenail/library
-	while read -r m; do ln -sf ../../../bin/treenail-openstack $(DESTDIR)$(PREFIX)/share/treenail/library/treenail_$$m; done <$(MODULES)
+	$(foreach s,$(SYSTEMS),while read -r m; do ln -sf ../../../bin/treenail-$s $(DESTDIR)$(PREFIX)/share/treenail/library/treenail_$$m; done <$(DOCS)/$s/modules.txt &&) true
 	mkdir -p $(DESTDIR)$(PREFIX)/share/terraform/plugins && cp -r $(MIRROR)/registry.* $(DESTDIR)$(PREFIX)/share/terraform/plugins
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/treenail README.md LICENSE $(wildcard build/docs/*.md)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/treenail README.md LICENSE $(SYSTEMS:%=$(DOCS)/%/*.md)
 
 # ---- unit tests: tests/t_*.c, each a program of its own, and fuzzers: tests/fuzz/fuzz_*.c ----
 

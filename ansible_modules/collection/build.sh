@@ -1,27 +1,32 @@
 #!/bin/bash
-# Assembles the collection and packs it.
+# Assembles a collection and packs it.
 #
-#   build.sh OUT MODULES_FILE DOCS_DIR PROGRAM...
+#   build.sh OUT SYSTEM MODULES_FILE DOCS_DIR PROGRAM...
 #
-# OUT           gets ansible_collections/{treenail/openstack,openstack/cloud}, ready for ANSIBLE_COLLECTIONS_PATH, and
-#               the archives for ansible-galaxy; what a former call left there is replaced
+# OUT           gets ansible_collections/treenail/SYSTEM and the redirecting collection of the peer's name, ready for
+#               ANSIBLE_COLLECTIONS_PATH, and the archives for ansible-galaxy; what a former call left there is replaced
+# SYSTEM        openstack or kubernetes: the folder beside this with what differs
 # MODULES_FILE  names of modules, one a line
 # DOCS_DIR      the documentation of module NAME as NAME.yml
-# PROGRAM       treenail-openstack, once for each processor; which one is read from the file
+# PROGRAM       treenail-SYSTEM, once for each processor; which one is read from the file
 #
 # ANSIBLE_GALAXY names ansible-galaxy; if it is set and empty, nothing is packed.
 set -euo pipefail
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 
-[ $# -ge 4 ] || die "usage: build.sh OUT MODULES_FILE DOCS_DIR PROGRAM..."
+[ $# -ge 5 ] || die "usage: build.sh OUT SYSTEM MODULES_FILE DOCS_DIR PROGRAM..."
 here=$(dirname "$(readlink -f "$0")")
 mkdir -p "$1"
-out=$(readlink -f "$1") docs=$3
-mapfile -t modules < <(grep -v '^$' "$2")
-shift 3
-tree=$out/ansible_collections/treenail/openstack
-alias=$out/ansible_collections/openstack/cloud
+out=$(readlink -f "$1") system=$2 own=$here/$2 docs=$4
+[ -d "$own" ] || die "there is no $own"
+mapfile -t modules < <(grep -v '^$' "$3")
+shift 4
+UNGROUPED=
+. "$own/build.conf"
+peer() { sed -n "s/^$1: //p" "$own/alias/galaxy.yml"; }
+tree=$out/ansible_collections/treenail/$system
+alias=$out/ansible_collections/$(peer namespace)/$(peer name)
 
 # Ansible calls an architecture what `uname -m` says; ELF keeps it as a number in bytes 18 and 19, low byte first.
 architecture() {
@@ -35,34 +40,48 @@ architecture() {
 	esac
 }
 
+# group: the modules that take the defaults of the action group
+group() {
+	printf 'action_groups:\n  %s:\n' "$GROUP"
+	for m in "${modules[@]}"; do
+		[[ " $UNGROUPED " == *" $m "* ]] || printf '    - %s\n' "$m"
+	done
+}
+
 rm -rf "$tree" "$alias"
 mkdir -p "$tree"/{meta,plugins/action,plugins/modules} "$alias/meta"
-cp "$here"/{galaxy.yml,README.md} "$here/../../LICENSE" "$tree"
+cp "$own"/{galaxy.yml,README.md} "$here/../../LICENSE" "$tree"
 cp "$here/plugins/action/treenail.py" "$tree/plugins/action"
-cp "$here"/alias/* "$here/../../LICENSE" "$alias"
+[ ! -d "$own/plugins" ] || cp -r "$own/plugins" "$tree"
+cp "$own"/alias/* "$here/../../LICENSE" "$alias"
 for program; do
 	arch=$(architecture "$program")
-	install -D -m 755 "$program" "$tree/bin/$arch/treenail-openstack"
+	install -D -m 755 "$program" "$tree/bin/$arch/treenail-$system"
 done
 for m in "${modules[@]}"; do
-	printf '#!treenail_openstack\n<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>\n' >"$tree/plugins/modules/$m"
+	printf '#!treenail_%s\n<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>\n' "$system" >"$tree/plugins/modules/$m"
 	cp "$docs/$m.yml" "$tree/plugins/modules/$m.yml"
 done
 
-while IFS= read -r line; do
-	case $line in
-	'#'*) ;;
-	@MODULES@) printf '    - %s\n' "${modules[@]}" ;;
-	@ROUTES@) printf '    %s:\n      action_plugin: treenail.openstack.treenail\n' "${modules[@]}" ;;
-	*) printf '%s\n' "$line" ;;
-	esac
-done <"$here/meta/runtime.yml.in" >"$tree/meta/runtime.yml"
 {
-	printf 'requires_ansible: ">=2.16.0"\naction_groups:\n  openstack:\n'
-	printf '    - %s\n' "${modules[@]}"
+	printf 'requires_ansible: ">=2.16.0"\n'
+	group
 	printf 'plugin_routing:\n  modules:\n'
 	for m in "${modules[@]}"; do
-		printf '    %s:\n      redirect: treenail.openstack.%s\n' "$m" "$m"
+		printf '    %s:\n      action_plugin: treenail.%s.treenail\n' "$m" "$system"
+	done
+} >"$tree/meta/runtime.yml"
+{
+	printf 'requires_ansible: ">=2.16.0"\n'
+	group
+	printf 'plugin_routing:\n  modules:\n'
+	for m in "${modules[@]}"; do
+		printf '    %s:\n      redirect: treenail.%s.%s\n' "$m" "$system" "$m"
+	done
+	for f in "$own"/plugins/filter/*.py; do
+		[ -f "$f" ] || continue
+		f=$(basename "$f" .py)
+		printf '  filter:\n    %s:\n      redirect: treenail.%s.%s\n' "$f" "$system" "$f"
 	done
 } >"$alias/meta/runtime.yml"
 

@@ -1,17 +1,20 @@
 # Copyright Treenail developers
 # SPDX-License-Identifier: Apache-2.0
 """
-The one action plugin of all modules of this collection; meta/runtime.yml leads them here.
+The one action plugin of all modules of a collection of Treenail; meta/runtime.yml leads them here.
 
-A module is a text of two lines: the interpreter `treenail_openstack`, and a place for the arguments. Ansible knows how to
+A module is a text of two lines: the interpreter `treenail_SYSTEM`, and a place for the arguments. Ansible knows how to
 run such a module anywhere. What is left to do here is to bring it the interpreter, our native program:
 
 - on this host, as this user, it is started at once: no shell, no temporary files, arguments on standard input, the
   task's `environment:` as environment (not on a command line, where others could read it);
 - else (any other connection, become, async) it is copied into the task's temporary folder;
-- where the variable ansible_treenail_openstack_interpreter names an installed one, nothing is done.
+- where the variable ansible_treenail_SYSTEM_interpreter names an installed one, nothing is done.
 
 Arguments, check mode, no_log and results are Ansible's own work in every case (the plugin `normal`).
+
+For Kubernetes it also does what only the controller can: templates, and files of the playbook and its roles (src,
+kubeconfig and local_path, where the task runs here; on other hosts they are paths there).
 """
 from __future__ import annotations
 
@@ -22,12 +25,26 @@ import subprocess
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.text.converters import to_text
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as Normal
+from ansible.template import generate_ansible_template_vars
 from ansible.utils.display import Display
 
-PROGRAM = 'treenail-openstack'
-INTERPRETER = 'ansible_treenail_openstack_interpreter'
-BIN = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'bin')
+try:
+    from ansible.template import trust_as_template
+    TEXT_ONLY = {}
+except ImportError:  # before ansible-core 2.19
+    def trust_as_template(text):
+        return text
+    TEXT_ONLY = {'convert_data': False}
+
+HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SYSTEM = os.path.basename(HOME)
+PROGRAM = 'treenail-' + SYSTEM
+INTERPRETER = 'ansible_treenail_%s_interpreter' % SYSTEM
+BIN = os.path.join(HOME, 'bin')
+TEMPLATE_OPTIONS = ('newline_sequence', 'trim_blocks', 'lstrip_blocks', 'block_start_string', 'block_end_string',
+                    'variable_start_string', 'variable_end_string', 'comment_start_string', 'comment_end_string')
 
 display = Display()
 
@@ -44,15 +61,68 @@ class ActionModule(Normal):
             task_vars['ansible_delegated_vars'] = {**task_vars['ansible_delegated_vars'], self._task.delegate_to: where}
         if not where.get(INTERPRETER):
             where[INTERPRETER] = self._program(where)
-        return super().run(tmp, task_vars)
+        args = self._task.args
+        try:
+            if SYSTEM == 'kubernetes':
+                self._task.args = self._with_files(dict(args), task_vars)
+            return super().run(tmp, task_vars)
+        finally:
+            self._task.args = args
+
+    def _with_files(self, args, task_vars):
+        """Returns the arguments with what lies on the controller brought in; those given are left alone."""
+        if args.get('template') and not args.get('resource_definition') and not args.get('src'):
+            templates = args.pop('template')
+            args['resource_definition'] = [self._render(t, task_vars) for t in
+                                           (templates if isinstance(templates, list) else [templates])]
+        if self._connection.transport != 'local':
+            return args
+        src = args.get('src')
+        if isinstance(src, str) and not src.startswith(('http://', 'https://')):
+            args['src'] = self._file(src)
+        if isinstance(args.get('kubeconfig'), str):
+            args['kubeconfig'] = os.pathsep.join(self._file(f) for f in args['kubeconfig'].split(os.pathsep) if f)
+        if args.get('local_path') and args.get('state', 'to_pod') == 'to_pod':
+            args['local_path'] = self._find_needle('files', args['local_path'])
+        return args
+
+    def _file(self, path):
+        """Returns where a file is, decrypted if it is in the vault."""
+        return self._loader.get_real_file(self._find_needle('files', os.path.expanduser(path)))
+
+    def _render(self, template, task_vars):
+        """Returns the text that a template makes. Its options go where templates themselves may say them: the first line."""
+        if isinstance(template, str):
+            template = {'path': template}
+        if not isinstance(template, dict) or not template.get('path'):
+            raise AnsibleError('template is the path of one, a dictionary with path, or a list of these')
+        unknown = sorted(set(template) - {'path', *TEMPLATE_OPTIONS})
+        if unknown:
+            raise AnsibleError('template has no option %s: there are path, %s' % (unknown[0], ', '.join(TEMPLATE_OPTIONS)))
+        path = self._find_needle('templates', template['path'])
+        with open(self._loader.get_real_file(path), encoding='utf-8') as f:
+            text = f.read()
+        options = {k: template[k] for k in TEMPLATE_OPTIONS if k in template}
+        for k in ('trim_blocks', 'lstrip_blocks'):
+            if k in options:
+                options[k] = boolean(options[k])
+        newline = options.pop('newline_sequence', None)
+        if options:
+            text = '#jinja2: %s\n%s' % (', '.join('%s:%r' % kv for kv in options.items()), text)
+        folders = [os.path.dirname(path), *self._task.get_search_path()]
+        templar = self._templar.copy_with_new_env(
+            searchpath=[p for f in folders for p in (os.path.join(f, 'templates'), f)],
+            available_variables={**task_vars, **generate_ansible_template_vars(template['path'], path)})
+        done = templar.template(trust_as_template(text), escape_backslashes=False, **TEXT_ONLY)
+        return done.replace('\n', newline) if newline and isinstance(done, str) else done
 
     def _program(self, host_vars):
         """Returns the path of the program on the host that is to run it, and brings it there if need be."""
         here = self._connection.transport == 'local'
         path = os.path.join(BIN, os.uname().machine if here else self._architecture(host_vars), PROGRAM)
         if not os.path.isfile(path):
-            raise AnsibleError('treenail.openstack has no program %s; the variable %s can name one that is '
-                               'installed on the host' % (path, INTERPRETER))
+            raise AnsibleError('treenail.%s has no program %s; the variable %s can name one that is '
+                               'installed on the host' % (SYSTEM, path, INTERPRETER))
         if here and not (self._connection.become or self._task.async_val or C.DEFAULT_KEEP_REMOTE_FILES):
             self._direct = path
             return path
