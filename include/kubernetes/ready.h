@@ -71,8 +71,7 @@ char *ready_blocked_by(struct cluster *c, const struct kube_kind *k, struct json
  * first, as ADDED. A server that is away or busy is waited for. Where we may not watch (403), RESET
  * comes every few seconds instead.
  *
- * on() is called by whichever thread is inside a call of the cluster, never by two at once, and must not
- * call it itself; but RESET comes from watch_run()'s own caller, and may.
+ * on() is called by watch_run()'s own thread; what it asks the server meanwhile keeps events waiting.
  */
 struct watch {
 	struct cluster *c;

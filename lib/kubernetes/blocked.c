@@ -9,8 +9,7 @@
 #include "text.h"
 
 enum {
-	ASKING_MS = 8000,    /* all questions together */
-	LONGEST_WORDS = 400, /* of what others wrote */
+	ASKING_MS = 8000, /* all questions together */
 	LONGEST_LOG = 16 << 10,
 	LAST_LINES = 5,
 	EVENTS_TOLD = 3,
@@ -23,23 +22,12 @@ struct ask {
 	struct cluster *c;
 	int64_t until;
 	struct buf words;
+	const char *told_reason; /* events of this one say what is told already; NULL: none */
 };
 
 static void tell_pod(struct ask *a, struct json_object *pod);
 
 /* ---- asking and telling ---- */
-
-/* One line, not too long. */
-static char *plain(const char *s)
-{
-	const size_t len = text_cut(s, LONGEST_WORDS);
-	char *line = len < strlen(s) ? xasprintf("%.*s...", (int)len, s) : xstrdup(s);
-
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = ' ';
-	return line;
-}
 
 static PRINTF(2, 3) void say(struct ask *a, const char *fmt, ...)
 {
@@ -51,17 +39,6 @@ static PRINTF(2, 3) void say(struct ask *a, const char *fmt, ...)
 	if (a->words.len && strstr(a->words.s, text))
 		return;
 	buf_addf(&a->words, "%s%s", a->words.len ? "; " : "", text);
-}
-
-/* " reason: message", or less. Owned. */
-static char *because(struct json_object *o)
-{
-	const char *reason = json_str(o, "reason"), *message = json_str(o, "message");
-	AUTO_STR text = xasprintf("%s%s%s", reason ? reason : "",
-				  reason && *reason && message && *message ? ": " : "",
-				  message ? message : "");
-
-	return plain(text);
 }
 
 static int64_t left(const struct ask *a)
@@ -89,6 +66,15 @@ static char *in_namespace(const char *ns, const char *plural)
 	buf_addurl(&path, ns);
 	buf_addf(&path, "/%s?limit=%d", plural, LIST_MOST);
 	return buf_take(&path);
+}
+
+/* What others wrote, as because() has it. */
+static char *one_line(const char *s)
+{
+	AUTO_JSON o = json_object_new_object();
+
+	json_sets(o, "message", s);
+	return because(o);
 }
 
 static const char *namespace_of(struct json_object *object)
@@ -137,6 +123,23 @@ static int newest_first(const void *a, const void *b)
 		      event_time(*(struct json_object *const *)a));
 }
 
+/* Of each reason the newest, unless the status said the same. */
+static bool tell_event(struct ask *a, struct json_object *events, size_t i)
+{
+	struct json_object *event = json_nth(events, i), *reason = json_at(event, "reason");
+	const char *message = json_str(event, "message");
+	AUTO_STR why = because(event);
+
+	for (size_t j = 0; j < i; j++)
+		if (json_object_equal(json_at(json_nth(events, j), "reason"), reason))
+			return false;
+	if (!message || strstr(a->words.s, message) ||
+	    (json_is_str(reason, a->told_reason ? a->told_reason : "")))
+		return false;
+	say(a, "event %s", why);
+	return true;
+}
+
 /* The newest about one object; `all`: not only warnings. */
 static void tell_events(struct ask *a, struct json_object *object, bool all)
 {
@@ -146,18 +149,13 @@ static void tell_events(struct ask *a, struct json_object *object, bool all)
 				  uid ? uid : "", all ? "" : "%2Ctype%3DWarning");
 	AUTO_JSON answer = uid ? question(a, path, NULL) : NULL;
 	struct json_object *items = json_at(answer, "items");
+	size_t told = 0;
 
 	if (!json_len(items))
 		return;
 	json_object_array_sort(items, newest_first);
-	for (size_t i = 0; i < json_len(items) && i < EVENTS_TOLD; i++) {
-		AUTO_STR why = because(json_nth(items, i));
-		const char *message = json_str(json_nth(items, i), "message");
-
-		/* Often it is what the status says, too. */
-		if (!message || !strstr(a->words.s, message))
-			say(a, "event %s", why);
-	}
+	for (size_t i = 0; i < json_len(items) && told < EVENTS_TOLD; i++)
+		told += tell_event(a, items, i);
 }
 
 /* ---- finalizers ---- */
@@ -250,7 +248,7 @@ static size_t tell_left_resource(struct ask *a, const char *resource, const char
 }
 
 /* Message: "Some resources are remaining: pods. has 1 resource instances, ...". */
-static void tell_left(struct ask *a, const char *message, const char *ns)
+static bool tell_left(struct ask *a, const char *message, const char *ns)
 {
 	const char *at = strstr(message, ": ");
 	size_t most = LEFT_TOLD;
@@ -260,6 +258,7 @@ static void tell_left(struct ask *a, const char *message, const char *ns)
 
 		most -= tell_left_resource(a, resource, ns, most);
 	}
+	return most < LEFT_TOLD;
 }
 
 static void tell_dead_apis(struct ask *a)
@@ -281,28 +280,33 @@ static void tell_namespace(struct ask *a, struct json_object *object)
 {
 	static const struct {
 		const char *type;
-		enum { TOLD, APIS, CONTENT } what;
+		enum { TOLD, APIS, CONTENT, FINALIZERS } what;
 	} types[] = {
 		{ "NamespaceDeletionDiscoveryFailure", APIS },
 		{ "NamespaceDeletionGroupVersionParsingFailure", TOLD },
 		{ "NamespaceDeletionContentFailure", TOLD },
 		{ "NamespaceContentRemaining", CONTENT },
-		{ "NamespaceFinalizersRemaining", TOLD },
+		{ "NamespaceFinalizersRemaining", FINALIZERS },
 	};
+
+	bool named = false;
 
 	for (size_t i = 0; i < COUNT(types); i++) {
 		struct json_object *c = condition_of(object, types[i].type);
 		const char *message = json_str(c, "message");
 
-		if (!message || !condition_has(object, types[i].type, "True"))
+		if (!message || !condition_has(object, types[i].type, "True") ||
+		    (named && types[i].what == FINALIZERS))
 			continue;
-		AUTO_STR words = plain(message);
+		AUTO_STR words = one_line(message);
 		say(a, "%s", words);
 		if (types[i].what == APIS)
 			tell_dead_apis(a);
 		else if (types[i].what == CONTENT)
-			tell_left(a, message, name_of(object));
+			named = tell_left(a, message, name_of(object));
 	}
+	if (!a->words.len && !json_len(json_at(object, "status.conditions")))
+		say(a, "its controller has not told yet what is left in it");
 }
 
 static void tell_crd_going(struct ask *a, struct json_object *object)
@@ -347,7 +351,7 @@ static char *last_words(struct ask *a, struct json_object *pod, const char *cont
 	AUTO_ERR e = cluster_text(a->c, &req, LONGEST_LOG, &text, &len);
 	while (!e && len && strchr("\r\n", text[len - 1]))
 		text[--len] = '\0';
-	return e || !len ? NULL : plain(text);
+	return e || !len ? NULL : one_line(text);
 }
 
 static void tell_crash(struct ask *a, struct json_object *pod, const char *container,
@@ -401,9 +405,39 @@ static bool tell_containers(struct ask *a, struct json_object *pod, const char *
 	return some;
 }
 
+static bool pod_uses(struct json_object *pod, const char *claim)
+{
+	struct json_object *volumes = json_at(pod, "spec.volumes");
+
+	for (size_t i = 0; i < json_len(volumes); i++)
+		if (json_is_str(json_at(json_nth(volumes, i), "persistentVolumeClaim.claimName"),
+				claim))
+			return true;
+	return false;
+}
+
+static void tell_users_of(struct ask *a, struct json_object *claim)
+{
+	AUTO_STR list = in_namespace(namespace_of(claim), "pods");
+	AUTO_JSON answer = question(a, list, NULL);
+	struct json_object *items = json_at(answer, "items");
+	size_t told = 0;
+
+	for (size_t i = 0; i < json_len(items) && told < PROBLEMS_TOLD; i++)
+		if (pod_uses(json_nth(items, i), name_of(claim))) {
+			say(a, "pod %s uses it", name_of(json_nth(items, i)));
+			told++;
+		}
+}
+
 static void tell_claim(struct ask *a, struct json_object *claim)
 {
 	const char *phase = json_str(claim, "status.phase");
+
+	if (json_str(claim, "metadata.deletionTimestamp")) {
+		tell_users_of(a, claim);
+		return;
+	}
 
 	say(a, "claim %s is %s%s", name_of(claim), phase ? phase : "new",
 	    json_has(json_at(claim, "spec"), "storageClassName")
@@ -466,13 +500,15 @@ static void tell_waiting_pod(struct ask *a, struct json_object *pod)
 	struct json_object *gates = json_at(pod, "spec.readinessGates");
 	bool some;
 
-	if (condition_has(pod, "PodScheduled", "False")) {
+	if (json_is_str(json_at(pod, "status.phase"), "Failed")) {
+		AUTO_STR why = because(json_at(pod, "status"));
+
+		say(a, "it failed%s%s", *why ? ": " : "", why);
+	} else if (condition_has(pod, "PodScheduled", "False")) {
 		AUTO_STR why = because(scheduled);
 
 		say(a, "it cannot be scheduled: %s", why);
-		if (message && strstr(message, "ersistentvolumeclaim"))
-			tell_claims_of(a, pod);
-		else if (message && strstr(message, "ersistentVolumeClaim"))
+		if (message && strcasestr(message, "persistentvolumeclaim"))
 			tell_claims_of(a, pod);
 		return;
 	}
@@ -610,7 +646,10 @@ static void tell_deployment(struct ask *a, struct json_object *object)
 		if (is_owned_by(rs, uid) && (!newest || revision_of(rs) > revision_of(newest)))
 			newest = rs;
 	}
-	if (condition_has(newest, "ReplicaFailure", "True")) {
+	/* The Deployment has its condition from there. */
+	if (condition_has(newest, "ReplicaFailure", "True"))
+		a->told_reason = json_str(condition_of(newest, "ReplicaFailure"), "reason");
+	if (a->told_reason && !condition_has(object, "ReplicaFailure", "True")) {
 		AUTO_STR why = because(condition_of(newest, "ReplicaFailure"));
 
 		say(a, "ReplicaSet %s: %s", name_of(newest), why);
@@ -653,19 +692,19 @@ static void tell_conditions(struct ask *a, struct json_object *object)
 static const struct {
 	const char *group, *kind;
 	void (*tell)(struct ask *a, struct json_object *object);
-	bool going; /* worth asking about what is being deleted, too */
+	bool staying, going; /* when it is worth asking */
 } tellers[] = {
-	{ "", "Pod", tell_pod, true },
-	{ "apps", "Deployment", tell_deployment, true },
-	{ "apps", "StatefulSet", tell_workload, true },
-	{ "apps", "DaemonSet", tell_workload, true },
-	{ "apps", "ReplicaSet", tell_workload, true },
-	{ "", "ReplicationController", tell_workload, true },
-	{ "batch", "Job", tell_workload, true },
-	{ "", "Namespace", tell_namespace, true },
-	{ "apiextensions.k8s.io", "CustomResourceDefinition", tell_crd_going, true },
-	{ "", "PersistentVolumeClaim", tell_claim, false },
-	{ "", "Service", tell_service, false },
+	{ "", "Pod", tell_pod, true, true },
+	{ "apps", "Deployment", tell_deployment, true, true },
+	{ "apps", "StatefulSet", tell_workload, true, true },
+	{ "apps", "DaemonSet", tell_workload, true, true },
+	{ "apps", "ReplicaSet", tell_workload, true, true },
+	{ "", "ReplicationController", tell_workload, true, true },
+	{ "batch", "Job", tell_workload, true, true },
+	{ "", "Namespace", tell_namespace, false, true },
+	{ "apiextensions.k8s.io", "CustomResourceDefinition", tell_crd_going, false, true },
+	{ "", "PersistentVolumeClaim", tell_claim, true, true },
+	{ "", "Service", tell_service, true, false },
 };
 
 static void tell(struct ask *a, const struct kube_kind *k, struct json_object *object)
@@ -674,7 +713,8 @@ static void tell(struct ask *a, const struct kube_kind *k, struct json_object *o
 
 	for (size_t i = 0; i < COUNT(tellers); i++)
 		if (strcmp(tellers[i].kind, k->kind) == 0 &&
-		    strcmp(tellers[i].group, k->group) == 0 && (tellers[i].going || !going)) {
+		    strcmp(tellers[i].group, k->group) == 0 &&
+		    (going ? tellers[i].going : tellers[i].staying)) {
 			tellers[i].tell(a, object);
 			return;
 		}

@@ -384,7 +384,7 @@ static void by_condition(struct walk *w, const struct values *in, struct values 
 
 	all_children(w, in, &all);
 	do {
-		struct values current = { .v = all.v + i, .n = i < all.n };
+		struct values current = { .v = all.n ? &all.v[i] : NULL, .n = all.n > 0 };
 
 		w->at = begin;
 		if (any_of(w, &current) && current.n)

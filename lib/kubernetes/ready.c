@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "kubernetes/waits.h"
+#include "text.h"
 
-enum { LONGEST_PATTERN = 1024 };
+enum { LONGEST_PATTERN = 1024, LONGEST_WORDS = 500 };
 
 /* ---- what statuses have in common ---- */
 
@@ -31,20 +32,33 @@ static bool is_old(struct json_object *object, struct json_object *status)
 	return json_int(status, "observedGeneration", now) < now;
 }
 
+char *because(struct json_object *condition)
+{
+	const char *reason = json_str(condition, "reason");
+	const char *message = json_str(condition, "message");
+	const bool both = reason && *reason && message && *message;
+	char *text =
+		xasprintf("%s%s%s", reason ? reason : "", both ? ": " : "", message ? message : "");
+	size_t len = text_cut(text, LONGEST_WORDS);
+
+	while (len && strchr(" .\n", text[len - 1]))
+		len--;
+	text[len] = '\0';
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+	return text;
+}
+
 /* "Ready is False: Reason: message". */
 static char *condition_words(struct json_object *c, const char *type)
 {
-	const char *reason = json_str(c, "reason"), *message = json_str(c, "message");
 	const char *status = json_str(c, "status");
+	AUTO_STR why = because(c);
 
 	if (!c)
 		return xasprintf("it has no condition %s yet", type);
-	if (reason && !*reason)
-		reason = NULL;
-	if (message && !*message)
-		message = NULL;
-	return xasprintf("%s is %s%s%s%s%s", type, status ? status : "not told", reason ? ": " : "",
-			 reason ? reason : "", message ? ": " : "", message ? message : "");
+	return xasprintf("%s is %s%s%s", type, status ? status : "not told", *why ? ": " : "", why);
 }
 
 /*
@@ -91,7 +105,8 @@ bool readiness_heals(struct json_object *object)
 {
 	const char *message = json_str(condition_of(object, "ReplicaFailure"), "message");
 
-	if (!condition_is(object, "ReplicaFailure", "True") || !message)
+	if (!condition_is(object, "ReplicaFailure", "True") || !message ||
+	    condition_is(object, "Progressing", "False"))
 		return false;
 	if (json_int(object, "status.replicas", 0) >
 	    json_int(object, "status.updatedReplicas",
@@ -103,6 +118,16 @@ bool readiness_heals(struct json_object *object)
 	return strstr(message, " is forbidden: ") || strstr(message, "denied the request");
 }
 
+static enum readiness too_late(struct json_object *object, char **why)
+{
+	struct json_object *refusal = condition_of(object, "ReplicaFailure");
+	AUTO_STR words = condition_words(condition_of(object, "Progressing"), "Progressing");
+	AUTO_STR cause = because(refusal);
+
+	*why = refusal ? xasprintf("%s; %s", words, cause) : TAKE(words);
+	return FAILED;
+}
+
 static enum readiness deployment(struct json_object *object, char **why)
 {
 	const int64_t wanted = json_int(object, "spec.replicas", 1);
@@ -110,10 +135,10 @@ static enum readiness deployment(struct json_object *object, char **why)
 	const int64_t all = json_int(object, "status.replicas", 0);
 	enum readiness r;
 
-	if (condition_is(object, "Progressing", "False"))
-		return failed_by(object, "Progressing", why);
 	if (readiness_heals(object))
 		return failed_by(object, "ReplicaFailure", why);
+	if (condition_is(object, "Progressing", "False"))
+		return too_late(object, why);
 	r = counted(updated, wanted, "replicas are updated", why);
 	if (r == READY && all > updated) {
 		*why = xasprintf("%lld old replicas are still to end", (long long)(all - updated));
@@ -192,14 +217,12 @@ static enum readiness daemon_set(struct json_object *object, char **why)
 static enum readiness pod(struct json_object *object, char **why)
 {
 	const char *phase = json_str(object, "status.phase");
-	const char *reason = json_str(object, "status.reason");
-	const char *message = json_str(object, "status.message");
+	AUTO_STR words = because(json_at(object, "status"));
 
 	if (phase && strcmp(phase, "Succeeded") == 0)
 		return READY;
 	if (phase && strcmp(phase, "Failed") == 0) {
-		*why = xasprintf("the pod failed%s%s%s%s", reason ? ": " : "", reason ? reason : "",
-				 message ? ": " : "", message ? message : "");
+		*why = xasprintf("the pod failed%s%s", *words ? ": " : "", words);
 		return FAILED;
 	}
 	return by_condition(object, "Ready", why);

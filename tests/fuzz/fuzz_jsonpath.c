@@ -22,6 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO_ERR e = jsonpath(object, path, &found);
 	AUTO_ERR e2 = jsonpath(NULL, path, &none);
 
+	if (bad && object)
+		abort();
 	if (!e == !found || !e2 == !none)
 		abort();
 	if ((e && e->kind != ERR_USAGE) || (e2 && e2->kind != ERR_USAGE))
