@@ -70,7 +70,7 @@ $(PROTO).c $(PROTO).h &: providers/terraform/protocol/tfplugin6.proto
 	@echo "  GEN  $(PROTO).c"
 	$(Q)protoc-c --c_out=$(@D) --proto_path=$(<D) $<
 $(PROTO).o: WARN := -w
-$(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/*/*.c tests/*.c tests/fuzz/*.c)): | $(PROTO).h
+$(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/*/*.c providers/terraform/*/*/*.c tests/*.c tests/fuzz/*.c)): | $(PROTO).h
 $(O)/libprotocol.a: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/protocol/*.c)) $(PROTO).o
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar qcs $@ $^
@@ -86,6 +86,7 @@ $(B)/terraform-provider-%: $(O)/providers/terraform/late_curl.o $(O)/libadapter.
 	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(filter-out -lcurl,$(LIBS)) -o $@
 $(B)/terraform-provider-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/openstack/*.c))
 $(B)/terraform-provider-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/external/*.c))
+$(B)/terraform-provider-kubernetes: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/kubernetes/*.c providers/terraform/kubernetes/*/*.c))
 
 # The modules of Kubernetes, which are no resources of the engine's.
 $(O)/libkubernetes.a: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/kubernetes/*.c ansible_modules/kubernetes/*/*.c)) $(O)/kubernetes_modules.o

@@ -22,6 +22,7 @@
 	X(CURL *, curl_easy_init, (void), ())                                                     \
 	X(void, curl_easy_cleanup, (CURL * a), (a))                                               \
 	X(CURLcode, curl_easy_pause, (CURL * a, int b), (a, b))                                   \
+	X(CURLcode, curl_easy_perform, (CURL * a), (a))                                           \
 	X(void, curl_easy_reset, (CURL * a), (a))                                                 \
 	X(const char *, curl_easy_strerror, (CURLcode a), (a))                                    \
 	X(char *, curl_easy_unescape, (CURL * a, const char *b, int c, int *d), (a, b, c, d))     \

@@ -1,0 +1,695 @@
+/*
+ * kubernetes_manifest: any object, by server-side apply. Planned by the server's dry run; from the
+ * configuration alone as long as there is nobody to ask.
+ */
+#include "manifest.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "clusters.h"
+#include "digest.h"
+#include "live.h"
+#include "protocol/value.h"
+#include "subject.h"
+#include "text.h"
+
+/* The peer's, so that states change hands without a conflict of owners. */
+static const char MANAGER[] = "Terraform";
+
+enum { PATHS_TOLD = 5 };
+
+static struct json_object *manifest_of(struct json_object *values)
+{
+	return value_inner(json_at(values, "manifest"));
+}
+
+static const char *manager_of(struct json_object *values)
+{
+	const char *name = json_str(json_nth(json_at(values, "field_manager"), 0), "name");
+
+	return name && *name ? name : MANAGER;
+}
+
+static bool forces(struct json_object *values)
+{
+	return json_truth(json_nth(json_at(values, "field_manager"), 0), "force_conflicts", false);
+}
+
+/* ---- what `object` tells ---- */
+
+static void hide_data(struct json_object *object, const char *key)
+{
+	AUTO_STR salt = document_title(object);
+	struct json_object *data = json_at(object, key), *hidden;
+
+	if (!data)
+		return;
+	hidden = json_object_new_object();
+	json_object_object_foreach(data, name, v) {
+		AUTO_STR value = json_text(v);
+		AUTO_STR all = xasprintf("%s %s %s", salt, name, value);
+		AUTO_STR digest = digest_text("sha256", all, strlen(all));
+		AUTO_STR told = xasprintf("sha256:%.16s", digest);
+
+		json_sets(hidden, name, told);
+	}
+	json_set(object, key, hidden);
+}
+
+struct json_object *object_bare(struct json_object *object)
+{
+	static const char *const kept_by_server[] = { "managedFields", "resourceVersion",
+						      "generation", "creationTimestamp",
+						      "selfLink" };
+	struct json_object *told = plain_object(object);
+	struct json_object *meta = json_at(told, "metadata");
+
+	for (size_t i = 0; i < COUNT(kept_by_server); i++)
+		json_object_object_del(meta, kept_by_server[i]);
+	json_object_object_del(told, "status");
+	return told;
+}
+
+struct json_object *object_told(struct json_object *object)
+{
+	struct json_object *told = object_bare(object);
+
+	if (json_is_str(json_at(told, "kind"), "Secret") &&
+	    json_is_str(json_at(told, "apiVersion"), "v1")) {
+		hide_data(told, "data");
+		hide_data(told, "stringData");
+	}
+	return told;
+}
+
+/* ---- prediction ---- */
+
+static void forget(struct json_object *parent, const char *path)
+{
+	AUTO_STR step = path_step(&path);
+	const bool last = !path[strspn(path, ".")];
+	struct json_object *next = NULL;
+
+	if (json_object_is_type(parent, json_type_array)) {
+		const size_t i = step ? strtoul(step, NULL, 10) : 0;
+
+		if (i < json_len(parent) && last)
+			(void)json_object_array_put_idx(parent, i, value_unknown());
+		else
+			forget(json_nth(parent, i), path);
+		return;
+	}
+	if (!step || !json_object_is_type(parent, json_type_object) ||
+	    !json_object_object_get_ex(parent, step, &next))
+		return;
+	if (last)
+		json_set(parent, step, value_unknown());
+	else
+		forget(next, path);
+}
+
+static void forget_computed(struct json_object *object, struct json_object *values)
+{
+	struct json_object *fields = json_at(values, "computed_fields");
+
+	for (size_t i = 0; i < json_len(fields); i++)
+		forget(object, json_object_get_string(json_nth(fields, i)));
+	if (fields)
+		return;
+	forget(object, "metadata.annotations");
+	forget(object, "metadata.labels");
+}
+
+/* In a dry run what is made of an object's UID (a Job's selector) is made of one that nobody will have. */
+static void forget_uid(struct json_object *v, const char *uid)
+{
+	const bool list = json_object_is_type(v, json_type_array);
+
+	for (size_t i = 0; list && i < json_len(v); i++) {
+		const char *s = json_object_get_string(json_nth(v, i));
+
+		if (json_object_is_type(json_nth(v, i), json_type_string) && strstr(s, uid))
+			(void)json_object_array_put_idx(v, i, value_unknown());
+		else
+			forget_uid(json_nth(v, i), uid);
+	}
+	if (!json_object_is_type(v, json_type_object))
+		return;
+	json_object_object_foreach(v, key, one) {
+		if (json_object_is_type(one, json_type_string) &&
+		    strstr(json_object_get_string(one), uid))
+			json_set(v, key, value_unknown());
+		else
+			forget_uid(one, uid);
+	}
+}
+
+/* What the server draws lots for: the dry run's is not the one it will be, if it is not there already. */
+static void forget_drawn(struct json_object *object, struct json_object *want,
+			 struct json_object *have)
+{
+	static const char *const fields[] = { "clusterIP", "clusterIPs", "healthCheckNodePort" };
+	struct json_object *ports = json_at(object, "spec.ports");
+
+	if (!json_is_str(json_at(object, "kind"), "Service") ||
+	    !json_is_str(json_at(object, "apiVersion"), "v1"))
+		return;
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		AUTO_STR path = xasprintf("spec.%s", fields[i]);
+
+		if (!json_at(want, path) && !json_at(have, path))
+			forget(object, path);
+	}
+	for (size_t i = 0; i < json_len(ports); i++)
+		if (json_at(json_nth(ports, i), "nodePort") && !have &&
+		    !json_at(json_nth(json_at(want, "spec.ports"), i), "nodePort"))
+			json_set(json_nth(ports, i), "nodePort", value_unknown());
+}
+
+static struct json_object *predicted(const struct object_op *op, struct json_object *values)
+{
+	struct json_object *object = object_told(op->after);
+	const char *uid = json_str(op->after, "metadata.uid");
+
+	if (!op->before && uid && *uid)
+		forget_uid(object, uid);
+	if (!op->before && !json_str(op->want, "metadata.name"))
+		forget(object, "metadata.name");
+	forget_drawn(object, op->want, op->before);
+	forget_computed(object, values);
+	return object;
+}
+
+/* Nothing but what others may set as they like. */
+static bool same_but_computed(struct json_object *x, struct json_object *y,
+			      struct json_object *values)
+{
+	AUTO_JSON a = json_copy(x);
+	AUTO_JSON b = json_copy(y);
+
+	forget_computed(a, values);
+	forget_computed(b, values);
+	return value_equal(a, b);
+}
+
+/* ---- plan ---- */
+
+static bool same_manifest(const struct tf_op *t)
+{
+	AUTO_JSON was = plain_object(manifest_of(t->prior));
+	AUTO_JSON is = plain_object(manifest_of(t->planned));
+
+	return t->prior && value_equal(was, is);
+}
+
+static void keep(struct tf_op *t)
+{
+	json_set(t->planned, "object", json_copy(json_at(t->prior, "object")));
+}
+
+/* Nobody can be asked: what is not written is not known. */
+static void plan_alone(struct tf_op *t)
+{
+	if (same_manifest(t))
+		keep(t);
+	else
+		json_set(t->planned, "object", value_unknown());
+}
+
+static void plan_anew(struct tf_op *t)
+{
+	tf_replace(t, "manifest");
+	json_set(t->planned, "object", value_unknown());
+}
+
+/* An import knows all that there is; what is written of it need only be so. */
+static bool is_imported(const struct tf_op *t)
+{
+	return json_truth(t->kept, "imported", false);
+}
+
+static bool as_wanted(const struct tf_op *t, const struct subject *s, struct json_object *live)
+{
+	if (is_imported(t))
+		return merge_holds(live, s->want, false);
+	return owned_same(live, s->want, manager_of(t->planned));
+}
+
+static struct object_op op_of(struct tf_op *t, const struct subject *s, bool check)
+{
+	return (struct object_op){ .cluster = s->c,
+				   .want = s->want,
+				   .way = WAY_SERVER_APPLY,
+				   .field_manager = manager_of(t->planned),
+				   .force_conflicts = forces(t->planned),
+				   .check = check };
+}
+
+/* What came of the dry run. */
+static void plan_change(struct tf_op *t, const struct object_op *op, struct json_object *live)
+{
+	AUTO_JSON after = object_told(op->after);
+	AUTO_JSON have = live ? object_told(live) : NULL;
+
+	if (!t->prior && op->before) /* in the way, unless this run removes it first */
+		json_set(t->planned, "object", value_unknown());
+	else if (have && value_equal(after, have))
+		keep(t);
+	else if (have && same_manifest(t) && same_but_computed(after, have, t->planned))
+		keep(t);
+	else
+		json_set(t->planned, "object", predicted(op, t->planned));
+}
+
+/* Takes e. */
+static struct err *plan_without(struct tf_op *t, struct err *e)
+{
+	if (cannot_predict(e))
+		plan_alone(t);
+	else if (t->prior && is_immutable(e))
+		plan_anew(t);
+	else
+		return e;
+	err_free(e);
+	return NULL;
+}
+
+static struct err *dry_run(struct tf_op *t, const struct subject *s, struct json_object *live)
+{
+	struct object_op op = op_of(t, s, true);
+	struct err *e = NULL;
+
+	objects_apply(&op, 1, 1, &e);
+	if (e)
+		e = plan_without(t, err_at(e, "manifest"));
+	else
+		plan_change(t, &op, live);
+	object_op_release(&op);
+	return e;
+}
+
+static struct err *plan_with(struct tf_op *t, struct cluster *c)
+{
+	AUTO_SUBJECT s = SUBJECT_INIT;
+	AUTO_JSON live = NULL;
+	struct err *e = subject_open(&s, c, manifest_of(t->planned));
+
+	if (e && e->kind == ERR_NOT_FOUND) {
+		op_warn(t->op,
+			"%s: planned from the configuration alone; if this run does not bring that "
+			"kind, applying will fail.",
+			e->text);
+		return plan_without(t, e);
+	}
+	if (!e && t->prior && s.name)
+		e = live_get(c, s.kind, s.ns, s.name, &live);
+	if (e)
+		return e;
+	if (!live || !as_wanted(t, &s, live))
+		return dry_run(t, &s, live);
+	keep(t);
+	if (is_imported(t) && merge_holds(manifest_of(t->prior), s.want, false))
+		json_set(t->planned, "manifest", json_copy(json_at(t->prior, "manifest")));
+	return NULL;
+}
+
+static struct err *plan(struct tf_op *t)
+{
+	struct json_object *cluster = json_at(t->planned, "cluster");
+	AUTO_STR why = NULL;
+	struct cluster *c = NULL;
+	struct err *e;
+
+	if (t->prior && !same_object(manifest_of(t->prior), manifest_of(t->planned))) {
+		plan_anew(t);
+		return NULL;
+	}
+	if (value_has_unknown(manifest_of(t->planned)) || value_is_unknown(cluster)) {
+		plan_alone(t);
+		return NULL;
+	}
+	e = clusters_get(json_object_get_string(cluster), &c, &why);
+	if (e || c)
+		return e ? e : plan_with(t, c);
+	plan_alone(t);
+	return NULL;
+}
+
+/* ---- waiting ---- */
+
+static struct err *wait_for(struct tf_op *t, const struct subject *s, struct ready_wish *wish,
+			    struct json_object **object)
+{
+	struct json_object *last = NULL;
+	struct err *e;
+
+	wish->timeout_ms = t->op->deadline - clock_ms();
+	if (wish->timeout_ms < 1)
+		wish->timeout_ms = 1;
+	e = ready_wait(s->c, s->kind, s->ns, json_str(*object, "metadata.name"), *object, wish,
+		       &last);
+	if (last) {
+		json_object_put(*object);
+		*object = last;
+	}
+	return e;
+}
+
+static struct err *wait_all(struct tf_op *t, const struct subject *s, struct json_object **object)
+{
+	struct json_object *wait = json_nth(json_at(t->planned, "wait"), 0);
+	struct json_object *fields = json_at(wait, "fields");
+	struct json_object *conditions = json_at(wait, "condition");
+	struct ready_wish wish = { .rollout = json_truth(wait, "rollout", false) };
+	struct err *e = NULL;
+
+	/* What comes next in this run may be of the kind that it brings. */
+	if (strcmp(s->kind->kind, "CustomResourceDefinition") == 0)
+		e = wait_for(t, s, &wish, object);
+	else if (wish.rollout)
+		e = wait_for(t, s, &wish, object);
+	fields = fields ? fields : json_at(json_at(t->planned, "wait_for"), "fields");
+	wish = (struct ready_wish){ .fields = fields };
+	if (!e && !json_empty(fields))
+		e = wait_for(t, s, &wish, object);
+	for (size_t i = 0; i < json_len(conditions) && !e; i++) {
+		wish = (struct ready_wish){ .condition = json_str(json_nth(conditions, i), "type"),
+					    .status = json_str(json_nth(conditions, i), "status") };
+		if (wish.condition)
+			e = wait_for(t, s, &wish, object);
+	}
+	return e;
+}
+
+/* ---- work ---- */
+
+/* Places where the server did not do as its dry run said; as what was planned has to be told, people are told. */
+static void differing(struct json_object *planned, struct json_object *actual, const char *path,
+		      struct json_object *paths)
+{
+	if (value_is_unknown(planned) || json_len(paths) > PATHS_TOLD)
+		return;
+	if (json_object_is_type(planned, json_type_object) &&
+	    json_object_is_type(actual, json_type_object)) {
+		json_object_object_foreach(planned, key, v) {
+			AUTO_STR place = xasprintf("%s%s%s", path, *path ? "." : "", key);
+			struct json_object *now = NULL;
+
+			(void)json_object_object_get_ex(actual, key, &now);
+			differing(v, now, place, paths);
+		}
+		return;
+	}
+	if (json_len(planned) && json_len(planned) == json_len(actual)) {
+		for (size_t i = 0; i < json_len(planned); i++) {
+			AUTO_STR place = xasprintf("%s[%zu]", path, i);
+
+			differing(json_nth(planned, i), json_nth(actual, i), place, paths);
+		}
+		return;
+	}
+	if (!value_equal(planned, actual))
+		json_object_array_add(paths, json_object_new_string(path));
+}
+
+static void warn_differing(struct tf_op *t, struct json_object *told)
+{
+	AUTO_JSON paths = json_object_new_array();
+	AUTO_BUF text = BUF_INIT;
+
+	differing(value_inner(json_at(t->planned, "object")), told, "", paths);
+	for (size_t i = 0; i < json_len(paths) && i < PATHS_TOLD; i++)
+		buf_addf(&text, "%s%s", i ? ", " : "", json_object_get_string(json_nth(paths, i)));
+	if (text.len)
+		op_warn(t->op,
+			"%s: the server made something else of it than its dry run had said: %s%s. "
+			"`object` tells that from the next refresh on; name such fields in "
+			"computed_fields.",
+			json_str(told, "metadata.name"), text.s,
+			json_len(paths) > PATHS_TOLD ? ", ..." : "");
+}
+
+static void show(struct tf_op *t, struct json_object *object)
+{
+	struct json_object *told = object_told(object);
+
+	t->state = json_copy(t->planned);
+	warn_differing(t, told);
+	json_set(t->state, "object", told);
+	json_object_put(t->kept);
+	t->kept = NULL;
+}
+
+static struct err *apply(struct tf_op *t, const struct subject *s)
+{
+	struct object_op op = op_of(t, s, false);
+	struct json_object *object;
+	struct err *e = NULL;
+
+	if (s->name)
+		live_drop(s->c, s->kind, s->ns, s->name);
+	objects_apply(&op, 1, 1, &e);
+	object = json_object_get(op.after);
+	if (!e)
+		e = wait_all(t, s, &object);
+	if (object)
+		show(t, object);
+	json_object_put(object);
+	object_op_release(&op);
+	return e;
+}
+
+static struct err *open_subject(struct tf_op *t, struct subject *s)
+{
+	const bool patient = json_len(json_at(t->planned, "timeouts"));
+	struct cluster *c = NULL;
+	struct err *e = clusters_want(json_str(t->planned, "cluster"), &c);
+
+	return e ? e
+		 : err_at(subject_await(s, c, manifest_of(t->planned), t->op->deadline, patient),
+			  "manifest");
+}
+
+/* One that is there is somebody's, unless a run that was killed made it just so. */
+static struct err *not_there(struct tf_op *t, const struct subject *s)
+{
+	AUTO_JSON have = NULL;
+	AUTO_STR title = document_title(s->want);
+	struct err *e = s->name ? object_get(s->c, s->kind, s->ns, s->name, &have) : NULL;
+
+	if (e || !have || owned_same(have, s->want, manager_of(t->planned)))
+		return e;
+	return err_at(err_new(ERR_CONFLICT,
+			      "%s is there already: import it with the ID "
+			      "\"apiVersion=%s,kind=%s%s%s,name=%s\"",
+			      title, json_str(s->want, "apiVersion"), s->kind->kind,
+			      s->ns ? ",namespace=" : "", s->ns ? s->ns : "", s->name),
+		      "manifest");
+}
+
+static struct err *create(struct tf_op *t)
+{
+	AUTO_SUBJECT s = SUBJECT_INIT;
+	struct err *e = open_subject(t, &s);
+
+	if (!e)
+		e = not_there(t, &s);
+	return e ? e : apply(t, &s);
+}
+
+static struct err *update(struct tf_op *t)
+{
+	AUTO_SUBJECT s = SUBJECT_INIT;
+	struct err *e = open_subject(t, &s);
+
+	return e ? e : apply(t, &s);
+}
+
+/* Its name may be the server's choice. */
+static struct json_object *prior_object(const struct tf_op *t)
+{
+	struct json_object *object = plain_object(manifest_of(t->prior));
+	const char *name = json_str(value_inner(json_at(t->prior, "object")), "metadata.name");
+
+	if (!json_str(object, "metadata.name") && name)
+		json_sets(json_at(object, "metadata"), "name", name);
+	return object;
+}
+
+static struct err *delete_it(struct tf_op *t)
+{
+	AUTO_JSON object = prior_object(t);
+
+	return subject_remove(json_str(t->prior, "cluster"), object, NULL, t->op->timeout_ms, true);
+}
+
+static struct err *read_it(struct tf_op *t)
+{
+	AUTO_JSON object = prior_object(t);
+	AUTO_JSON live = NULL;
+	AUTO_STR why = NULL;
+	struct cluster *c = NULL;
+	const char *cluster = json_str(t->prior, "cluster");
+	struct err *e = clusters_get(cluster, &c, &why);
+
+	if (!e && c)
+		e = subject_read(cluster, object, &live);
+	if (e || (c && !live))
+		return e;
+	t->state = json_copy(t->prior);
+	if (!c) /* nobody to ask: as it was */
+		return NULL;
+	json_set(t->state, "object", object_told(live));
+	if (!t->importing)
+		return NULL;
+	json_set(t->state, "manifest", object_told(live));
+	json_object_object_del(json_at(json_at(t->state, "manifest"), "metadata"), "uid");
+	t->kept = json_wrap("imported", json_object_new_boolean(true));
+	return NULL;
+}
+
+/* "apiVersion=apps/v1,kind=Deployment,namespace=a,name=b", in any order. */
+static struct err *import(struct tf_op *t, const char *id)
+{
+	static const char like[] = "apiVersion=apps/v1,kind=Deployment,namespace=web,name=app";
+	struct json_object *object = json_object_new_object(), *meta = json_object_new_object();
+
+	json_set(object, "metadata", meta);
+	json_set(t->state, "manifest", object);
+	for (const char *s = id; *s;) {
+		const size_t len = strcspn(s, ","), key_len = strcspn(s, "=,");
+		AUTO_STR key = xstrndup(s, key_len);
+		AUTO_STR value =
+			xstrndup(s + key_len + (key_len < len), len - key_len - (key_len < len));
+
+		if (!words_have("apiVersion kind namespace name", key) || !*value)
+			return err_new(ERR_USAGE, "'%s' is no such ID: it has to look like %s", id,
+				       like);
+		json_sets(words_have("apiVersion kind", key) ? object : meta, key, value);
+		s += len + (s[len] == ',');
+	}
+	if (!json_at(object, "apiVersion") || !json_at(object, "kind") || !json_at(meta, "name"))
+		return err_new(ERR_USAGE, "'%s' is no such ID: it has to look like %s", id, like);
+	return NULL;
+}
+
+/* ---- checking ---- */
+
+static struct err *wrong(const char *what)
+{
+	return err_at(err_new(ERR_USAGE, "the manifest %s", what), "manifest");
+}
+
+static struct err *validate(struct tf_op *t)
+{
+	static const char *const needed[] = { "apiVersion", "kind", "metadata" };
+	struct json_object *manifest = manifest_of(t->config);
+	struct json_object *meta;
+
+	if (value_is_unknown(manifest))
+		return NULL;
+	if (!json_object_is_type(manifest, json_type_object))
+		return wrong("has to be an object; a YAML text has to go through yamldecode()");
+	for (size_t i = 0; i < COUNT(needed); i++)
+		if (!json_at(manifest, needed[i])) {
+			AUTO_STR text = xasprintf("has no %s", needed[i]);
+
+			return wrong(text);
+		}
+	meta = json_at(manifest, "metadata");
+	if (!value_is_unknown(meta) && !json_at(meta, "name") && !json_at(meta, "generateName"))
+		return wrong("has no metadata.name");
+	if (json_at(manifest, "status"))
+		return wrong("has a status, which is the server's to set: leave it out");
+	return NULL;
+}
+
+static const struct tf_worker worker = {
+	validate, plan, create, update, delete_it, read_it, import
+};
+
+static const struct tf_attr manager_rows[] = {
+	{ "name", .doc = "Who owns the fields that the manifest has; Terraform by default." },
+	{ "force_conflicts", .doc = "Whether fields that others own are taken from them.",
+	  .type = "\"bool\"" },
+	{ 0 },
+};
+
+static const struct tf_attr condition_rows[] = {
+	{ "type", .doc = "Type of a condition in status.conditions." },
+	{ "status", .doc = "What it has to be; True by default." },
+	{ 0 },
+};
+
+static const struct tf_attr wait_rows[] = {
+	{ "rollout", .doc = "Whether to wait until a workload is rolled out.", .type = "\"bool\"" },
+	{ "fields",
+	  .doc = "Paths into the object, each with a regular expression that its value has to match.",
+	  .type = "[\"map\",\"string\"]" },
+	{ "condition", TF_BLOCK, .doc = "Conditions that have to be met.", .sub = condition_rows },
+	{ 0 },
+};
+
+static const struct tf_attr timeouts_rows[] = {
+	{ "create", .doc = "How long creation may take, waiting included; 10m by default." },
+	{ "update", .doc = "The same of an update." },
+	{ "delete", .doc = "The same of a deletion." },
+	{ 0 },
+};
+
+static const struct tf_attr rows[] = {
+	{ "manifest", TF_REQUIRED,
+	  .doc = "The object: as written in YAML, and read by yamldecode() or manifest_decode().",
+	  .type = "\"dynamic\"" },
+	{ "object", TF_OC,
+	  .doc = "The object as the server has it, without status, versions and managers; values of "
+		 "Secrets are digests.",
+	  .type = "\"dynamic\"" },
+	{ "computed_fields",
+	  .doc = "Paths in the object that others set or alter; metadata.annotations and "
+		 "metadata.labels by default.",
+	  .type = "[\"list\",\"string\"]" },
+	{ "wait_for", TF_DEPRECATED, .doc = "Use `wait`.",
+	  .type = "[\"object\",{\"fields\":[\"map\",\"string\"]}]" },
+	{ "field_manager", TF_BLOCK | TF_UNIQUE, .doc = "How fields are owned.",
+	  .sub = manager_rows },
+	{ "wait", TF_BLOCK | TF_UNIQUE, .doc = "What has to be so before the work counts as done.",
+	  .sub = wait_rows },
+	{ "timeouts", TF_BLOCK | TF_UNIQUE, .doc = "How long things may take.",
+	  .sub = timeouts_rows },
+	{ 0 },
+};
+
+static const struct rule rules[] = { { EXCLUSIVE, "wait wait_for" }, { 0 } };
+
+const struct tf_kind kubernetes_manifest = {
+	.name = "manifest",
+	.what = TF_RESOURCE,
+	.doc = "Any object, built-in or custom, as it is written for kubectl.",
+	.attrs = rows,
+	.rules = rules,
+	.flags = TF_NO_ID,
+	.version = 1,
+	.worker = &worker,
+	.import_doc = "The ID is `apiVersion=apps/v1,kind=Deployment,namespace=web,name=app`.",
+	.example = "resource \"kubernetes_manifest\" \"greeting\" {\n"
+		   "  manifest = {\n"
+		   "    apiVersion = \"v1\"\n"
+		   "    kind       = \"ConfigMap\"\n"
+		   "    metadata = {\n"
+		   "      name      = \"greeting\"\n"
+		   "      namespace = \"default\"\n"
+		   "    }\n"
+		   "    data = {\n"
+		   "      text = \"hello\"\n"
+		   "    }\n"
+		   "  }\n"
+		   "\n"
+		   "  wait {\n"
+		   "    fields = {\n"
+		   "      \"data.text\" = \"^hel+o$\"\n"
+		   "    }\n"
+		   "  }\n"
+		   "}\n",
+};

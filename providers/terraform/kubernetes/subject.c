@@ -1,0 +1,247 @@
+#include "subject.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "clusters.h"
+#include "live.h"
+#include "protocol/value.h"
+
+enum { KIND_WAIT_MS = 60000, KIND_PAUSE_MS = 250, KIND_PAUSE_MAX_MS = 2000 };
+
+struct json_object *plain_object(struct json_object *v)
+{
+	struct json_object *ret;
+
+	v = value_inner(v);
+	if (json_object_is_type(v, json_type_array)) {
+		ret = json_object_new_array();
+		for (size_t i = 0; i < json_len(v); i++)
+			if (value_inner(json_nth(v, i)))
+				json_object_array_add(ret, plain_object(json_nth(v, i)));
+		return ret;
+	}
+	if (!json_object_is_type(v, json_type_object) || value_is_unknown(v))
+		return json_copy(v);
+	ret = json_object_new_object();
+	json_object_object_foreach(v, key, one) {
+		if (value_inner(one))
+			json_set(ret, key, plain_object(one));
+	}
+	return ret;
+}
+
+/* ---- where it is ---- */
+
+static void set_namespace(struct subject *s)
+{
+	struct json_object *meta = json_at(s->want, "metadata");
+	const char *ns = json_str(meta, "namespace");
+
+	if (!meta) {
+		meta = json_object_new_object();
+		json_set(s->want, "metadata", meta);
+	}
+	if (!s->kind->namespaced)
+		json_object_object_del(meta, "namespace");
+	else if (!ns || !*ns)
+		json_sets(meta, "namespace", "default");
+	s->ns = s->kind->namespaced ? json_str(meta, "namespace") : NULL;
+	s->name = json_str(meta, "name");
+}
+
+struct err *subject_open(struct subject *s, struct cluster *c, struct json_object *want)
+{
+	const char *version = json_str(want, "apiVersion"), *kind = json_str(want, "kind");
+	struct err *e;
+
+	if (!version || !kind)
+		return err_new(ERR_USAGE, "an object has to have apiVersion and kind");
+	s->c = c;
+	e = kind_find(c, version, kind, &s->kind);
+	if (e)
+		return e;
+	json_object_put(s->want);
+	s->want = plain_object(want);
+	set_namespace(s);
+	return NULL;
+}
+
+struct err *subject_await(struct subject *s, struct cluster *c, struct json_object *want,
+			  int64_t deadline, bool patient)
+{
+	const int64_t until = patient ? deadline : clock_ms() + KIND_WAIT_MS;
+	int64_t pause = KIND_PAUSE_MS;
+	struct err *e = subject_open(s, c, want);
+
+	while (e && e->kind == ERR_NOT_FOUND && clock_ms() + pause < until && !clock_is_cut()) {
+		err_free(e);
+		clock_sleep_ms(pause);
+		pause = pause * 2 < KIND_PAUSE_MAX_MS ? pause * 2 : KIND_PAUSE_MAX_MS;
+		kinds_forget(c);
+		e = subject_open(s, c, want);
+	}
+	return e;
+}
+
+void subject_release(struct subject *s)
+{
+	json_object_put(s->want);
+}
+
+/* ---- reading and removing ---- */
+
+/*
+ * A kind that discovery does not tell of is gone for sure if nothing serves its API, or what does
+ * is well.
+ */
+static struct err *confirm_gone(struct cluster *c, struct json_object *want, struct err *e)
+{
+	const char *version = json_str(want, "apiVersion");
+	const char *slash = version ? strchr(version, '/') : NULL;
+	AUTO_BUF path = BUF_INIT;
+	AUTO_JSON service = NULL;
+	struct err *asked;
+
+	if (!slash)
+		return e;
+	AUTO_STR group = xstrndup(version, (size_t)(slash - version));
+	buf_adds(&path, "/apis/apiregistration.k8s.io/v1/apiservices/");
+	buf_addurl(&path, slash + 1);
+	buf_adds(&path, ".");
+	buf_addurl(&path, group);
+	const struct kube_request req = { .method = "GET", .path = path.s };
+	asked = cluster_call(c, &req, &service);
+	if (asked && asked->kind == ERR_NOT_FOUND) {
+		err_free(asked);
+		err_free(e);
+		return NULL;
+	}
+	err_free(asked);
+	for (size_t i = 0; i < json_len(json_at(service, "status.conditions")); i++) {
+		struct json_object *one = json_nth(json_at(service, "status.conditions"), i);
+
+		if (json_is_str(json_at(one, "type"), "Available") &&
+		    json_is_str(json_at(one, "status"), "True")) {
+			err_free(e);
+			return NULL;
+		}
+	}
+	return e;
+}
+
+struct err *subject_read(const char *cluster, struct json_object *want, struct json_object **ret)
+{
+	AUTO_SUBJECT s = SUBJECT_INIT;
+	struct cluster *c = NULL;
+	struct err *e = clusters_want(cluster, &c);
+
+	if (e)
+		return e;
+	e = subject_open(&s, c, want);
+	if (e && e->kind == ERR_NOT_FOUND) {
+		*ret = NULL;
+		return confirm_gone(c, want, e);
+	}
+	if (!e && !s.name)
+		e = err_new(ERR_USAGE, "the object has no name");
+	return e ? e : live_get(c, s.kind, s.ns, s.name, ret);
+}
+
+struct err *subject_remove(const char *cluster, struct json_object *want,
+			   struct json_object *delete_options, int64_t timeout_ms, bool wait)
+{
+	const struct ready_wish gone = { .gone = true, .timeout_ms = timeout_ms };
+	AUTO_SUBJECT s = SUBJECT_INIT;
+	struct cluster *c = NULL;
+	struct err *e = clusters_want(cluster, &c);
+
+	if (e)
+		return e;
+	e = subject_open(&s, c, want);
+	if (e && e->kind == ERR_NOT_FOUND)
+		return confirm_gone(c, want, e);
+	if (e)
+		return e;
+	struct object_op op = { .cluster = c,
+				.want = s.want,
+				.absent = true,
+				.delete_options = delete_options,
+				.wait = wait ? &gone : NULL };
+	objects_apply(&op, 1, 1, &e);
+	live_drop(c, s.kind, s.ns, s.name);
+	object_op_release(&op);
+	return e;
+}
+
+/* ---- comparing ---- */
+
+static size_t group_len(const char *version)
+{
+	const char *slash = strchr(version, '/');
+
+	return slash ? (size_t)(slash - version) : 0;
+}
+
+static bool same_text(struct json_object *x, struct json_object *y, const char *path,
+		      const char *fallback)
+{
+	const char *a = json_str(x, path), *b = json_str(y, path);
+
+	return strcmp(a ? a : fallback, b ? b : fallback) == 0;
+}
+
+bool same_object(struct json_object *x, struct json_object *y)
+{
+	const char *a = json_str(x, "apiVersion"), *b = json_str(y, "apiVersion");
+
+	return a && b && group_len(a) == group_len(b) && strncmp(a, b, group_len(a)) == 0 &&
+	       same_text(x, y, "kind", "") && same_text(x, y, "metadata.name", "") &&
+	       same_text(x, y, "metadata.namespace", "default");
+}
+
+bool cannot_predict(const struct err *e)
+{
+	/* Its namespace or kind is still to be made; a webhook has effects that it cannot do without. */
+	return e->kind == ERR_NOT_FOUND || strstr(e->text, "does not support dry run");
+}
+
+bool is_immutable(const struct err *e)
+{
+	return e->status == 422 &&
+	       (strstr(e->text, "immutable") || strstr(e->text, "may not be changed") ||
+		strstr(e->text, "updates to statefulset spec for fields other than"));
+}
+
+/* ---- paths ---- */
+
+char *path_step(const char **path)
+{
+	const char *s = *path;
+	size_t len;
+	char *step;
+
+	s += strspn(s, ".");
+	if (!*s)
+		return NULL;
+	if (*s != '[') {
+		len = strcspn(s, ".[");
+		*path = s + len;
+		return xstrndup(s, len);
+	}
+	s++;
+	if (*s == '"' || *s == '\'') {
+		const char *end = strchr(s + 1, *s);
+
+		len = end ? (size_t)(end - s - 1) : strlen(s + 1);
+		step = xstrndup(s + 1, len);
+		s += len + (end ? 2 : 1);
+	} else {
+		len = strcspn(s, "]");
+		step = xstrndup(s, len);
+		s += len;
+	}
+	*path = *s == ']' ? s + 1 : s;
+	return step;
+}

@@ -1,0 +1,56 @@
+#ifndef KUBERNETES_SUBJECT_H
+#define KUBERNETES_SUBJECT_H
+
+#include "kubernetes/objects.h"
+#include "terraform.h"
+
+/*
+ * The object that a call is about: where it is and what is wanted of it. What manifest.c and kubectl.c
+ * have in common.
+ */
+struct subject {
+	struct cluster *c;
+	const struct kube_kind *kind;
+	struct json_object *want; /* with its namespace */
+	const char *ns, *name;    /* of want; ns NULL: of none */
+};
+#define SUBJECT_INIT       \
+	{                  \
+		.c = NULL, \
+	}
+#define AUTO_SUBJECT CLEANUP(subject_release) struct subject
+
+/* ERR_NOT_FOUND: the cluster has no such kind. `want` is taken a copy of, without nulls and types. */
+MUST_USE struct err *subject_open(struct subject *s, struct cluster *c, struct json_object *want);
+/*
+ * The same, waiting for a kind that another object of this very run may bring: to the deadline where
+ * `patient`, else for a minute.
+ */
+MUST_USE struct err *subject_await(struct subject *s, struct cluster *c, struct json_object *want,
+				   int64_t deadline, bool patient);
+void subject_release(struct subject *s);
+
+/* *ret NULL: gone, or its kind is; an API that is only down is an error. */
+MUST_USE struct err *subject_read(const char *cluster, struct json_object *want,
+				  struct json_object **ret);
+/* Until it is gone. That its kind is gone will do. */
+MUST_USE struct err *subject_remove(const char *cluster, struct json_object *want,
+				    struct json_object *delete_options, int64_t timeout_ms,
+				    bool wait);
+
+/* Terraform's value as an object of the API: without types and nulls. New. */
+struct json_object *plain_object(struct json_object *v);
+/* Group, kind, namespace and name are the same. */
+bool same_object(struct json_object *x, struct json_object *y);
+/* What of the error says that the plan has to do without the server's dry run. */
+bool cannot_predict(const struct err *e);
+/* The server refuses to change what is there. */
+bool is_immutable(const struct err *e);
+
+/*
+ * The steps of a path such as spec.containers[0].env or metadata.annotations["a.b/c"], one after the
+ * other: *path moves on. NULL at the end; owned.
+ */
+char *path_step(const char **path);
+
+#endif
