@@ -608,16 +608,17 @@ static void extend(X509 *cert, const struct signer *by, int nid, const char *val
 	X509_EXTENSION_free(x);
 }
 
-/* Signed by itself, a CA, if `by` is NULL. */
-static struct signer certify(const struct signer *by, const char *name, const char *alt)
+/* Signed by itself, a CA, if `by` is NULL. `life_s`: from now; it began an hour ago, or two if that is past. */
+static struct signer certify_for(const struct signer *by, const char *name, const char *alt,
+				 long life_s)
 {
 	struct signer s = { .cert = X509_new(), .key = EVP_EC_gen("P-256") };
 	static long serial;
 
 	(void)X509_set_version(s.cert, 2);
 	(void)ASN1_INTEGER_set(X509_get_serialNumber(s.cert), ++serial);
-	(void)X509_gmtime_adj(X509_getm_notBefore(s.cert), -3600);
-	(void)X509_gmtime_adj(X509_getm_notAfter(s.cert), 24L * 3600);
+	(void)X509_gmtime_adj(X509_getm_notBefore(s.cert), life_s > 0 ? -3600 : -7200);
+	(void)X509_gmtime_adj(X509_getm_notAfter(s.cert), life_s);
 	(void)X509_NAME_add_entry_by_txt(X509_get_subject_name(s.cert), "CN", MBSTRING_UTF8,
 					 (const unsigned char *)name, -1, -1, 0);
 	(void)X509_set_issuer_name(s.cert, X509_get_subject_name(by ? by->cert : s.cert));
@@ -627,6 +628,11 @@ static struct signer certify(const struct signer *by, const char *name, const ch
 		extend(s.cert, by, NID_subject_alt_name, alt);
 	(void)X509_sign(s.cert, by ? by->key : s.key, EVP_sha256());
 	return s;
+}
+
+static struct signer certify(const struct signer *by, const char *name, const char *alt)
+{
+	return certify_for(by, name, alt, 24L * 3600);
 }
 
 static bool save(const char *dir, const char *name, struct signer *s)
@@ -651,10 +657,12 @@ bool faulty_certs(const char *dir)
 	struct signer server = certify(&ca, "server", here);
 	struct signer wrong = certify(&ca, "wrong", "DNS:elsewhere.invalid");
 	struct signer client = certify(&ca, "client", NULL);
+	struct signer late = certify_for(&ca, "late", here, -3600);
 	bool ok = save(dir, "server", &server);
 
 	ok = save(dir, "wrong", &wrong) && ok;
 	ok = save(dir, "client", &client) && ok;
+	ok = save(dir, "late", &late) && ok;
 	ok = save(dir, "other", &other) && ok;
 	return save(dir, "ca", &ca) && ok;
 }

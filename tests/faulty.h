@@ -71,7 +71,8 @@ int faulty_free_port(void);
 
 /*
  * Writes certificates into a directory: ca.pem; server.pem (127.0.0.1, localhost) and wrong.pem
- * (another host) and client.pem, signed by it, each with its key; other.pem, a CA that signed none.
+ * (another host), client.pem and late.pem (as server.pem, but expired an hour ago), signed by it, each with its key;
+ * other.pem, a CA that signed none.
  */
 bool faulty_certs(const char *dir);
 

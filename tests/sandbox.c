@@ -15,7 +15,9 @@ static int came_from = -1;
 
 static void forget(void)
 {
-	static const char *const prefixes[] = { "OS_", "XDG_", "TREENAIL_", "SNAP_" };
+	static const char *const prefixes[] = {
+		"OS_", "XDG_", "TREENAIL_", "SNAP_", "K8S_", "KUBE"
+	};
 
 	for (size_t i = 0; environ && environ[i];) {
 		AUTO_STR name = xstrndup(environ[i], strcspn(environ[i], "="));
