@@ -9,7 +9,8 @@
 #include "text.h"
 
 enum {
-	ASKING_MS = 8000, /* all questions together */
+	ASKING_MS = 6000, /* all questions together */
+	QUESTION_MS = 2000,
 	LONGEST_LOG = 16 << 10,
 	LAST_LINES = 5,
 	EVENTS_TOLD = 3,
@@ -48,13 +49,16 @@ static int64_t left(const struct ask *a)
 
 static struct json_object *question(struct ask *a, const char *path, const char *accept)
 {
+	const int64_t most = left(a) < QUESTION_MS ? left(a) : QUESTION_MS;
 	const struct kube_request req = {
-		.method = "GET", .path = path, .accept = accept, .deadline_ms = left(a)
+		.method = "GET", .path = path, .accept = accept, .deadline_ms = most
 	};
 	struct json_object *answer = NULL;
+	AUTO_ERR e = most > 0 ? cluster_call(a->c, &req, &answer) : NULL;
 
-	if (left(a) > 0)
-		err_free(cluster_call(a->c, &req, &answer));
+	/* Nobody answers: nothing more is asked. */
+	if (e && watch_may_pass(e))
+		a->until = 0;
 	return answer;
 }
 

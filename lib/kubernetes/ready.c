@@ -479,7 +479,7 @@ static enum readiness judged(struct json_object *object, const struct ready_wish
 	if (wish->gone || json_str(object, "metadata.deletionTimestamp")) {
 		*why = xstrdup(json_str(object, "metadata.deletionTimestamp")
 				       ? "it is being deleted"
-				       : "it is still there");
+				       : "it is not being deleted");
 		return NOT_READY;
 	}
 	if (is_old(object, json_at(object, "status"))) {

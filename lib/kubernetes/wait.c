@@ -235,10 +235,9 @@ static struct err *read_pages(struct group *g)
 	return e;
 }
 
-/* One that we may get, but not list. */
-static struct err *read_one(struct group *g)
+static struct err *read_one(struct group *g, struct waiting *x)
 {
-	AUTO_STR path = kind_path(g->kind, g->ns, g->watch.name, NULL);
+	AUTO_STR path = kind_path(g->kind, g->ns, x->item->name, NULL);
 	AUTO_JSON object = NULL;
 	struct err *e = get(g, path, &object);
 
@@ -246,10 +245,21 @@ static struct err *read_one(struct group *g)
 		return e;
 	err_free(e);
 	free(g->watch.from);
-	g->watch.from = xstrdup(json_str(object, "metadata.resourceVersion"));
-	for (size_t i = 0; i < g->n; i++)
-		look(g, &g->all[i], object);
+	g->watch.from =
+		g->watch.name ? xstrdup(json_str(object, "metadata.resourceVersion")) : NULL;
+	look(g, x, object);
 	return NULL;
+}
+
+/* Where we may get, but not list. */
+static struct err *read_each(struct group *g)
+{
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < g->n && !e; i++)
+		if (!g->all[i].done)
+			e = read_one(g, &g->all[i]);
+	return e;
 }
 
 static struct err *read_all(struct group *g)
@@ -265,10 +275,15 @@ static struct err *read_all(struct group *g)
 		look_at_missing(g);
 		return NULL;
 	}
-	if (e->status != 403 || !g->watch.name)
+	if (e->status != 403)
+		return e;
+	AUTO_ERR first = e;
+	e = read_each(g);
+	/* What we were refused first says more than that all was refused. */
+	if (!e || e->status != 403)
 		return e;
 	err_free(e);
-	return read_one(g);
+	return TAKE(first);
 }
 
 /* Storage classes whose claims stay unbound until a pod uses them: ready as they are. */
@@ -298,8 +313,10 @@ static bool read_late_classes(struct group *g)
 
 static char *blocked_by(struct group *g, struct waiting *x, bool asking)
 {
-	if (!asking || !x->last || g->asked++ >= ASK_MOST)
+	if (!asking || !x->last || g->asked >= ASK_MOST ||
+	    (x->wish.gone && !json_str(x->last, "metadata.deletionTimestamp")))
 		return NULL;
+	g->asked++;
 	return ready_blocked_by(g->c, g->kind, x->last);
 }
 
