@@ -721,7 +721,7 @@ static void run_step(void *arg, size_t i)
 	struct op *op = &b->ops[i];
 
 	/* Items that had to queue for a worker have waited for nothing yet. */
-	if (op->timeout_ms)
+	if (op->timeout_ms && op->api)
 		op->deadline = op->api->now_ms(op->api) + op->timeout_ms;
 	if (!b->errs[i])
 		b->errs[i] = b->step(op);

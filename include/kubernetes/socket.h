@@ -50,7 +50,7 @@ char *socket_accept(const char *key);
 /*
  * A command in a container. `in` is read until it ends (NULL: no standard input); out and err are
  * handed what it writes, as it comes. *code: its exit code, from the Status on the error channel.
- * An end without a Status is ERR_NETWORK.
+ * An end without a Status is ERR_NETWORK. What fails once the command may have begun is `ambiguous`.
  */
 struct exec {
 	struct cluster *cluster;
@@ -64,6 +64,8 @@ struct exec {
 	void *arg;
 };
 MUST_USE struct err *exec_run(const struct exec *x, int *code);
+/* A command line as an array of words: quotes and backslashes as a POSIX shell has them, nothing else. Owned. */
+MUST_USE struct err *command_words(const char *s, struct json_object **ret);
 /*
  * The container that is meant where none is named: the annotation's, or the first, as for kubectl.
  * Borrowed; NULL: it has none.

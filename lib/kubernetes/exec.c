@@ -69,9 +69,13 @@ static struct err *pump(struct run *r)
 		err_free(e);
 		e = NULL;
 	}
-	if (!e && !r->status)
+	if (!e && !r->status && !over)
+		e = err_new(ERR_TIMEOUT, "it did not end in time; it may still be running there");
+	else if (!e && !r->status)
 		e = err_new(ERR_NETWORK, "the connection ended before the command did%s%s",
 			    *socket_last_words(r->s) ? ": " : "", socket_last_words(r->s));
+	if (e)
+		e->ambiguous = true;
 	return e;
 }
 
@@ -174,4 +178,45 @@ struct err *exec_run(const struct exec *x, int *code)
 		e = run(r, container, code);
 	free(r);
 	return err_wrap(e, "running '%s' in %s/%s", x->argv[0], x->ns, x->pod);
+}
+
+/* Adds one character, or what quotes hold; NULL: they do not end. */
+static const char *take_quoted(const char *s, struct buf *word)
+{
+	const char quote = *s;
+
+	if (quote == '\\') {
+		(void)buf_add(word, s + 1, s[1] ? 1 : 0);
+		return s[1] ? s + 2 : NULL;
+	}
+	if (quote != '\'' && quote != '"') {
+		(void)buf_add(word, s, 1);
+		return s + 1;
+	}
+	for (s++; *s && *s != quote; s++) {
+		if (quote == '"' && *s == '\\' && (s[1] == '"' || s[1] == '\\'))
+			s++;
+		(void)buf_add(word, s, 1);
+	}
+	return *s ? s + 1 : NULL;
+}
+
+struct err *command_words(const char *s, struct json_object **ret)
+{
+	static const char blanks[] = " \t\r\n";
+	AUTO_JSON words = json_object_new_array();
+
+	for (s += strspn(s, blanks); s && *s; s += strspn(s, blanks)) {
+		AUTO_BUF word = BUF_INIT;
+
+		while (s && *s && !strchr(blanks, *s))
+			s = take_quoted(s, &word);
+		if (!s)
+			return err_new(ERR_USAGE, "a quote in the command does not end");
+		json_object_array_add(words, json_object_new_string_len(word.s, (int)word.len));
+	}
+	if (!json_len(words))
+		return err_new(ERR_USAGE, "the command is empty");
+	*ret = TAKE(words);
+	return NULL;
 }

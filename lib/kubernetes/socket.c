@@ -113,7 +113,7 @@ static struct err *wait_for(struct socket *s, int64_t until)
 	struct pollfd p = { .fd = s->fd, .events = (short)(POLLIN | (unsent(s) ? POLLOUT : 0)) };
 
 	if (now >= s->deadline || clock_is_cut())
-		return err_new(ERR_TIMEOUT, "no end before the deadline");
+		return err_new(ERR_TIMEOUT, "no answer before the deadline");
 	if (ms > SLICE_MS)
 		ms = SLICE_MS;
 	if (ms > 0 && poll(&p, 1, (int)ms) < 0 && errno != EINTR)
