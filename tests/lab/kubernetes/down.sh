@@ -2,6 +2,7 @@
 # down.sh STATE [--wipe]: stops the lab, and removes STATE with --wipe.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$LAB/node.sh"
 
 [ $# = 1 ] || [ "$*" = "$1 --wipe" ] || die "usage: down.sh STATE [--wipe]"
 [ -d "$1" ] || exit 0
@@ -10,6 +11,9 @@ exec 8>"$STATE/up.lock"
 flock 8
 
 rm -f "$STATE/run/ready"
+BASE=$(cat "$STATE/port-base" 2>/dev/null) || BASE=0
+node_names
+node_down
 for file in "$STATE"/run/*.pid; do
 	stop "$(basename "$file" .pid)" KILL
 done

@@ -3,6 +3,7 @@
 # README.md tells what is in STATE then.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$LAB/node.sh"
 
 # make_access NAME: keys and certificates, and kubeconfigs of all who come to the cluster
 make_access()
@@ -155,6 +156,9 @@ bash "$LAB/install.sh"
 PATH=$KUBE:$PATH
 export HOME=$STATE # of kubectl's caches
 choose_ports "${KUBERNETES_LAB_PORT_BASE:-}" 17000 {0..2} {10..12}
+node_start
+node=
+[ -e "$STATE/run/ready" ] || { node_finish & node=$!; }
 [ -e "$STATE/run/ready" ] || each prepare
 each start_etcd
 each start_apiserver
@@ -164,6 +168,7 @@ if ! [ -e "$STATE/run/ready" ]; then
 	each fill >"$STATE/log/fill.log" 2>&1 || die "see $STATE/log/fill.log"
 	KUBECONFIG=$STATE/one/kubeconfig:$STATE/two/kubeconfig kubectl config view --flatten >"$STATE/kubeconfig.new"
 	mv "$STATE/kubeconfig.new" "$STATE/kubeconfig"
+	[ -z "$node" ] || wait "$node" || exit 1
 	touch "$STATE/run/ready"
 fi
 echo "tests/lab/kubernetes: up after $SECONDS s: $STATE/kubeconfig" >&2
