@@ -25,6 +25,8 @@ enum typed_flags {
 	TYPED_KEY = 1 << 26,           /* tells elements of its list apart, wherever they are */
 	TYPED_MANY = 1 << 27,          /* a TF_UNIQUE block that is a list of one in the API */
 	TYPED_FOLLOWS = 1 << 28,       /* computed; unknown again with any change of the object */
+	TYPED_REVISION = 1 << 30,      /* not in the API, but its change is one of the object */
+	TYPED_BIRTH = 1 << 29, /* only creation knows it: of an imported object it is null */
 };
 
 enum typed_wait {

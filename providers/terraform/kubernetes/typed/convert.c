@@ -102,6 +102,17 @@ static struct json_object *list_sent(struct json_object *list)
 	return ret;
 }
 
+/* Some mean something by being there; of metadata it would make what others put there ours. */
+static struct json_object *object_sent(const struct tf_attr *row, struct json_object *values)
+{
+	struct json_object *ret = rows_sent(row->sub, values);
+
+	if (json_object_object_length(ret) || strcmp(row->name, "metadata") != 0)
+		return ret;
+	json_object_put(ret);
+	return NULL;
+}
+
 static struct json_object *block_sent(const struct tf_attr *row, struct json_object *blocks)
 {
 	struct json_object *ret;
@@ -109,7 +120,7 @@ static struct json_object *block_sent(const struct tf_attr *row, struct json_obj
 	if (!json_len(blocks))
 		return NULL;
 	if (row->flags & TF_UNIQUE && !(row->flags & TYPED_MANY))
-		return rows_sent(row->sub, json_nth(blocks, 0));
+		return object_sent(row, json_nth(blocks, 0));
 	ret = json_object_new_array();
 	for (size_t i = 0; i < json_len(blocks); i++)
 		json_object_array_add(ret, rows_sent(row->sub, json_nth(blocks, i)));
@@ -235,7 +246,10 @@ static struct json_object *map_seen(const struct tf_attr *row, struct json_objec
 			json_set(ret, key, json_copy(v));
 		buf_wipe(&text);
 	}
-	return ret;
+	if (!coded || json_object_object_length(ret))
+		return ret;
+	json_object_put(ret);
+	return NULL;
 }
 
 static struct json_object *list_seen(struct json_object *list)
@@ -326,7 +340,7 @@ bool quantity_equal(const char *x, const char *y)
 	if (!quantity(x, &a) || !quantity(y, &b))
 		return strcmp(x, y) == 0;
 	/* Decimal fractions are not exact here; the least the API tells apart is far above this. */
-	return fabsl(a - b) <= 1e-15L * fmaxl(fabsl(a), fabsl(b));
+	return fabsl(a - b) <= 1e-15L * (fabsl(a) + fabsl(b));
 }
 
 static bool quantities_equal(struct json_object *x, struct json_object *y)

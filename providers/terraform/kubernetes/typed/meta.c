@@ -11,7 +11,7 @@
 	}
 #define GENERATE_NAME                                                               \
 	{                                                                           \
-		"generate_name", TF_OPTIONAL | TF_NEW, NULL,                        \
+		"generate_name", TF_OPTIONAL | TF_NEW | TYPED_BIRTH, "",            \
 			"Beginning of a name that is made up, if no name is given." \
 	}
 #define ANNOTATIONS                                                                               \
@@ -84,7 +84,7 @@ const struct tf_attr rows_data_cluster_metadata[] = {
 
 /* Of templates: the objects made of them have the rest. */
 #define INNER                                                                                    \
-	ANNOTATIONS, LABELS, { "generate_name", TF_OPTIONAL, NULL, "Not used in a template." },  \
+	ANNOTATIONS, LABELS, { "generate_name", TF_OPTIONAL, "", "Not used in a template." },    \
 		{ "generation", TF_COMPUTED, "", "Not used in a template.", .type = T_NUMBER },  \
 		{ "name", TF_OC, NULL, "Name of what is made of it, where that may be given." }, \
 		{ "resource_version", TF_COMPUTED, "", "Not used in a template." },              \

@@ -62,6 +62,22 @@ static struct json_object *part(struct json_object *v, struct json_object *field
 	return ret;
 }
 
+/* What identifies it nobody owns, and everybody gave. */
+static struct json_object *with_name(struct json_object *ours, struct json_object *object)
+{
+	static const char *const names[] = { "name", "namespace" };
+	struct json_object *metadata = json_at(ours, "metadata");
+
+	if (!metadata) {
+		metadata = json_object_new_object();
+		json_set(ours, "metadata", metadata);
+	}
+	for (size_t i = 0; i < COUNT(names); i++)
+		json_set(metadata, names[i],
+			 json_copy(json_at(json_at(object, "metadata"), names[i])));
+	return ours;
+}
+
 struct json_object *object_part(struct json_object *object, const char *manager)
 {
 	struct json_object *entries = json_at(object, "metadata.managedFields");
@@ -74,7 +90,7 @@ struct json_object *object_part(struct json_object *object, const char *manager)
 		    !json_str(one, "subresource") &&
 		    json_is_str(json_at(one, "manager"), manager) &&
 		    json_object_is_type(fields, json_type_object))
-			return part(object, fields);
+			return with_name(part(object, fields), object);
 	}
 	return NULL;
 }

@@ -80,12 +80,24 @@ static struct json_object *plan_rows(const struct tf_attr *rows, const struct pl
 
 /* ---- what follows from changes ---- */
 
+/* Whether the object becomes another one, and not only what is done about it. */
+static bool is_changed(const struct typed_kind *k, struct json_object *planned,
+		       struct json_object *prior)
+{
+	for (const struct tf_attr *row = k->tf.attrs; row->name; row++)
+		if ((!row_is_local(row) || row->flags & TYPED_REVISION) &&
+		    !value_equal(json_object_object_get(planned, row->name),
+				 json_object_object_get(prior, row->name)))
+			return true;
+	return false;
+}
+
 static void follow(const struct tf_attr *rows, struct json_object *planned)
 {
 	for (const struct tf_attr *row = rows; row->name; row++) {
 		struct json_object *v = json_object_object_get(planned, row->name);
 
-		if (row->flags & TYPED_FOLLOWS)
+		if (row->flags & TYPED_FOLLOWS && v)
 			json_set(planned, row->name, value_unknown());
 		else if (row->flags & TF_BLOCK && row->flags & TF_UNIQUE)
 			for (size_t i = 0; i < json_len(v); i++)
@@ -101,7 +113,8 @@ static void replaces(const struct tf_attr *rows, struct json_object *planned,
 		struct json_object *was = json_object_object_get(prior, row->name);
 		AUTO_STR at = xasprintf("%s%s%s", path, *path ? "." : "", row->name);
 
-		if (row->flags & TF_NEW && !row_equal(row, v, was))
+		if (row->flags & TF_NEW && !row_equal(row, v, was) &&
+		    !(row->flags & TYPED_BIRTH && !was))
 			json_object_array_add(replace, json_object_new_string(at));
 		if (row->flags & TF_NEW || !(row->flags & TF_BLOCK))
 			continue;
@@ -172,7 +185,7 @@ struct err *typed_plan(const struct typed_kind *k, struct json_object *config,
 	if (e)
 		return e;
 	hand_through(k, config, prior, ret);
-	if (prior && !value_equal(ret, prior))
+	if (prior && is_changed(k, ret, prior))
 		follow(k->tf.attrs, ret);
 	if (prior) {
 		replaces(k->tf.attrs, ret, prior, "", replace);
@@ -274,8 +287,6 @@ static void send_names(const struct typed_kind *k, struct json_object *prior,
 		json_sets(metadata, "name", name);
 	if (k->namespaced && !json_str(metadata, "namespace"))
 		json_sets(metadata, "namespace", "default");
-	if (json_str(metadata, "name"))
-		json_object_object_del(metadata, "generateName");
 }
 
 struct json_object *typed_manifest(const struct typed_kind *k, struct json_object *config,

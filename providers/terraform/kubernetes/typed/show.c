@@ -160,7 +160,7 @@ static struct json_object *found_block(const struct tf_attr *row, const struct v
 		inner.prior = NULL;
 		inner.object = block_nth(row, v->object, i);
 		inner.part = block_nth(row, v->part, i);
-		if (v->parts && !inner.part && !v->all)
+		if (v->parts && !inner.part && !v->all && !(row->flags & TF_REQUIRED))
 			continue;
 		one = show_rows(row->sub, &inner);
 		if (!v->all && !v->parts && is_superfluous(row, one))

@@ -62,10 +62,11 @@ static char *id_of(struct json_object *manifest)
 	return xasprintf("%s%s%s", ns ? ns : "", ns ? "/" : "", json_str(metadata, "name"));
 }
 
-static struct err *complete_name(struct json_object *manifest)
+static struct err *complete_name(const struct typed_op *op, struct json_object *manifest)
 {
+	const char *beginning =
+		json_str(json_nth(json_at(op->config, "metadata"), 0), "generate_name");
 	struct json_object *metadata = json_at(manifest, "metadata");
-	const char *beginning = json_str(metadata, "generateName");
 
 	if (json_str(metadata, "name"))
 		return NULL;
@@ -164,7 +165,7 @@ struct err *typed_apply(struct typed_op *op)
 	AUTO_JSON manifest = typed_manifest(op->kind, op->config, op->prior, NULL);
 	AUTO_JSON have = NULL;
 	AUTO_JSON after = NULL;
-	struct err *e = complete_name(manifest);
+	struct err *e = complete_name(op, manifest);
 
 	if (e)
 		return e;
