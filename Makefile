@@ -26,7 +26,7 @@ LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/co
 LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
-all: $(B)/treenail-openstack $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external ## build the programs
+all: $(B)/treenail-openstack $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external $(B)/terraform-provider-kubectl ## build the programs
 
 $(O)/registry.c: Makefile $(wildcard lib/openstack)
 	@mkdir -p $(@D)
@@ -86,6 +86,9 @@ $(B)/terraform-provider-%: $(O)/providers/terraform/late_curl.o $(O)/libadapter.
 	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(filter-out -lcurl,$(LIBS)) -o $@
 $(B)/terraform-provider-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/openstack/*.c))
 $(B)/terraform-provider-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/external/*.c))
+# Under this name it has no other types: it reads ~/.kube/config unasked, as those do whose place it takes.
+$(B)/terraform-provider-kubectl: $(B)/terraform-provider-kubernetes
+	$(Q)ln -sf $(<F) $@
 $(B)/terraform-provider-kubernetes: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/kubernetes/*.c providers/terraform/kubernetes/*/*.c))
 
 # The modules of Kubernetes, which are no resources of the engine's.
@@ -104,13 +107,13 @@ $(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external:
 
 # ---- the providers as `terraform init` installs them ----
 
-PROVIDERS = $(B)/terraform-provider-openstack $(B)/terraform-provider-external
+PROVIDERS = $(addprefix $(B)/terraform-provider-,openstack external kubernetes kubectl)
 MIRROR    = build/providers
 TARGET    = linux_$(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 
 providers: $(PROVIDERS) ## a folder for `terraform init`, and its CLI configuration; PEERS=1: also under the names of those replaced
-	$(Q)rm -rf $(MIRROR).new && mkdir -p $(MIRROR).new && strip -o $(MIRROR).new/terraform-provider-openstack $(B)/terraform-provider-openstack
-	$(Q)strip -o $(MIRROR).new/terraform-provider-external $(B)/terraform-provider-external
+	$(Q)rm -rf $(MIRROR).new && mkdir -p $(MIRROR).new
+	$(Q)for p in $(PROVIDERS); do strip -o $(MIRROR).new/$${p##*/} $$p || exit 1; done
 	$(Q)providers/terraform/mirror.py $(MIRROR) $(VERSION) $(TARGET) $(if $(PEERS),peers) $(PROVIDERS:$(B)/%=$(MIRROR).new/%)
 	$(Q)rm -r $(MIRROR).new
 
@@ -131,6 +134,7 @@ docs: $(MODULES) $(PROVIDERS) ## documentation of all modules and providers into
 	$(Q)rm -rf $(TFDOCS) && mkdir -p $(TFDOCS)
 	$(Q)$(B)/terraform-provider-openstack -docs $(TFDOCS)/openstack
 	$(Q)$(B)/terraform-provider-external -docs $(TFDOCS)/external
+	$(Q)$(B)/terraform-provider-kubernetes -docs $(TFDOCS)/kubernetes
 
 VENV    = $(shell tests/env/venv.sh $(1))
 PACKED    ?= build/collection

@@ -16,7 +16,9 @@ import zipfile
 
 HOSTS = ('registry.terraform.io', 'registry.opentofu.org')
 # What each takes the place of; the version is the one whose schema ours was compared with.
-PEERS = {'openstack': ('terraform-provider-openstack/openstack', '3.4.0'), 'external': ('hashicorp/external', '2.4.0')}
+PEERS = {'openstack': [('terraform-provider-openstack/openstack', '3.4.0')], 'external': [('hashicorp/external', '2.4.0')],
+         'kubernetes': [('hashicorp/kubernetes', '3.2.1')],
+         'kubectl': [('alekc/kubectl', '2.4.1')]}
 
 CONFIG = '''provider_installation {
   filesystem_mirror {
@@ -53,12 +55,11 @@ def main(folder, version, target, *programs):
         if program == 'peers':
             continue
         name = os.path.basename(program).replace('terraform-provider-', '')
-        places = [('treenail/' + name, version)] + ([PEERS[name]] if 'peers' in programs else [])
+        places = [('treenail/' + name, version)] + (PEERS[name] if 'peers' in programs else [])
         for host in HOSTS:
             for address, number in places:
                 pack(program, name, number, os.path.join(folder, host, address), target)
-        if len(places) > 1:
-            covered += ['%s/%s' % (host, places[1][0]) for host in HOSTS]
+        covered += ['%s/%s' % (host, address) for host in HOSTS for address, _ in places[1:]]
     names = ', '.join('"%s"' % a for a in covered)
     config = CONFIG % (os.path.abspath(folder), names, names)
     with open(os.path.join(folder, 'terraform.rc'), 'w') as f:

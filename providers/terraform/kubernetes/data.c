@@ -172,15 +172,23 @@ static const struct {
 	{ "platform", "platform" },
 };
 
+/* Kinds differ in which of them they have. */
+static void show_row(struct tf_op *t, const char *name, const char *s)
+{
+	for (const struct tf_attr *row = t->kind->attrs; row->name; row++)
+		if (strcmp(row->name, name) == 0)
+			json_sets(t->state, name, s);
+}
+
 /* "v1.33.13+abc" is version 1.33.13, whose patch is 13. */
-static void show_numbers(struct json_object *state, const char *git_version)
+static void show_numbers(struct tf_op *t, const char *git_version)
 {
 	const char *s = git_version + (*git_version == 'v');
 	AUTO_STR version = xstrndup(s, strcspn(s, "+-"));
 	const char *patch = strrchr(version, '.');
 
-	json_sets(state, "version", version);
-	json_sets(state, "patch", patch ? patch + 1 : "");
+	show_row(t, "version", version);
+	show_row(t, "patch", patch ? patch + 1 : "");
 }
 
 struct err *server_version_show(struct tf_op *t)
@@ -195,10 +203,9 @@ struct err *server_version_show(struct tf_op *t)
 	if (e)
 		return e;
 	for (size_t i = 0; i < COUNT(version_fields); i++)
-		json_sets(t->state, version_fields[i].row,
-			  json_str(version, version_fields[i].field));
+		show_row(t, version_fields[i].row, json_str(version, version_fields[i].field));
 	if (json_str(version, "gitVersion"))
-		show_numbers(t->state, json_str(version, "gitVersion"));
+		show_numbers(t, json_str(version, "gitVersion"));
 	json_sets(t->state, "id", json_str(version, "gitVersion"));
 	return NULL;
 }

@@ -150,7 +150,6 @@ static struct json_object *compared(struct json_object *object, struct json_obje
 	if (is_secret(want))
 		move_strings(want);
 	json_object_object_del(want, "status");
-	json_object_object_del(want, "apiVersion");
 	for (size_t i = 0; i < json_len(ignored); i++)
 		put_at(want, json_object_get_string(json_nth(ignored, i)), NULL);
 	return want;
@@ -251,7 +250,7 @@ static struct err *plan_change(struct tf_op *t, struct json_object *object)
 	if (e)
 		return e;
 	same = value_equal(was, object);
-	if (json_truth(t->kept, "imported", false) && merge_holds(was, object, false))
+	if (json_truth(t->kept, "imported", false) && has_all(was, object))
 		same = true;
 	drifted = !value_equal(json_at(t->prior, "yaml_incluster"),
 			       json_at(t->prior, "live_manifest_incluster"));
@@ -439,7 +438,7 @@ static void settle_prints(struct tf_op *t, struct json_object *object, struct js
 
 	json_sets(t->state, "live_uid", json_str(live, "metadata.uid"));
 	json_sets(t->state, "live_manifest_incluster", print);
-	if (t->importing || (t->foreign && merge_holds(live, want, false)))
+	if (t->importing || (t->foreign && has_all(live, want)))
 		json_sets(t->state, "yaml_incluster", print);
 }
 

@@ -229,10 +229,22 @@ static bool is_imported(const struct tf_op *t)
 	return json_truth(t->kept, "imported", false);
 }
 
+/* What an update that comes anyway sends is what is written, not all that was imported. */
+static bool changes_else(const struct tf_op *t)
+{
+	static const char *const rows[] = { "field_manager", "computed_fields", "wait", "wait_for",
+					    "timeouts" };
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (tf_changed(t, rows[i]))
+			return true;
+	return false;
+}
+
 static bool as_wanted(const struct tf_op *t, const struct subject *s, struct json_object *live)
 {
 	if (is_imported(t))
-		return merge_holds(live, s->want, false);
+		return has_all(live, s->want);
 	return owned_same(live, s->want, manager_of(t->planned));
 }
 
@@ -309,7 +321,7 @@ static struct err *plan_with(struct tf_op *t, struct cluster *c)
 	if (!live || !as_wanted(t, &s, live))
 		return dry_run(t, &s, live);
 	keep(t);
-	if (is_imported(t) && merge_holds(manifest_of(t->prior), s.want, false))
+	if (is_imported(t) && !changes_else(t) && has_all(manifest_of(t->prior), s.want))
 		json_set(t->planned, "manifest", json_copy(json_at(t->prior, "manifest")));
 	return NULL;
 }

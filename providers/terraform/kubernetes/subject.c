@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "clusters.h"
+#include "kubernetes/compare.h"
 #include "live.h"
 #include "protocol/value.h"
 
@@ -199,6 +200,11 @@ bool same_object(struct json_object *x, struct json_object *y)
 	return a && b && group_len(a) == group_len(b) && strncmp(a, b, group_len(a)) == 0 &&
 	       same_text(x, y, "kind", "") && same_text(x, y, "metadata.name", "") &&
 	       same_text(x, y, "metadata.namespace", "default");
+}
+
+bool has_all(struct json_object *have, struct json_object *want)
+{
+	return merge_holds(have, want, group_builtin(json_str(want, "apiVersion")));
 }
 
 bool cannot_predict(const struct err *e)

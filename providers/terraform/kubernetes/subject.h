@@ -42,6 +42,8 @@ MUST_USE struct err *subject_remove(const char *cluster, struct json_object *wan
 struct json_object *plain_object(struct json_object *v);
 /* Group, kind, namespace and name are the same. */
 bool same_object(struct json_object *x, struct json_object *y);
+/* Whether all of `want` is in `have`, whatever else there is. */
+bool has_all(struct json_object *have, struct json_object *want);
 /* What of the error says that the plan has to do without the server's dry run. */
 bool cannot_predict(const struct err *e);
 /* The server refuses to change what is there. */
