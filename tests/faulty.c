@@ -39,7 +39,8 @@ struct faulty {
 	const char *greeting;
 	bool http2;
 	struct faulty_step *steps;
-	size_t n, next;
+	bool *used;
+	size_t n;
 	struct conn **conns;
 	size_t nconns;
 	struct faulty_request **seen;
@@ -142,13 +143,19 @@ static void receive_body(struct conn *c, struct faulty_request *r)
 	drop(&c->in, r->len);
 }
 
-static struct faulty_step next_step(struct faulty *f)
+static struct faulty_step next_step(struct faulty *f, const char *target)
 {
 	struct faulty_step s = { .act = FAULTY_ECHO };
+	size_t i = 0;
 
 	(void)pthread_mutex_lock(&f->lock);
-	if (f->next < f->n)
-		s = f->steps[f->next++];
+	while (i < f->n &&
+	       (f->used[i] || (f->steps[i].target && strcmp(f->steps[i].target, target) != 0)))
+		i++;
+	if (i < f->n) {
+		s = f->steps[i];
+		f->used[i] = true;
+	}
 	(void)pthread_mutex_unlock(&f->lock);
 	return s;
 }
@@ -405,7 +412,7 @@ static void *serve(void *arg)
 		r = receive_head(c);
 		if (!r)
 			break;
-		s = next_step(c->f);
+		s = next_step(c->f, r->target);
 		if (!s.early)
 			receive_body(c, r);
 		remember(c->f, r);
@@ -503,6 +510,7 @@ struct faulty *faulty_start(const struct faulty_options *o)
 	(void)pthread_cond_init(&f->stopped, NULL);
 	f->n = o->n;
 	f->steps = xcalloc(o->n, sizeof(*f->steps));
+	f->used = xcalloc(o->n + 1, sizeof(*f->used));
 	for (i = 0; i < o->n; i++)
 		f->steps[i] = o->steps[i];
 	f->greeting = o->greeting;
@@ -552,6 +560,7 @@ void faulty_stop(struct faulty *f)
 	free(f->conns);
 	free(f->seen);
 	free(f->steps);
+	free(f->used);
 	free(f);
 }
 

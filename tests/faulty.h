@@ -36,6 +36,8 @@ struct faulty_step {
 	int delay_ms;
 	bool early; /* does not read the request's body */
 	bool close; /* closes after a whole answer without having said so */
+	const char *
+		target; /* the step is for requests of this one alone, whatever their turn; NULL: any */
 };
 
 struct faulty_options {

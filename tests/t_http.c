@@ -1348,9 +1348,11 @@ END_TEST
 
 static void *hang(void *arg)
 {
-	struct http_answer a;
+	struct http_answer a = { 0 };
+	struct err *e = CALL(&a, .url = arg, .deadline_ms = 700);
 
-	return CALL(&a, .url = arg, .deadline_ms = 700);
+	http_answer_release(&a);
+	return e;
 }
 
 /* Calls that get nothing do not hold up the others, nor do those that wait for a connection. */

@@ -373,9 +373,10 @@ static struct err *decode(const struct kube_request *req, const struct http_answ
 {
 	struct err *e;
 
-	*ret = NULL;
-	if (!a->len)
+	if (!a->len) {
+		*ret = NULL;
 		return NULL;
+	}
 	e = json_parse(a->body, a->len, ret);
 	if (!e)
 		return NULL;

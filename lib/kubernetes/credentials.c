@@ -12,6 +12,7 @@
 #include "json.h"
 #include "session/cache.h"
 #include "session/config.h"
+#include "session/fault.h"
 
 enum {
 	TOKEN_MAX = 1 << 20,
@@ -477,6 +478,7 @@ static struct err *need(struct credentials *c, const struct credential *refused,
 		return NULL;
 	}
 	credential_free(&made);
+	fault_scrub(e, (const char *const *)c->lists[c->nlists - 1]);
 	e = err_wrap(e, "%s: %s", c->k->title, c->k->user ? c->k->user : "credentials");
 	c->failed = err_new(e->kind, "%s", e->text);
 	c->failed_until_ms = clock_ms() + REFUSED_MS;
@@ -542,9 +544,11 @@ static char *cert_words(const char *path)
 char *credentials_who(const struct credentials *c, const struct credential *used)
 {
 	const struct kubeconfig *k = c->k;
+	AUTO_STR plugin =
+		k->exec ? xasprintf("exec plugin '%s'", json_str(k->exec, "command")) : NULL;
 	AUTO_STR cert = used && used->cert ? cert_words(used->cert) : NULL;
 	const char *what = cert            ? cert
-			   : k->exec       ? "exec plugin"
+			   : plugin        ? plugin
 			   : k->oidc       ? "OpenID Connect"
 			   : k->token_file ? k->token_file
 			   : k->token      ? "token"
