@@ -57,6 +57,11 @@ struct exec {
 	const char *ns, *pod, *container; /* container NULL: the default one */
 	const char *const *argv;
 	int64_t deadline; /* clock_ms() */
+	/*
+	 * The command knows by itself where its input ends. Only with v5 the server can tell others: with v4 they
+	 * are ERR_USAGE.
+	 */
+	bool bounded;
 	/* Up to n bytes; 0: the end; -1: *e is set. */
 	ssize_t (*in)(void *arg, char *s, size_t n, struct err **e);
 	struct err *(*out)(void *arg, const char *s, size_t n);
@@ -64,6 +69,8 @@ struct exec {
 	void *arg;
 };
 MUST_USE struct err *exec_run(const struct exec *x, int *code);
+/* The default container, for several commands in one; owned. */
+MUST_USE struct err *exec_container(const struct exec *x, char **ret);
 /* A command line as an array of words: quotes and backslashes as a POSIX shell has them, nothing else. Owned. */
 MUST_USE struct err *command_words(const char *s, struct json_object **ret);
 /*

@@ -134,7 +134,7 @@ static char *exec_path(const struct exec *x, const char *container)
 }
 
 /* The server refuses to choose where there are several. */
-static struct err *find_container(const struct exec *x, char **ret)
+struct err *exec_container(const struct exec *x, char **ret)
 {
 	AUTO_BUF path = BUF_INIT;
 	AUTO_JSON pod = NULL;
@@ -158,6 +158,10 @@ static struct err *run(struct run *r, const char *container, int *code)
 	AUTO_STR path = exec_path(r->x, container);
 	struct err *e = socket_open(r->x->cluster, path, r->x->deadline, &r->s);
 
+	if (!e && r->x->in && !r->x->bounded && !socket_can_close_stdin(r->s))
+		e = err_new(ERR_USAGE,
+			    "the server cannot tell the command that its input has ended "
+			    "(it speaks v4.channel.k8s.io, not v5)");
 	if (!e)
 		e = pump(r);
 	if (!e)
@@ -171,7 +175,7 @@ struct err *exec_run(const struct exec *x, int *code)
 {
 	struct run *r = xcalloc(1, sizeof(*r));
 	AUTO_STR container = xstrdup(x->container);
-	struct err *e = container ? NULL : find_container(x, &container);
+	struct err *e = container ? NULL : exec_container(x, &container);
 
 	r->x = x;
 	if (!e)
