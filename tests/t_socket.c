@@ -194,4 +194,34 @@ START_TEST(close_codes)
 }
 END_TEST
 
-UNIT_MAIN("socket", reads, refuses, writes, reader_ends_it, cap, accept_key, close_codes)
+static const struct {
+	const char *line, *want;
+} lines[] = {
+	{ "ls -l", "['ls','-l']" },
+	{ "  a\t b\n", "['a','b']" },
+	{ "sh -c 'echo \"a b\"'", "['sh','-c','echo \\'a b\\'']" },
+	{ "a''b \"\" c", "['ab','','c']" },
+	{ "a\\ b \\'", "['a b','\\u0027']" },
+	{ "\"a\\\\b\\n\"", "['a\\\\b\\\\n']" },
+	{ "$HOME * ; |", "['$HOME','*',';','|']" },
+};
+
+START_TEST(command_line)
+{
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		AUTO_JSON got = NULL;
+
+		unit_ok(command_words(lines[i].line, &got));
+		unit_same(got, lines[i].want);
+	}
+	AUTO_JSON none = NULL;
+
+	unit_fails(command_words("a 'b", &none), ERR_USAGE, "does not end");
+	unit_fails(command_words("a \"b\\\"", &none), ERR_USAGE, "does not end");
+	unit_fails(command_words("a \\", &none), ERR_USAGE, "does not end");
+	unit_fails(command_words(" ", &none), ERR_USAGE, "is empty");
+}
+END_TEST
+
+UNIT_MAIN("socket", command_line, reads, refuses, writes, reader_ends_it, cap, accept_key,
+	  close_codes)
