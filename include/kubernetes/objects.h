@@ -8,19 +8,35 @@
  * Makes objects of any kind match what is wanted: one, or many in dependency order.
  *
  * Promises:
- * - Read before written: objects of one kind and namespace by one LIST (page by page) where that is
- *   fewer requests than a GET each. One that is as wanted already is not sent again; what that
- *   means for each way is below.
+ * - Read before written: objects of one kind and namespace by one LIST (500 a page), as long as the
+ *   pages to come are fewer than the objects still to be found, else (and if they are fewer than 4)
+ *   by a GET each. One that is as wanted already is not sent again; what that means for each way
+ *   is below.
  * - check: the same requests with dryRun=All where the server can tell, and none without; changed,
- *   before and after are what the real run will make. An object whose namespace or CRD
- *   only the same run would make is told from what is wanted alone.
- * - changed is true only if the object is another one after: its resourceVersion and content.
- * - Order: Namespaces, CRDs (then waiting until they are Established), what policies and access are made
- *   of, the rest side by side; webhook configurations and APIServices last. Deletion the other way round.
- * - An error of one keeps none of the others from being done, but for what it needs.
+ *   before and after are what the real run will make. What only the same run would make (an object whose
+ *   namespace or CRD is in the list, the second mention of an object, one that is still being
+ *   deleted) is told from what is wanted alone, without the server's defaults.
+ * - changed is true only if the object is another one after: its resourceVersion and its content,
+ *   without what the server alone keeps (document_shown()). That a field changed its manager is none.
+ * - Order: Namespaces and CRDs (then waiting until these are Established and served); what policies,
+ *   access and configuration are made of; the rest side by side; webhook configurations and APIServices last.
+ *   Then deletions, the other way round. What waits is waited for before the next of these steps. The same
+ *   object more than once is done in the order given.
+ * - An error of one keeps none of the others from being done, but for what it needs: its namespace, its kind.
+ *   After a failed wait `changed` and `after` tell what was done. Errors begin with document_title().
  * - The server is asked to refuse unknown and double fields (fieldValidation=Strict) unless `lenient`.
- * - A create whose answer was lost is found by its name; a generateName one is looked for by
- *   an annotation-free comparison of what was made since.
+ * - A refusal because someone else wrote meanwhile (409) is no error: the object is read and done again, up to 8
+ *   times, unless `want` has a resourceVersion; nor is a lost answer: what is there is read, and gone on from.
+ *   A deletion is of the object that was read (its uid), never of one that took its name since.
+ * - generateName: the name is made here, by the server's rule, so that a create whose answer
+ *   was lost is found by it. A run that was killed knows its name no more: the next one makes another object, as
+ *   each run with a generateName does.
+ * - An object that is still being deleted is waited for (60 s, or as long as `wait` says) and made anew;
+ *   but where `want` has metadata.finalizers, or the way is a patch, it is changed as it is.
+ * - stringData of a Secret is sent as data, so that what is left out the next time goes; `status` is not sent
+ *   where it is a subresource; a namespaced object without a namespace is in that of the context, or "default".
+ * - Deleting what is of an unknown kind: nothing is there (kind NULL), unless the API group is one of the
+ *   server's own: then it is a mistake.
  */
 enum object_way {
 	/*

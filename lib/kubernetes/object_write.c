@@ -138,6 +138,9 @@ static struct err *way_server_apply(struct work *w, struct json_object *have,
 	name_need(w);
 	w->op->method = "apply";
 	e = patch_send(w, w->want, "application/apply-patch+yaml", ret);
+	/* The server calls it its own failure that the fields are none of the kind's. */
+	if (e && e->status == 500 && strstr(e->text, "typed patch object"))
+		e->kind = ERR_USAGE;
 	if (e && e->status == 409 && strstr(e->text, "conflict with") && !w->op->force_conflicts) {
 		AUTO_STR said = e->text;
 
@@ -494,11 +497,12 @@ struct err *work_do(struct work *w)
 	if (op->absent)
 		return remove_object(w);
 	have = json_object_get(op->before);
-	if (is_leaving(w, have) && op->check) {
+	w->anew = is_leaving(w, have);
+	if (w->anew && op->check) {
 		foretell(w, NULL);
 		return NULL;
 	}
-	if (is_leaving(w, have))
+	if (w->anew)
 		e = leaving_wait(w, &have);
 	if (!e)
 		e = converge(w, &have, &op->after);

@@ -320,7 +320,7 @@ static void needs_check(const struct list *l, struct work *w)
 	const struct work *home = home_of(l, w);
 
 	w->foretold = w->foretold || (w->prior && w->op->check);
-	if (!home || home->op->before)
+	if (!home || (home->op->before && !home->anew))
 		return;
 	if (home->e)
 		w->e = err_new(ERR_CONFLICT, "its namespace '%s' failed", w->ns);
