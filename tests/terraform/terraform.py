@@ -7,7 +7,7 @@ import sys
 
 HEAD = '''terraform {
   required_providers {
-    openstack = { source = "treenail/openstack" }
+    %(provider)s = { source = "treenail/%(provider)s" }
   }
 }
 '''
@@ -56,14 +56,14 @@ class Done:
 class Root:
     """A root module in `folder`, whose provider is the one in `binaries`."""
 
-    def __init__(self, folder, binaries, env, program=None, head=True):
+    def __init__(self, folder, binaries, env, program=None, head=True, provider='openstack'):
         self.folder, self.program = folder, program or programs()[0]
         os.makedirs(folder, exist_ok=True)
         overrides = ''.join('    "treenail/%s" = "%s"\n' % (name, os.path.abspath(binaries))
-                            for name in ('external', 'openstack'))
+                            for name in ('external', 'kubernetes', 'openstack'))
         self.write('cli.rc', 'provider_installation {\n  dev_overrides {\n%s  }\n  direct {}\n}\n' % overrides)
         if head:
-            self.write('versions.tf', HEAD)
+            self.write('versions.tf', HEAD % {'provider': provider})
         self.env = {'PATH': os.environ['PATH'], 'HOME': folder, 'LANG': 'C.UTF-8', 'CHECKPOINT_DISABLE': '1',
                     'TF_IN_AUTOMATION': '1', 'TF_CLI_CONFIG_FILE': self.path('cli.rc'), **env}
 

@@ -180,7 +180,7 @@ struct err *typed_plan(const struct typed_kind *k, struct json_object *config,
 {
 	const struct place whole = { config, prior, given, !prior };
 	AUTO_JSON ret = plan_rows(k->tf.attrs, &whole);
-	struct err *e = check_name(config);
+	struct err *e = prior ? NULL : check_name(config);
 
 	if (e)
 		return e;
