@@ -440,7 +440,10 @@ static struct err *leaving_wait(struct work *w, struct json_object **have)
 
 /* ---- deletion ---- */
 
-/* This very object: another one that took its name since a lost answer is not meant. */
+/*
+ * This very object: another one that took its name since a lost answer is not meant. The server reads
+ * options in the query only where there is no body, so the dry run stands in here.
+ */
 static struct json_object *delete_body(const struct work *w)
 {
 	struct json_object *body =
@@ -451,6 +454,12 @@ static struct json_object *delete_body(const struct work *w)
 	json_sets(body, "kind", "DeleteOptions");
 	if (!json_at(body, "preconditions") && uid)
 		json_set(body, "preconditions", json_wrap("uid", json_object_new_string(uid)));
+	if (w->op->check) {
+		struct json_object *stages = json_object_new_array();
+
+		json_object_array_add(stages, json_object_new_string("All"));
+		json_set(body, "dryRun", stages);
+	}
 	return body;
 }
 
@@ -458,7 +467,6 @@ static struct err *remove_object(struct work *w)
 {
 	struct object_op *op = w->op;
 	AUTO_JSON body = NULL;
-	AUTO_STR plain = NULL;
 	AUTO_STR path = NULL;
 	struct err *e;
 
@@ -466,8 +474,7 @@ static struct err *remove_object(struct work *w)
 	    (json_at(op->before, "metadata.deletionTimestamp") && json_empty(op->delete_options)))
 		return NULL;
 	body = delete_body(w);
-	plain = kind_path(op->kind, w->ns, w->name, NULL);
-	path = xasprintf("%s%s", plain, op->check ? "?dryRun=All" : "");
+	path = kind_path(op->kind, w->ns, w->name, NULL);
 	e = cluster_call(op->cluster,
 			 &(struct kube_request){ .method = "DELETE", .path = path, .body = body },
 			 NULL);
