@@ -105,10 +105,10 @@ static struct err *scale(struct scaling *s)
 	if (e)
 		return e;
 	json_set(s->told, "changed", json_object_new_boolean(count != replicas));
-	e = settle(s, &after);
-	json_set(s->told, "result", json_object_get(after));
 	if (s->op->diff)
 		json_set(s->told, "diff", diff_of(s->op, s->have, after));
+	e = settle(s, &after);
+	json_set(s->told, "result", json_object_get(after));
 	return e;
 }
 
@@ -206,8 +206,15 @@ static struct err *run(struct op *op)
 		return e;
 	struct json_object *want = json_nth(definitions, 0);
 	e = kind_find(op->cluster, json_str(want, "apiVersion"), json_str(want, "kind"), &kind);
-	if (!e)
-		e = find(op, kind, want, &list);
+	if (e)
+		return e;
+	e = find(op, kind, want, &list);
+	if (e && e->kind == ERR_NOT_FOUND && op->check) {
+		op_warn(op, "%s, but check mode takes it that an earlier task makes it", e->text);
+		err_free(e);
+		op->out->changed = true;
+		return NULL;
+	}
 	return e ? e : scale_all(op, kind, list);
 }
 
