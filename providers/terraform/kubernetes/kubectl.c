@@ -228,7 +228,7 @@ static struct err *try_out(struct tf_op *t, struct json_object *object)
 	if (e && t->prior && is_immutable(e)) {
 		tf_replace(t, "yaml_body");
 		plan_unknown(t, of_object);
-	} else if (e && !cannot_predict(e)) {
+	} else if (e && !cannot_predict(e) && !is_immutable(e)) {
 		return err_at(e, "yaml_body");
 	}
 	err_free(e);
@@ -386,6 +386,7 @@ static struct err *apply(struct tf_op *t)
 {
 	AUTO_SUBJECT s = SUBJECT_INIT;
 	AUTO_JSON object = NULL;
+	AUTO_JSON before = NULL;
 	struct json_object *live;
 	struct cluster *c = NULL;
 	struct err *e = object_of(t->planned, &object);
@@ -395,6 +396,8 @@ static struct err *apply(struct tf_op *t)
 	if (!e)
 		e = subject_await(&s, c, object, t->op->deadline,
 				  !json_empty(json_at(t->planned, "timeouts")));
+	if (!e && !t->prior)
+		e = subject_before(&s, t->op->deadline, &before);
 	if (e)
 		return e;
 	struct object_op op = op_of(t, &s, false);

@@ -277,9 +277,12 @@ static void plan_change(struct tf_op *t, const struct object_op *op, struct json
 /* Takes e. */
 static struct err *plan_without(struct tf_op *t, struct err *e)
 {
-	if (cannot_predict(e))
+	const bool fixed = is_immutable(e);
+
+	/* What cannot be changed is made anew; Terraform then asks again, with the old one still there. */
+	if (cannot_predict(e) || (fixed && !t->prior))
 		plan_alone(t);
-	else if (t->prior && is_immutable(e))
+	else if (fixed)
 		plan_anew(t);
 	else
 		return e;
@@ -488,7 +491,7 @@ static struct err *not_there(struct tf_op *t, const struct subject *s)
 {
 	AUTO_JSON have = NULL;
 	AUTO_STR title = document_title(s->want);
-	struct err *e = s->name ? object_get(s->c, s->kind, s->ns, s->name, &have) : NULL;
+	struct err *e = subject_before(s, t->op->deadline, &have);
 
 	if (e || !have || owned_same(have, s->want, manager_of(t->planned)))
 		return e;

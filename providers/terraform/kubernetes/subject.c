@@ -91,6 +91,24 @@ void subject_release(struct subject *s)
 	json_object_put(s->want);
 }
 
+struct err *subject_before(const struct subject *s, int64_t deadline, struct json_object **ret)
+{
+	struct ready_wish gone = { .gone = true, .timeout_ms = deadline - clock_ms() };
+	struct json_object *have = NULL, *last = NULL;
+	struct err *e = s->name ? object_get(s->c, s->kind, s->ns, s->name, &have) : NULL;
+
+	if (!e && json_at(have, "metadata.deletionTimestamp")) {
+		e = err_wrap(ready_wait(s->c, s->kind, s->ns, s->name, have, &gone, &last),
+			     "the one before it");
+		json_object_put(last);
+		json_object_put(TAKE(have));
+	}
+	if (!e)
+		*ret = TAKE(have);
+	json_object_put(have);
+	return e;
+}
+
 /* ---- reading and removing ---- */
 
 /*
@@ -209,15 +227,22 @@ bool has_all(struct json_object *have, struct json_object *want)
 
 bool cannot_predict(const struct err *e)
 {
-	/* Its namespace or kind is still to be made; a webhook has effects that it cannot do without. */
-	return e->kind == ERR_NOT_FOUND || strstr(e->text, "does not support dry run");
+	/* Its namespace or kind is still to be made, or anew; a webhook has effects that it cannot do without. */
+	return e->kind == ERR_NOT_FOUND || strstr(e->text, "does not support dry run") ||
+	       strstr(e->text, "because it is being terminated");
 }
 
 bool is_immutable(const struct err *e)
 {
-	return e->status == 422 &&
-	       (strstr(e->text, "immutable") || strstr(e->text, "may not be changed") ||
-		strstr(e->text, "updates to statefulset spec for fields other than"));
+	/* API types have words of their own for it. */
+	static const char *const words[] = { "field is immutable", "may not be changed",
+					     "updates to statefulset spec for fields other than",
+					     "is immutable after creation" };
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strstr(e->text, words[i]))
+			return true;
+	return false;
 }
 
 /* ---- paths ---- */

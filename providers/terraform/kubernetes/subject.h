@@ -29,6 +29,12 @@ MUST_USE struct err *subject_open(struct subject *s, struct cluster *c, struct j
 MUST_USE struct err *subject_await(struct subject *s, struct cluster *c, struct json_object *want,
 				   int64_t deadline, bool patient);
 void subject_release(struct subject *s);
+/*
+ * What is there before it is made: NULL if nothing is. One that is on its way out is waited for until it is
+ * gone, or what is made would go with it.
+ */
+MUST_USE struct err *subject_before(const struct subject *s, int64_t deadline,
+				    struct json_object **ret);
 
 /* *ret NULL: gone, or its kind is; an API that is only down is an error. */
 MUST_USE struct err *subject_read(const char *cluster, struct json_object *want,
