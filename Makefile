@@ -26,7 +26,7 @@ LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/co
 LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
-all: $(B)/treenail-openstack $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external $(B)/terraform-provider-kubectl ## build the programs
+all: $(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external $(B)/terraform-provider-kubectl ## build the programs
 
 $(O)/registry.c: Makefile $(wildcard lib/openstack)
 	@mkdir -p $(@D)
@@ -119,7 +119,7 @@ providers: $(PROVIDERS) ## a folder for `terraform init`, and its CLI configurat
 
 # ---- documentation and the collection: out of the tables ----
 
-SYSTEMS  := openstack
+SYSTEMS  := openstack kubernetes
 DOCS     ?= build/docs
 MODULES   = $(SYSTEMS:%=$(DOCS)/%/modules.txt)
 $(DOCS)/%/modules.txt: $(B)/treenail-%
@@ -168,10 +168,13 @@ $(O)/libtests.a: $(TESTLIB)
 $(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a $(O)/libprotocol.a $(O)/libkubernetes.a $(O)/libtreenail.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
-	$(Q)$(LINK) $^ $(LIBS) $(shell pkg-config --libs check) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(shell pkg-config --libs check) -o $@
+
+# Tables and conversions alone: no adapter, no server.
+$(B)/tests/t_typed: $(patsubst %.c,$(O)/%.o,$(filter-out %/work.c,$(wildcard providers/terraform/kubernetes/typed/*.c)))
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
-ALONE = t_args t_between t_engine t_pattern t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_values
+ALONE = t_args t_between t_engine t_pattern t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_typed t_values
 check: $(UNITS:%=$(B)/tests/%) ## unit tests; UNITS="t_args t_engine" for some of them
 	$(Q)failed=; for t in $(UNITS); do echo "  TEST $$t"; \
 	  ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1 \
@@ -242,7 +245,7 @@ test: setup ## set up everything, run all tests
 
 integration: all collection ## modules, by real ansible-playbook, against the running lab; CASES="network port"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/integration/run.py --lab $(LAB) --state build/integration \
-		--ansible $(call VENV,core-2.19)/bin/ansible-playbook --collections build/collection $(CASES)
+		--ansible $(call VENV,core-2.19)/bin/ansible-playbook --collections $(PACKED) $(CASES)
 
 terraform: all ## the provider, by real terraform, against the running lab; CASES="networking_port"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/run.py --lab $(LAB) --state build/terraform --bin $(B) $(CASES)

@@ -313,7 +313,7 @@ static void lint_module(const struct module *m, void *arg)
 	     "a module returns its object by some name", where);
 }
 
-static const struct system *const systems[] = { &openstack_system };
+static const struct system *const systems[] = { &openstack_system, &kubernetes_system };
 
 START_TEST(modules)
 {

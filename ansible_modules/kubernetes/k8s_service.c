@@ -45,6 +45,7 @@ static struct err *run(struct op *op)
 	struct work w = { 0 };
 	struct err *e = merge_types(op, &types);
 
+	json_sets(op->want, "kind", "Service");
 	if (!e)
 		e = definitions_of(op, &definitions);
 	if (!e && json_len(definitions) != 1)

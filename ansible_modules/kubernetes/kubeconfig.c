@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -146,6 +147,16 @@ static struct err *write_config(const char *name, struct json_object *config)
 		(void)unlink(next);
 	buf_wipe(&text);
 	return err_wrap(e, "writing %s", path);
+}
+
+/* What check mode can know of writing. */
+static struct err *check_folder(const char *path)
+{
+	AUTO_STR copy = xstrdup(path);
+
+	return access(dirname(copy), W_OK) == 0
+		       ? NULL
+		       : err_new(ERR_USAGE, "%s: %s", path, strerror(errno));
 }
 
 /* ---- what is to stand there ---- */
@@ -305,8 +316,8 @@ static struct err *run(struct op *op)
 		return e;
 	choose(op, config);
 	op->out->changed = !there || !json_object_equal(old, config);
-	if (op->out->changed && !op->check)
-		e = write_config(dest, config);
+	if (op->out->changed)
+		e = op->check ? check_folder(dest) : write_config(dest, config);
 	tell(op, dest, old, config);
 	return e;
 }

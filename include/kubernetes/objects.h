@@ -75,6 +75,7 @@ struct object_op {
 	/* Out. */
 	const struct kube_kind *kind;       /* NULL: unknown */
 	struct json_object *before, *after; /* NULL: absent; owned */
+	struct json_object *made; /* as it was before it was waited for; NULL: as after; owned */
 	bool changed;
 	const char *method;  /* "create", "patch", "apply", "update", "delete"; NULL: none */
 	int64_t duration_ms; /* of the wait */

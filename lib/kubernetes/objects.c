@@ -365,7 +365,10 @@ static void awaited(struct work *w, const struct ready_item *item)
 		json_object_put(item->last);
 		return;
 	}
-	json_object_put(w->op->after);
+	if (w->op->made)
+		json_object_put(w->op->after);
+	else
+		w->op->made = w->op->after;
 	w->op->after = item->last;
 }
 
@@ -550,5 +553,6 @@ void object_op_release(struct object_op *op)
 {
 	json_object_put(op->before);
 	json_object_put(op->after);
-	op->before = op->after = NULL;
+	json_object_put(op->made);
+	op->before = op->after = op->made = NULL;
 }
