@@ -46,7 +46,8 @@ struct kube_request {
 	struct json_object *body;
 	const char *content_type; /* NULL: application/json */
 	const char *accept;       /* NULL: application/json */
-	int64_t deadline_ms;      /* of all attempts, from now; 0: 60 s */
+	/* Of all attempts, from now; 0: 60 s, or 180 s where a server that was there is started again. */
+	int64_t deadline_ms;
 	/* A POST that may be sent again after a lost answer: what it makes has a name, so twice is 409. */
 	bool named;
 };

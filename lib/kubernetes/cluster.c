@@ -21,7 +21,7 @@ enum {
 	LANES = 4,       /* connections: one alone does not fill the server */
 	LANE_CALLS = 8,  /* calls under way before another lane is opened */
 	CONNECTIONS = 4, /* of one lane, where there is no HTTP/2 */
-	DEADLINE_MS = 60000,
+	AWAY = 3, /* deadlines for a server that was there and has gone: it takes a minute to shut down */
 	WARNINGS = 100,
 	HEADERS = 4,
 };
@@ -216,6 +216,14 @@ static struct err *unreached(struct cluster *c, const struct credential *who, st
 
 /* ---- one request ---- */
 
+/* Whether to go on waiting for it, where the caller set no deadline and nothing can be done twice. */
+static bool is_away(const struct cluster *c, const struct http_request *req, const struct err *e)
+{
+	return c->reached && e->kind == ERR_NETWORK && !req->deadline_ms && !req->stream &&
+	       (!e->ambiguous || req->twice || strcmp(req->method, "POST") != 0) &&
+	       strstr(e->text, "could not connect") && !clock_is_cut();
+}
+
 static struct err *send_as(struct cluster *c, const struct credential *who,
 			   const struct http_request *req, struct http_answer *ret)
 {
@@ -226,6 +234,10 @@ static struct err *send_as(struct cluster *c, const struct credential *who,
 	if (e)
 		return e;
 	e = http_call(w->lanes[lane], req, ret);
+	for (int i = 1; e && i < AWAY && is_away(c, req, e); i++) {
+		err_free(e);
+		e = http_call(w->lanes[lane], req, ret);
+	}
 	lane_give(c, w, lane);
 	if (e)
 		return unreached(c, who, e);
@@ -302,15 +314,16 @@ static struct err *carry(struct cluster *c, const struct kube_request *req, cons
 	struct err *e = c->fault && c->fault->before ? c->fault->before(c->fault, req) : NULL;
 	char **headers;
 
-	if (!e)
-		e = identity_check(c, req);
+	if (e)
+		return asked(req, e);
+	e = identity_check(c, req);
 	if (e)
 		return e;
 	headers = headers_make(c, req, extra);
 	http.method = req->method;
 	http.url = url;
 	http.headers = (const char *const *)headers;
-	http.deadline_ms = req->deadline_ms ? req->deadline_ms : DEADLINE_MS;
+	http.deadline_ms = req->deadline_ms;
 	http.twice = req->named;
 	http.plain = c->near;
 	if (req->body)
@@ -320,11 +333,11 @@ static struct err *carry(struct cluster *c, const struct kube_request *req, cons
 	e = send_twice(c, &http, ret, &who);
 	lines_free(headers);
 	if (!e && ret->status >= 300 && ret->status != 304) {
-		e = refusal(c, who, ret);
+		e = asked(req, refusal(c, who, ret));
 		http_answer_release(ret);
 	}
 	if (!e && c->fault && c->fault->after) {
-		e = c->fault->after(c->fault, req);
+		e = asked(req, c->fault->after(c->fault, req));
 		if (e)
 			http_answer_release(ret);
 	}
@@ -383,7 +396,7 @@ static struct err *decode(const struct kube_request *req, const struct http_answ
 	/* It was carried out, whatever the answer looks like. */
 	e->status = a->status;
 	e->ambiguous = strcmp(req->method, "GET") != 0;
-	return err_wrap(e, "status %d, but the answer is no JSON", a->status);
+	return asked(req, err_wrap(e, "status %d, but the answer is no JSON", a->status));
 }
 
 struct err *cluster_call(struct cluster *c, const struct kube_request *req,
@@ -395,7 +408,7 @@ struct err *cluster_call(struct cluster *c, const struct kube_request *req,
 	if (!e && ret)
 		e = decode(req, &a, ret);
 	http_answer_release(&a);
-	return asked(req, e);
+	return e;
 }
 
 struct err *cluster_fetch(struct cluster *c, const struct kube_request *req, const char *etag,
@@ -412,7 +425,7 @@ struct err *cluster_fetch(struct cluster *c, const struct kube_request *req, con
 	if (!e)
 		*ret_etag = xstrdup(http_header(&a, "etag"));
 	http_answer_release(&a);
-	return asked(req, e);
+	return e;
 }
 
 struct err *cluster_stream(struct cluster *c, const struct kube_request *req,
@@ -423,7 +436,7 @@ struct err *cluster_stream(struct cluster *c, const struct kube_request *req,
 		carry(c, req, NULL, (struct http_request){ .stream = what, .stream_arg = arg }, &a);
 
 	http_answer_release(&a);
-	return asked(req, e);
+	return e;
 }
 
 struct text {

@@ -49,6 +49,8 @@ static bool status_add(struct buf *b, struct json_object *o)
 
 	if (!json_is_str(json_object_object_get(o, "kind"), "Status"))
 		return false;
+	if (message && reason && strcmp(message, reason) == 0)
+		message = NULL;
 	if (reason && *reason)
 		buf_addf(b, "%s%s", reason, message && *message ? ": " : "");
 	if (message)
