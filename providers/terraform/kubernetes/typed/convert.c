@@ -245,6 +245,7 @@ static struct json_object *map_seen(const struct tf_attr *row, struct json_objec
 		else if (!plain && row->flags & TYPED_BINARY)
 			json_set(ret, key, json_copy(v));
 		buf_wipe(&text);
+		buf_release(&text);
 	}
 	if (!coded || json_object_object_length(ret))
 		return ret;

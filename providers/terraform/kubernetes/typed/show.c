@@ -56,6 +56,8 @@ static struct json_object *show_found(const struct tf_attr *row, const struct vi
 		json_object_put(now);
 		return keys_of(json_object_object_get(v->prior, row->name), row_in(row, v->object));
 	}
+	if (v->all && !now && row_is_map(row)) /* lookups in nothing are errors in HCL */
+		return json_object_new_object();
 	if (v->all || (row->flags & TF_COMPUTED && !row->value))
 		return now;
 	if (v->parts && !row_in(row, v->part)) {
@@ -68,7 +70,7 @@ static struct json_object *show_found(const struct tf_attr *row, const struct vi
 	}
 	if (!v->parts && row_is_map(row) && now)
 		drop_system_keys(now);
-	if (!v->parts && is_zero(now) && !(row->flags & TF_REQUIRED)) {
+	if (!v->parts && is_zero(now) && !(row->flags & TF_REQUIRED) && !(now && row->value)) {
 		json_object_put(now);
 		return row_default(row);
 	}
@@ -107,7 +109,7 @@ static struct json_object *show_attribute(const struct tf_attr *row, const struc
 		return or_default(row, was);
 	if (v->all || v->origin == PRIOR_IMPORTED)
 		return show_found(row, v);
-	if (v->origin == PRIOR_FOREIGN && is_zero(was) &&
+	if (v->origin == PRIOR_FOREIGN && is_zero(was) && !row->value &&
 	    !(row->flags & (TF_COMPUTED | TF_REQUIRED)))
 		was = NULL;
 	if (was)
