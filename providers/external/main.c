@@ -1,6 +1,6 @@
 /*
  * The program for Terraform's data source `external`: reads a query, {"key": "text", ...}, on standard
- * input, and answers with one object of a cloud as a flat map of strings on standard output. Errors
+ * input, and answers with one object of a cloud or cluster as a flat map of strings on standard output. Errors
  * are one line on standard error and exit code 1. It changes nothing.
  */
 #include <errno.h>
@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kube.h"
 #include "lookup.h"
 #include "session/session.h"
 
 enum { QUERY_BYTES = 1 << 20, DEADLINE_S = 900 };
 
 static const char HELP[] =
-	"treenail-external looks up one object of an OpenStack cloud, for Terraform's data source external:\n"
+	"treenail-external looks up one object of an OpenStack cloud, or of a Kubernetes cluster, for Terraform's data source external:\n"
 	"\n"
 	"  data \"external\" \"net\" {\n"
 	"    program = [\"treenail-external\"]\n"
@@ -38,6 +39,10 @@ static const char HELP[] =
 	"\n"
 	"What is found must be exactly one object. Several at a time, or in parallel, do no harm: the login\n"
 	"is shared by a cache. TREENAIL_LOG=debug shows requests, in the file TREENAIL_LOG_FILE if set.\n"
+	"\n"
+	"A query with the key kind looks up objects of a Kubernetes cluster:\n"
+	"  query = { kind = \"Service\", namespace = \"web\", name = \"front\", \"path.port\" = \".spec.ports[0].port\" }\n"
+	"treenail-external --help kubernetes lists its keys.\n"
 	"\n"
 	"treenail-external --help RESOURCE lists all keys of one; --version tells the version. Resources:\n";
 
@@ -75,22 +80,47 @@ static struct err *read_query(struct json_object **ret)
 	return err_wrap(json_parse(text.s, text.len, ret), "the query on standard input");
 }
 
-static struct err *answer(const struct lookup *l)
+static struct err *answer(struct json_object *map)
 {
+	(void)printf("%s\n", json_object_to_json_string_ext(
+				     map, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	return fflush(stdout) == 0 ? NULL
+				   : err_new(ERR_USAGE, "standard output: %s", strerror(errno));
+}
+
+static struct err *ask_cloud(struct json_object *query)
+{
+	struct lookup l = { 0 };
 	struct session *session = NULL;
 	AUTO_JSON map = NULL;
-	struct err *e = session_new(l->want, &session);
+	struct err *e = lookup_parse(query, &l);
 
-	if (!e)
-		e = lookup_run(l, session_api(session), &map);
 	if (!e) {
-		(void)printf("%s\n",
-			     json_object_to_json_string_ext(
-				     map, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-		if (fflush(stdout) != 0)
-			e = err_new(ERR_USAGE, "standard output: %s", strerror(errno));
+		(void)alarm((unsigned)l.deadline_s);
+		e = session_new(l.want, &session);
 	}
+	if (!e)
+		e = lookup_run(&l, session_api(session), &map);
+	if (!e)
+		e = answer(map);
 	session_free(session);
+	lookup_release(&l);
+	return e;
+}
+
+static struct err *ask_cluster(struct json_object *query)
+{
+	struct kube_lookup l = { 0 };
+	AUTO_JSON map = NULL;
+	struct err *e = kube_parse(query, &l);
+
+	if (!e) {
+		(void)alarm((unsigned)l.deadline_s);
+		e = kube_run(&l, &map);
+	}
+	if (!e)
+		e = answer(map);
+	kube_release(&l);
 	return e;
 }
 
@@ -103,6 +133,9 @@ static int by_hand(int argc, char **argv)
 	} else if (strcmp(argv[1], "--help") == 0 && argc == 2) {
 		(void)fputs(HELP, stdout);
 		lookup_resources(stdout);
+	} else if (strcmp(argv[1], "--help") == 0 && argc == 3 &&
+		   strcmp(argv[2], "kubernetes") == 0) {
+		kube_keys(stdout);
 	} else if (strcmp(argv[1], "--help") == 0 && argc == 3) {
 		e = lookup_keys(argv[2], stdout);
 	} else {
@@ -116,7 +149,6 @@ static int by_hand(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct lookup l = { 0 };
 	AUTO_JSON query = NULL;
 	struct err *e;
 
@@ -131,11 +163,6 @@ int main(int argc, char **argv)
 	(void)alarm(DEADLINE_S);
 	e = read_query(&query);
 	if (!e)
-		e = lookup_parse(query, &l);
-	if (!e) {
-		(void)alarm((unsigned)l.deadline_s);
-		e = answer(&l);
-	}
-	lookup_release(&l);
+		e = kube_is_meant(query) ? ask_cluster(query) : ask_cloud(query);
 	return e ? fail(e) : 0;
 }
