@@ -40,7 +40,7 @@ static struct json_object *rows_type(const struct row *rows)
 	struct json_object *fields = json_object_new_object();
 
 	for (const struct row *row = rows; row->name; row++)
-		json_set(fields, row->name, json_copy(row->type));
+		json_set(fields, row->name, json_object_get(row->type)); /* never changed */
 	return type_pair("object", fields);
 }
 
@@ -93,7 +93,7 @@ static const struct attr *attr_known_as(const struct attr *attrs, const char *na
 	return a && a->name ? a : NULL;
 }
 
-static struct row *rows_new(const struct tf_attr *table, const struct attr *attrs, size_t more);
+static const struct row *rows_of(const struct tf_attr *table, const struct attr *attrs);
 
 static unsigned row_flags(const struct row *row, const struct resource *r)
 {
@@ -121,7 +121,7 @@ static void row_init(struct row *row, const struct tf_attr *t, const struct attr
 	row->name = t->name;
 	row->a = t->attr && !*t->attr ? NULL : attr_known_as(attrs, t->attr ? t->attr : t->name);
 	row->flags = row_flags(row, r);
-	row->sub = t->sub ? rows_new(t->sub, row->a ? row->a->sub : NULL, 0) : NULL;
+	row->sub = t->sub ? rows_of(t->sub, row->a ? row->a->sub : NULL) : NULL;
 	row->type = row_type(row);
 	row->value = t->value ? type_of(t->value) : NULL;
 	row->doc = t->doc ? t->doc : row->a ? row->a->doc : "";
@@ -146,6 +146,29 @@ static struct row *rows_new(const struct tf_attr *table, const struct attr *attr
 	for (size_t i = 0; i < n; i++)
 		row_init(&rows[i], &table[i], attrs, NULL);
 	return rows;
+}
+
+/* Many kinds have the same blocks within them, such as all that run pods. With the lock held. */
+static const struct row *rows_of(const struct tf_attr *table, const struct attr *attrs)
+{
+	static struct made {
+		const struct tf_attr *table;
+		const struct attr *attrs;
+		const struct row *rows;
+		struct made *next;
+	} * all_made;
+	struct made *m = all_made;
+
+	while (m && (m->table != table || m->attrs != attrs))
+		m = m->next;
+	if (!m) {
+		const struct row *rows = rows_new(table, attrs, 0);
+
+		m = xcalloc(1, sizeof(*m));
+		*m = (struct made){ table, attrs, rows, all_made };
+		all_made = m;
+	}
+	return m->rows;
 }
 
 static size_t add_general(struct row *rows, size_t n, size_t which)
@@ -252,6 +275,7 @@ const struct row *row_named(const struct row *rows, const char *name)
 /* ---- kinds ---- */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kind *all;
 static const struct kind **list;
 static size_t count;
@@ -288,8 +312,6 @@ static void build(void)
 /* Most processes are asked about few kinds: the rows of the others are never made. */
 static const struct kind *complete(struct kind *k)
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
 	(void)pthread_mutex_lock(&lock);
 	if (!k->rows) {
 		k->rows = kind_rows(k->k, k->r);
@@ -320,7 +342,6 @@ const struct kind *kind_named(const char *type_name, enum tf_what what)
 const struct kind *kind_provider(void)
 {
 	static struct kind block;
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 	(void)pthread_mutex_lock(&lock);
 	if (!block.rows) {

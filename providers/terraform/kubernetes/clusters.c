@@ -67,7 +67,8 @@ const struct tf_attr clusters_config[] = {
 	{ "expect_cluster_uid",
 	  .doc = "UID of the namespace kube-system: another cluster is not written to." },
 	{ "ignore_annotations",
-	  .doc = "Regular expressions: annotations that others set and typed resources leave alone.",
+	  .doc = "Accepted for the sake of existing files: annotations that others set are never a "
+		 "difference.",
 	  .type = STRINGS },
 	{ "ignore_labels", .doc = "The same of labels.", .type = STRINGS },
 	{ "experiments", TF_BLOCK | TF_UNIQUE, .doc = "Accepted for the sake of existing files.",
@@ -208,12 +209,14 @@ static void set_exec(struct json_object *user, struct json_object *args)
 	set_text(to, "apiVersion", exec, "api_version");
 	set_text(to, "command", exec, "command");
 	set_text(to, "args", exec, "args");
-	json_object_object_foreach(json_at(exec, "env"), name, v) {
-		struct json_object *one = json_object_new_object();
+	if (json_object_is_type(json_at(exec, "env"), json_type_object)) {
+		json_object_object_foreach(json_at(exec, "env"), name, v) {
+			struct json_object *one = json_object_new_object();
 
-		json_sets(one, "name", name);
-		json_set(one, "value", json_copy(v));
-		json_object_array_add(env, one);
+			json_sets(one, "name", name);
+			json_set(one, "value", json_copy(v));
+			json_object_array_add(env, one);
+		}
 	}
 	json_set(to, "env", env);
 	json_sets(to, "interactiveMode", "Never");
@@ -467,6 +470,9 @@ static struct json_object *own_arguments(void)
 
 static struct err *check_names(struct json_object *args, const char *name)
 {
+	if (!json_object_is_type(args, json_type_object))
+		return err_new(ERR_USAGE, "clusters: '%s' has to be an object, not %s", name,
+			       json_type_words(args));
 	json_object_object_foreach(args, key, v) {
 		size_t i = 0;
 
@@ -490,9 +496,11 @@ static struct err *no_such(struct json_object *clusters, const char *name)
 {
 	struct nearest n = { .s = name };
 
-	json_object_object_foreach(clusters, key, v) {
-		(void)v;
-		nearest_try(&n, key);
+	if (json_object_is_type(clusters, json_type_object)) {
+		json_object_object_foreach(clusters, key, v) {
+			(void)v;
+			nearest_try(&n, key);
+		}
 	}
 	return err_new(ERR_USAGE,
 		       "the provider block has neither an entry '%s' in clusters nor a kubeconfig "
@@ -521,7 +529,7 @@ static struct err *arguments_of(const char *name, struct json_object **ret)
 	    json_object_object_get_ex(clusters, name, &one)) {
 		e = value_is_unknown(one) ? NULL : check_names(one, name);
 		if (!e)
-			*ret = one ? json_copy(one) : json_object_new_object();
+			*ret = json_copy(one);
 		return e;
 	}
 	args = own_arguments();

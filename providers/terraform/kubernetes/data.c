@@ -375,8 +375,11 @@ static struct err *open_nodes(struct tf_op *t)
 	struct err *e = cluster_of(t, &c);
 
 	json_set(t->state, "nodes", nodes);
-	json_object_object_foreach(json_at(wanted, "labels"), key, v) {
-		buf_addf(&labels, "%s%s=%s", labels.len ? "," : "", key, json_object_get_string(v));
+	if (wanted) {
+		json_object_object_foreach(json_at(wanted, "labels"), key, v) {
+			buf_addf(&labels, "%s%s=%s", labels.len ? "," : "", key,
+				 json_object_get_string(v));
+		}
 	}
 	q.labels = labels.len ? labels.s : NULL;
 	if (!e)

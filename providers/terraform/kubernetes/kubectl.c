@@ -103,13 +103,13 @@ static void move_strings(struct json_object *secret)
 {
 	struct json_object *strings = json_at(secret, "stringData");
 
-	if (!strings)
+	if (!json_object_is_type(strings, json_type_object))
 		return;
-	if (!json_at(secret, "data"))
+	if (!json_object_is_type(json_at(secret, "data"), json_type_object))
 		json_set(secret, "data", json_object_new_object());
 	json_object_object_foreach(strings, key, v) {
 		const char *s = json_object_get_string(v);
-		char *text = base64_of(s, strlen(s));
+		char *text = base64_of(s ? s : "", s ? strlen(s) : 0);
 
 		json_sets(json_at(secret, "data"), key, text);
 		wipe_free(text);

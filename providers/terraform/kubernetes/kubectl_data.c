@@ -193,6 +193,8 @@ static struct err *add_file(struct tf_op *t, struct documents *d, const char *pa
 	static const char *const maps[] = { "vars", "sensitive_vars" };
 
 	for (size_t i = 0; i < COUNT(maps); i++) {
+		if (!json_at(t->config, maps[i]))
+			continue;
 		json_object_object_foreach(json_at(t->config, maps[i]), key, v) {
 			json_set(vars, key, json_copy(v));
 		}
@@ -311,6 +313,8 @@ static struct err *show_results(struct tf_op *t, struct json_object *object)
 	struct json_object *results = json_object_new_object();
 
 	json_set(t->state, "results", results);
+	if (!json_at(t->config, "fields"))
+		return NULL;
 	json_object_object_foreach(json_at(t->config, "fields"), name, path) {
 		AUTO_JSON found = NULL;
 		struct err *e = jsonpath(object, json_object_get_string(path), &found);

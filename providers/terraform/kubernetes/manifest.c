@@ -43,7 +43,7 @@ static void hide_data(struct json_object *object, const char *key)
 	AUTO_STR salt = document_title(object);
 	struct json_object *data = json_at(object, key), *hidden;
 
-	if (!data)
+	if (!json_object_is_type(data, json_type_object))
 		return;
 	hidden = json_object_new_object();
 	json_object_object_foreach(data, name, v) {

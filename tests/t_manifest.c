@@ -1,0 +1,220 @@
+/* Parts of the Kubernetes provider that need no server. */
+#include <stdlib.h>
+
+#include "kubernetes/clusters.h"
+#include "kubernetes/manifest.h"
+#include "kubernetes/subject.h"
+#include "kubernetes/yaml_text.h"
+#include "protocol/value.h"
+#include "unit.h"
+#include "yaml.h"
+
+static void fine(struct err *e)
+{
+	ck_assert_msg(!e, "%s", e ? e->text : "");
+}
+
+static void says(struct err *e, const char *words)
+{
+	ck_assert_ptr_nonnull(e);
+	ck_assert_msg(strstr(e->text, words) != NULL, "%s", e->text);
+	err_free(e);
+}
+
+/* ---- YAML ---- */
+
+static const char *const values[] = {
+	"{\"a\":\"yes\",\"b\":\"1\",\"c\":1,\"d\":1.5,\"e\":true,\"f\":null,\"g\":\"\",\"h\":\"~\",\"i\":\"null\"}",
+	"{\"a\":[],\"b\":{},\"c\":[[],[1,[2,3]],{\"x\":[{\"y\":\"z\"},4]}],\"d\":{\"e\":{\"f\":[null]}}}",
+	"{\"text\":\"two\\nlines\\n\",\"colon\":\"a: b\",\"hash\":\"a #b\",\"dash\":\"- a\",\"quote\":\"'\\\"\",\"tab\":\"a\\tb\"}",
+	"{\"1\":\"number as key\",\"yes\":\"truth as key\",\"a b\":\"\\u00e4\\u20ac\",\"0x10\":\"0o17\",\"12:30\":\"2020-01-01\"}",
+	"{\"ends \":\" begins\",\"{\":\"}\",\"*\":\"&\",\"!x\":\"%y\",\"@\":\"`\",\"|\":\">\",\"?\":\"!!str\",\"=\":\"<<\"}",
+	"[{\"a\":1},{\"b\":[1,2]}]",
+	"\"only text\"",
+};
+
+static void read_back(const char *value)
+{
+	AUTO_JSON want = NULL;
+	AUTO_JSON have = NULL;
+	AUTO_BUF text = BUF_INIT;
+
+	fine(json_parse(value, strlen(value), &want));
+	yaml_text(want, &text);
+	fine(yaml_parse(text.s, text.len, text.s, &have));
+	ck_assert_msg(value_equal(want, have), "%s", text.s);
+}
+
+START_TEST(test_yaml_is_read_back)
+{
+	for (size_t i = 0; i < COUNT(values); i++)
+		read_back(values[i]);
+}
+END_TEST
+
+/* ---- paths ---- */
+
+static const struct {
+	const char *path, *steps;
+} paths[] = {
+	{ "metadata.labels", "metadata|labels" },
+	{ "spec.containers[0].env", "spec|containers|0|env" },
+	{ "metadata.annotations[\"a.b/c\"]", "metadata|annotations|a.b/c" },
+	{ "a['b]'].c", "a|b]|c" },
+	{ ".a..b", "a|b" },
+	{ "a[", "a|" },
+	{ "a[\"b", "a|b" },
+	{ "", "" },
+};
+
+static void take_steps(const char *s, const char *steps)
+{
+	AUTO_BUF all = BUF_INIT;
+	bool first = true;
+
+	for (char *step = path_step(&s); step; step = path_step(&s)) {
+		buf_addf(&all, "%s%s", first ? "" : "|", step);
+		first = false;
+		free(step);
+	}
+	ck_assert_str_eq(all.s, steps);
+}
+
+START_TEST(test_path)
+{
+	for (size_t i = 0; i < COUNT(paths); i++)
+		take_steps(paths[i].path, paths[i].steps);
+}
+END_TEST
+
+/* ---- objects ---- */
+
+START_TEST(test_told)
+{
+	AUTO_JSON secret = unit_json("{'apiVersion':'v1','kind':'Secret','data':{'a':'d29yZA=='},"
+				     "'metadata':{'name':'s','namespace':'n','uid':'u',"
+				     "'resourceVersion':'1','managedFields':[]},'status':{}}");
+	AUTO_JSON other = json_copy(secret);
+	AUTO_JSON told = object_told(secret);
+	AUTO_JSON bare = object_bare(secret);
+
+	ck_assert_ptr_null(json_at(told, "status"));
+	ck_assert_ptr_null(json_at(told, "metadata.resourceVersion"));
+	ck_assert_ptr_null(json_at(told, "metadata.managedFields"));
+	ck_assert_str_eq(json_str(told, "metadata.uid"), "u");
+	ck_assert_int_eq(strncmp(json_str(told, "data.a"), "sha256:", 7), 0);
+	ck_assert_str_eq(json_str(bare, "data.a"), "d29yZA==");
+	/* Drift shows; the same in another Secret is no hint. */
+	json_sets(json_at(other, "data"), "a", "eA==");
+	AUTO_JSON changed = object_told(other);
+	ck_assert_str_ne(json_str(told, "data.a"), json_str(changed, "data.a"));
+	json_sets(json_at(other, "data"), "a", "d29yZA==");
+	json_sets(json_at(other, "metadata"), "name", "t");
+	AUTO_JSON elsewhere = object_told(other);
+	ck_assert_str_ne(json_str(told, "data.a"), json_str(elsewhere, "data.a"));
+}
+END_TEST
+
+START_TEST(test_same_object)
+{
+	AUTO_JSON a = unit_json("{'apiVersion':'apps/v1','kind':'D','metadata':{'name':'n'}}");
+	AUTO_JSON b = unit_json("{'apiVersion':'apps/v2','kind':'D',"
+				"'metadata':{'name':'n','namespace':'default'}}");
+
+	ck_assert(same_object(a, b));
+	json_sets(b, "apiVersion", "appsx/v1");
+	ck_assert(!same_object(a, b));
+	json_sets(b, "apiVersion", "v1");
+	ck_assert(!same_object(a, b));
+	json_sets(b, "apiVersion", "apps/v1");
+	json_sets(json_at(b, "metadata"), "namespace", "x");
+	ck_assert(!same_object(a, b));
+}
+END_TEST
+
+START_TEST(test_plain)
+{
+	struct json_object *typed = value_dynamic(unit_json("['object',{'a':'dynamic'}]"),
+						  unit_json("{'a':null,'b':[1,null,{'c':null}]}"));
+	AUTO_JSON plain = plain_object(typed);
+	AUTO_JSON want = unit_json("{'b':[1,{}]}");
+
+	ck_assert(value_equal(plain, want));
+	json_object_put(typed);
+}
+END_TEST
+
+/* ---- clusters ---- */
+
+static struct err *get(const char *name, struct cluster **ret, char **why)
+{
+	*why = NULL;
+	return clusters_get(name, ret, why);
+}
+
+static void configure(struct json_object *block)
+{
+	clusters_backend.renew();
+	fine(clusters_backend.configure(block));
+}
+
+START_TEST(test_unknown_cluster)
+{
+	AUTO_JSON block = json_object_new_object();
+	struct json_object *clusters = json_object_new_object();
+	struct cluster *c = NULL;
+	char *why;
+
+	json_set(block, "host", value_unknown());
+	json_set(clusters, "east", json_wrap("token", value_unknown()));
+	json_set(clusters, "west", unit_json("{'host':'127.0.0.1:1'}"));
+	json_set(clusters, "wrong", unit_json("{'hots':'127.0.0.1:1'}"));
+	json_set(block, "clusters", clusters);
+	configure(block);
+	fine(get(NULL, &c, &why));
+	ck_assert_ptr_null(c);
+	ck_assert_ptr_nonnull(strstr(why, "host"));
+	free(why);
+	fine(get("east", &c, &why));
+	ck_assert_ptr_null(c);
+	ck_assert_ptr_nonnull(strstr(why, "token"));
+	free(why);
+	fine(get("west", &c, &why));
+	ck_assert_ptr_nonnull(c);
+	ck_assert_str_eq(cluster_server(c), "https://127.0.0.1:1");
+	says(get("wrong", &c, &why), "hots");
+	says(clusters_want("east", &c), "token");
+}
+END_TEST
+
+START_TEST(test_no_cluster)
+{
+	AUTO_JSON block = json_object_new_object();
+	struct cluster *c = NULL;
+	char *why;
+
+	configure(block);
+	says(get(NULL, &c, &why), "names no cluster");
+	says(get("nowhere", &c, &why), "nowhere");
+	json_sets(block, "config_path", "/nowhere/kubeconfig");
+	configure(block);
+	fine(get(NULL, &c, &why));
+	ck_assert_ptr_null(c);
+	ck_assert_ptr_nonnull(strstr(why, "/nowhere/kubeconfig"));
+	free(why);
+	clusters_backend.end();
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		test_yaml_is_read_back, test_path,       test_told, test_same_object, test_plain,
+		test_unknown_cluster,   test_no_cluster,
+	};
+
+	(void)unsetenv("KUBE_CONFIG_PATH");
+	(void)unsetenv("KUBE_CONFIG_PATHS");
+	(void)unsetenv("KUBE_HOST");
+	return unit_run("manifest", tests, COUNT(tests));
+}
