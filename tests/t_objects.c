@@ -337,6 +337,30 @@ START_TEST(trees_in_small)
 }
 END_TEST
 
+/* "kind: Namespace, metadata: {name: n}": the server writes no entry for it. */
+START_TEST(nothing_is_owned)
+{
+	static const struct {
+		const char *want;
+		bool same;
+	} cases[] = {
+		{ "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'n'}}", true },
+		{ "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'n','labels':{'a':'b'}}}",
+		  false },
+		{ "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'n'},'spec':{}}",
+		  false },
+	};
+	AUTO_JSON have = unit_json(
+		"{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'n','labels':{'a':'b'}}}");
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		AUTO_JSON want = unit_json(cases[i].want);
+
+		ck_assert_msg(owned_same(have, want, "m") == cases[i].same, "%s", cases[i].want);
+	}
+}
+END_TEST
+
 START_TEST(owned_as_paths)
 {
 	AUTO_JSON have = unit_json(deployment);
@@ -515,5 +539,5 @@ END_TEST
 
 UNIT_MAIN("objects", documents_are_flattened, bad_documents_are_named, titles, fields_are_hidden,
 	  secrets_are_masked, digests_are_kubectls, what_is_owned_is_the_same,
-	  items_are_told_apart_by_their_keys, trees_in_small, owned_as_paths, what_holds,
-	  patches_of_three, patches_are_applied)
+	  items_are_told_apart_by_their_keys, trees_in_small, nothing_is_owned, owned_as_paths,
+	  what_holds, patches_of_three, patches_are_applied)

@@ -208,12 +208,13 @@ static bool node_same(struct json_object *set, struct json_object *want, struct 
 	       json_object_is_type(have, json_type_array) && list_same(set, want, have, at);
 }
 
-/* What is applied under this name, in whichever version; NULL: nothing, or twice. */
-static struct json_object *entry_find(struct json_object *have, const char *manager)
+/* What is applied under this name, in whichever version; NULL: nothing, or (*ret_n) more than once. */
+static struct json_object *entry_find(struct json_object *have, const char *manager, size_t *ret_n)
 {
 	struct json_object *entries = json_at(have, "metadata.managedFields");
 	struct json_object *found = NULL;
 
+	*ret_n = 0;
 	for (size_t i = 0; i < json_len(entries); i++) {
 		struct json_object *entry = json_nth(entries, i);
 
@@ -221,19 +222,22 @@ static struct json_object *entry_find(struct json_object *have, const char *mana
 		    !json_is_str(json_at(entry, "operation"), "Apply") ||
 		    !json_empty(json_at(entry, "subresource")))
 			continue;
-		if (found)
-			return NULL;
 		found = entry;
+		++*ret_n;
 	}
-	return found;
+	return *ret_n == 1 ? found : NULL;
 }
 
 bool owned_same(struct json_object *have, struct json_object *want, const char *manager)
 {
-	struct json_object *entry = entry_find(have, manager);
 	const char *version = json_str(want, "apiVersion");
 	const struct place top = { NULL, "", group_builtin(version) };
+	size_t n;
+	struct json_object *entry = entry_find(have, manager, &n);
 
+	/* Who asks for nothing but that it be there gets no entry. */
+	if (!n)
+		return map_same(NULL, want, have, &top);
 	return version && json_is_str(json_at(entry, "apiVersion"), version) &&
 	       json_is_str(json_at(entry, "fieldsType"), "FieldsV1") &&
 	       node_same(json_at(entry, "fieldsV1"), want, have, &top);
@@ -286,7 +290,8 @@ static void paths_add(struct json_object *set, const char *path, struct json_obj
 struct json_object *owned_paths(struct json_object *have, const char *manager)
 {
 	struct json_object *list = json_object_new_array();
-	struct json_object *set = json_at(entry_find(have, manager), "fieldsV1");
+	size_t n;
+	struct json_object *set = json_at(entry_find(have, manager, &n), "fieldsV1");
 
 	if (json_object_is_type(set, json_type_object))
 		paths_add(set, "", list);
