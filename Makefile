@@ -176,7 +176,9 @@ $(B)/tests/t_manifest: $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,clus
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
 ALONE = t_args t_between t_engine t_pattern t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_typed t_values
-check: $(UNITS:%=$(B)/tests/%) ## unit tests; UNITS="t_args t_engine" for some of them
+units: $(UNITS:%=$(B)/tests/%)
+
+check: units ## unit tests; UNITS="t_args t_engine" for some of them
 	$(Q)failed=; for t in $(UNITS); do echo "  TEST $$t"; \
 	  ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1 \
 	  CK_FORK=$$(case " $(ALONE) " in *" $$t "*) echo no;; *) echo yes;; esac) \
@@ -260,6 +262,7 @@ terraform-schema: $(B)/terraform-provider-openstack ## the provider's schema is 
 bench: all collection ## compare with the peers on the running lab
 	$(Q)tests/bench/run.py
 	$(Q)tests/bench/terraform.py
+	$(Q)$(call VENV,core-2.19)/bin/python tests/bench/kubernetes.py
 
 lint: ## format, banned functions, clang-tidy, spelling, scripts
 	$(Q)tests/lint.sh
@@ -270,6 +273,6 @@ clean: ## remove what was built, but for the lab
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: san all check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration terraform terraform-examples terraform-schema bench lint
+.PHONY: san all units check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration terraform terraform-examples terraform-schema bench lint
 .SECONDARY:
--include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d)
+-include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d $(O)/*/*/*/*/*.d)
