@@ -541,22 +541,25 @@ static char *cert_words(const char *path)
 	return ret;
 }
 
+/* What there is beside a client certificate. Owned. */
+static char *kind_words(const struct kubeconfig *k)
+{
+	if (k->token_file)
+		return xstrdup(k->token_file);
+	if (k->exec)
+		return xasprintf("exec plugin '%s'", json_str(k->exec, "command"));
+	if (k->oidc)
+		return xstrdup("OpenID Connect");
+	return xstrdup(k->token ? "token" : k->username ? "password" : "no credentials");
+}
+
 char *credentials_who(const struct credentials *c, const struct credential *used)
 {
 	const struct kubeconfig *k = c->k;
-	AUTO_STR plugin =
-		k->exec ? xasprintf("exec plugin '%s'", json_str(k->exec, "command")) : NULL;
 	AUTO_STR cert = used && used->cert ? cert_words(used->cert) : NULL;
-	const char *what = cert            ? cert
-			   : plugin        ? plugin
-			   : k->oidc       ? "OpenID Connect"
-			   : k->token_file ? k->token_file
-			   : k->token      ? "token"
-			   : k->username   ? "password"
-					   : "no credentials";
+	AUTO_STR what = cert ? xstrdup(cert) : kind_words(k);
 
-	return xasprintf("%s%s%s%s", k->user ? k->user : "", k->user ? " (" : "", what,
-			 k->user ? ")" : "");
+	return k->user ? xasprintf("%s (%s)", k->user, what) : TAKE(what);
 }
 
 struct err *credentials_new(const struct kubeconfig *k, struct credentials **ret)

@@ -68,7 +68,7 @@ bool base64_text(const char *s, size_t len, struct buf *ret)
 	ok = memchr(s, '\0', len) == NULL && plain.len <= FILE_MAX &&
 	     EVP_DecodeUpdate(x, out, &n, (unsigned char *)plain.s, (int)plain.len) >= 0 &&
 	     EVP_DecodeFinal(x, out + n, &last) == 1 &&
-	     buf_add(ret, (char *)out, (size_t)(n + last));
+	     buf_add(ret, (char *)out, (size_t)n + (size_t)last);
 	EVP_ENCODE_CTX_free(x);
 	OPENSSL_cleanse(out, plain.len);
 	free(out);

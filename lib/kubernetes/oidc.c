@@ -103,7 +103,7 @@ static struct err *ask(const struct kubeconfig *k, struct http *http, const char
 
 	if (!e && !where)
 		e = err_new(ERR_PROTOCOL, "%s names no token_endpoint", url);
-	if (!e && strncmp(issuer, "https:", 6) == 0 && strncmp(where, "https:", 6) != 0)
+	if (!e && where && strncmp(issuer, "https:", 6) == 0 && strncmp(where, "https:", 6) != 0)
 		e = err_new(ERR_PROTOCOL, "%s: its token_endpoint is not https", url);
 	if (e)
 		return e;
