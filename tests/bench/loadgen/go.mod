@@ -1,0 +1,3 @@
+module treenail.invalid/loadgen
+
+go 1.24
