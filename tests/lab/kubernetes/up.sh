@@ -85,7 +85,7 @@ start_controllers()
 		--use-service-account-credentials=true --root-ca-file="$dir/pki/ca.crt" \
 		--service-account-private-key-file="$dir/pki/sa.key" \
 		--cluster-signing-cert-file="$dir/pki/ca.crt" --cluster-signing-key-file="$dir/pki/ca.key" \
-		--allocate-node-cidrs=true --cluster-cidr=10.244.0.0/16
+		--node-monitor-grace-period=24h # kwok tells less often than a kubelet that its nodes live
 	start "$name-kube-scheduler" kube-scheduler "${often[@]}" \
 		--kubeconfig="$dir/kube-scheduler.kubeconfig"
 	start "$name-kwok" kwok --kubeconfig="$dir/kubeconfig" --manage-all-nodes=true \
