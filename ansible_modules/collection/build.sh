@@ -23,6 +23,7 @@ out=$(readlink -f "$1") system=$2 own=$here/$2 docs=$4
 mapfile -t modules < <(grep -v '^$' "$3")
 shift 4
 UNGROUPED=
+# shellcheck source=/dev/null
 . "$own/build.conf"
 peer() { sed -n "s/^$1: //p" "$own/alias/galaxy.yml"; }
 tree=$out/ansible_collections/treenail/$system
