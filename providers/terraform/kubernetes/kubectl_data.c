@@ -355,7 +355,8 @@ static struct err *open_manifest(struct tf_op *t)
 		  json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
 								 JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_sets(t->state, "uid", json_str(object, "metadata.uid"));
-	json_sets(t->state, "id", path);
+	if (t->kind->what == TF_DATA)
+		json_sets(t->state, "id", path);
 	return show_results(t, object);
 }
 

@@ -168,6 +168,18 @@ struct err *subject_read(const char *cluster, struct json_object *want, struct j
 	return e ? e : live_get(c, s.kind, s.ns, s.name, ret);
 }
 
+/* Its kind may go while it is being deleted, and then there is nothing left to be watched. Takes e. */
+static struct err *look_again(const struct subject *s, struct err *e)
+{
+	AUTO_JSON have = NULL;
+	AUTO_ERR asked = object_get(s->c, s->kind, s->ns, s->name, &have);
+
+	if (asked || have)
+		return e;
+	err_free(e);
+	return NULL;
+}
+
 struct err *subject_remove(const char *cluster, struct json_object *want,
 			   struct json_object *delete_options, int64_t timeout_ms, bool wait)
 {
@@ -191,7 +203,7 @@ struct err *subject_remove(const char *cluster, struct json_object *want,
 	objects_apply(&op, 1, 1, &e);
 	live_drop(c, s.kind, s.ns, s.name);
 	object_op_release(&op);
-	return e;
+	return e && e->kind == ERR_NOT_FOUND ? look_again(&s, e) : e;
 }
 
 /* ---- comparing ---- */
