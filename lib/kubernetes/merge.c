@@ -107,16 +107,18 @@ bool merge_holds(struct json_object *have, struct json_object *want, bool strate
 static struct json_object *map_patch(struct json_object *last, struct json_object *want,
 				     struct json_object *have, const struct place *at);
 
-/* Whether those of `want` that `have` has too stand there in the same order. */
+/*
+ * Whether those of `want` that `have` has too stand there in the same order, and before those it has not:
+ * what is added at the end stands as it is wanted then.
+ */
 static bool same_order(struct json_object *have, struct json_object *want, const char *key)
 {
 	size_t next = 0;
 
 	for (size_t i = 0; i < json_len(want); i++) {
-		size_t there = 0;
+		size_t there = json_len(have);
 
-		if (!item_like(have, json_nth(want, i), key, &there))
-			continue;
+		(void)item_like(have, json_nth(want, i), key, &there);
 		if (there < next)
 			return false;
 		next = there;
