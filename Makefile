@@ -260,8 +260,9 @@ terraform-kubernetes: all ## the provider of Kubernetes, the same way; CASES="ma
 terraform-examples: all ## the examples of the providers' documentation, by real terraform, against the running lab; PAGES="resources/compute_keypair_v2"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/examples.py --lab $(LAB) --state build/terraform-examples --bin $(B) $(PAGES)
 
-terraform-schema: $(B)/terraform-provider-openstack ## the provider's schema is that of the one it replaces
+terraform-schema: $(B)/terraform-provider-openstack $(B)/terraform-provider-kubernetes ## the providers' schemas are those of the ones they replace
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B)
+	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B) --provider kubernetes
 
 bench: all collection ## compare with the peers on the running lab
 	$(Q)tests/bench/run.py

@@ -125,7 +125,8 @@ struct tf_kind {
 	unsigned flags;
 	int version; /* of the state; 0 as the peer's */
 	struct {
-		int create, update, remove; /* minutes by default; 0: no such timeout */
+		/* Minutes by default; 0: no such timeout. That of reading may be given, and limits nothing. */
+		int create, update, remove, read;
 	} minutes;
 	/*
 	 * What identifies it: "{instance_id}/{volume_id}" of rows; NULL: the kind's own ID. An import

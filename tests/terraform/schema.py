@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The provider's schema is the peer's (tests/data/terraform/openstack-schema.json), but for differences.yml.
+"""The provider's schema is the peer's (tests/data/terraform/NAME-schema.json), but for differences.yml.
 
-  schema.py --bin DIR --state DIR [--show]     --show: only list the differences
+  schema.py --bin DIR --state DIR [--provider NAME] [--show]     --show: only list the differences
 
 Each difference is a line "resource NAME path: what it is" ("data NAME", "provider"; names without
-"openstack_"). differences.yml has regular expressions that match whole lines, each with its reason; a line
+"openstack_"). differences.yml (kubernetes/differences.yml of that provider) has regular expressions that match whole lines, each with its reason; a line
 that none of them matches fails, and so does one that matches no line any more.
 """
 import argparse
@@ -18,7 +18,8 @@ import yaml
 import terraform
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PEER = os.path.join(HERE, '../data/terraform/openstack-schema.json')
+PEER = os.path.join(HERE, '../data/terraform/%s-schema.json')
+RULES = {'openstack': 'differences.yml', 'kubernetes': 'kubernetes/differences.yml'}
 FLAGS = ('required', 'optional', 'computed', 'sensitive')
 
 
@@ -62,13 +63,28 @@ def block(shown):
                            'max_items': b.get('max_items')} for n, b in shown.get('block_types', {}).items()}}
 
 
-def differences(peer, ours):
+def unpacked(value, blocks):
+    """The peer's schema with the blocks that are in several places."""
+    if not isinstance(value, dict):
+        return value
+    return unpacked(blocks[value['same']], blocks) if list(value) == ['same'] else {
+        k: unpacked(v, blocks) for k, v in value.items()}
+
+
+def read(provider):
+    with open(PEER % provider) as f:
+        peer = json.load(f)
+    blocks = peer.pop('blocks', [])
+    return {k: unpacked(v, blocks) for k, v in peer.items()}
+
+
+def differences(peer, ours, prefix):
     # A path of the provider begins as one of a kind does, after two words.
     yield from compare('provider block', peer['provider'], block(ours['provider']['block']))
     for what, key in (('resource', 'resource_schemas'), ('data', 'data_source_schemas')):
         here, there = ours.get(key, {}), peer[what]
         for name in sorted(set(here) | set(there)):
-            where = '%s %s' % (what, name.replace('openstack_', ''))
+            where = '%s %s' % (what, name.replace(prefix, '', 1))
             if name not in there:
                 yield where + ': added'
             elif name not in here:
@@ -101,21 +117,22 @@ def main():
     p = argparse.ArgumentParser()
     for option in ('state', 'bin'):
         p.add_argument('--' + option, required=True, type=os.path.abspath)
+    p.add_argument('--provider', default='openstack', choices=RULES)
     p.add_argument('--show', action='store_true')
     args = p.parse_args()
-    with open(PEER) as f:
-        peer = json.load(f)
-    with open(os.path.join(HERE, 'differences.yml')) as f:
+    peer = read(args.provider)
+    with open(os.path.join(HERE, RULES[args.provider])) as f:
         rules = yaml.safe_load(f)
     passed = failed = 0
     for program in terraform.programs():
-        root = terraform.Root(os.path.join(args.state, 'schema'), args.bin, {}, program)
-        root.write('main.tf', 'provider "openstack" {}\n')
+        root = terraform.Root(os.path.join(args.state, 'schema-' + args.provider), args.bin, {}, program,
+                              provider=args.provider)
+        root.write('main.tf', 'provider "%s" {}\n' % args.provider)
         done = root.run('providers', 'schema', '-json')
         if not done.ok:
             sys.exit('%s\n0 passed, 1 failed' % done.text)
-        ours = next(v for k, v in done.json['provider_schemas'].items() if k.endswith('/treenail/openstack'))
-        lines = list(differences(peer, ours))
+        ours = next(v for k, v in done.json['provider_schemas'].items() if k.endswith('/treenail/' + args.provider))
+        lines = list(differences(peer, ours, args.provider + '_'))
         if args.show:
             print('\n'.join(lines))
             return

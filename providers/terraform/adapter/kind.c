@@ -14,7 +14,7 @@ static const struct tf_attr general_rows[] = {
 };
 enum { ROW_ID, ROW_REGION, ROW_CLOUD };
 
-static const char *const timeout_names[] = { "create", "update", "delete" };
+static const char *const timeout_names[] = { "create", "update", "delete", "read" };
 
 /* ---- types ---- */
 
@@ -179,7 +179,8 @@ static size_t add_general(struct row *rows, size_t n, size_t which)
 
 static size_t add_timeouts(struct row *rows, size_t n, const struct tf_kind *k)
 {
-	const int minutes[] = { k->minutes.create, k->minutes.update, k->minutes.remove };
+	const int minutes[] = { k->minutes.create, k->minutes.update, k->minutes.remove,
+				k->minutes.read };
 	struct row *sub = xcalloc(COUNT(minutes) + 1, sizeof(*sub));
 	size_t m = 0;
 

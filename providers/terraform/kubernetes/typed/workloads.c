@@ -145,7 +145,7 @@ static const struct tf_attr stateful_set_rows[] = {
 
 #define STATEFUL_SET .kind = "StatefulSet", PODS
 const struct typed_kind typed_stateful_set_v1 = {
-	RESOURCE("stateful_set_v1", stateful_set_rows, .version = 1, .minutes = { 10, 10, 10 },
+	RESOURCE("stateful_set_v1", stateful_set_rows, .version = 1, .minutes = { 10, 10, 10, 10 },
 		 .doc = "Pods that have a name and storage of their own each.",
 		 .example = "resource \"kubernetes_stateful_set_v1\" \"store\" {\n"
 			    "  metadata {\n"
@@ -173,7 +173,7 @@ const struct typed_kind typed_stateful_set_v1 = {
 	STATEFUL_SET
 };
 const struct typed_kind typed_stateful_set = { RESOURCE("stateful_set", stateful_set_rows,
-							.version = 1, .minutes = { 10, 10, 10 },
+							.version = 1, .minutes = { 10, 10, 10, 10 },
 							OLD("stateful_set_v1")),
 					       STATEFUL_SET };
 
