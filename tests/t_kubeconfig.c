@@ -194,6 +194,30 @@ START_TEST(merged_as_kubectl_does)
 }
 END_TEST
 
+/* A large one is kept as it was parsed, as long as it is the same. */
+START_TEST(a_large_file)
+{
+	AUTO_BUF b = BUF_INIT;
+	struct kubeconfig *k;
+
+	buf_adds(&b, both);
+	while (b.len < 100000)
+		buf_adds(&b, "# nothing to be seen here\n");
+	sandbox_write("k", b.s);
+	for (int i = 0; i < 2; i++) {
+		k = loaded("{'kubeconfig':'k','context':'b'}");
+		ck_assert_str_eq(k->token, "canary-token");
+		kubeconfig_free(k);
+	}
+	memcpy(strstr(b.s, "canary-token"), "canary-taken", 12);
+	sandbox_write("k", b.s);
+	k = loaded("{'kubeconfig':'k','context':'b'}");
+	ck_assert_str_eq(k->token, "canary-taken");
+	kubeconfig_free(k);
+	unit_fails(failing("{'kubeconfig':'k','context':'c'}"), ERR_USAGE, "no context 'c'");
+}
+END_TEST
+
 START_TEST(a_dictionary)
 {
 	struct kubeconfig *k =
@@ -467,6 +491,7 @@ int main(void)
 	tcase_add_test(t, where_it_is_looked_for);
 	tcase_add_test(t, nothing_is_an_error);
 	tcase_add_test(t, merged_as_kubectl_does);
+	tcase_add_test(t, a_large_file);
 	tcase_add_test(t, a_dictionary);
 	tcase_add_loop_test(t, options_come_first, 0, COUNT(overs));
 	tcase_add_test(t, host_and_credentials_need_no_file);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "http_wire.h"
@@ -23,7 +24,8 @@ enum {
 	CONNECTIONS = 4, /* of one lane, where there is no HTTP/2 */
 	AWAY = 3, /* deadlines for a server that was there and has gone: it takes a minute to shut down */
 	WARNINGS = 100,
-	HEADERS = 4,
+	HEADERS = 5,
+	FILES = 16384,
 };
 
 /* The connections of one client certificate. Lives as long as the cluster. */
@@ -574,13 +576,26 @@ static char *server_shown(const char *url)
 	return s;
 }
 
+/* Each of many clusters takes some files: PEM text in memory, connections. */
+static void files_allow(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES ? limit.rlim_max : FILES;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 struct err *cluster_new(struct json_object *options, struct cluster **ret)
 {
 	struct kubeconfig *k = NULL;
 	struct credentials *credentials = NULL;
 	struct cluster *c;
-	struct err *e = kubeconfig_load(options, &k);
+	struct err *e;
 
+	files_allow();
+	e = kubeconfig_load(options, &k);
 	if (!e)
 		e = credentials_new(k, &credentials);
 	if (e) {

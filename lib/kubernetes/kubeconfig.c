@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -15,7 +17,7 @@
 #include "text.h"
 #include "yaml.h"
 
-enum { FILE_MAX = YAML_BYTES, TOLD = 8 };
+enum { FILE_MAX = YAML_BYTES, TOLD = 8, KEPT = 4, LARGE = 64 << 10 };
 
 #define POD_FOLDER "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -238,6 +240,66 @@ struct err *kubeconfig_merge(const char *paths, struct json_object **ret)
 	if (!e)
 		*ret = TAKE(into);
 	return e;
+}
+
+/* ---- large files ---- */
+
+/*
+ * A process that works on many clusters reads the file that has them all for each: what was merged
+ * is kept until one of the files is another one. Small ones are not worth it.
+ */
+static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	char *key;
+	struct json_object *merged;
+} kept[KEPT];
+
+/* What tells the present files from others; owned. *ret_size: of all of them. */
+static char *files_key(const char *paths, int64_t *ret_size)
+{
+	AUTO_BUF b = BUF_INIT;
+	struct stat st;
+
+	*ret_size = 0;
+	buf_adds(&b, paths);
+	while (*paths) {
+		const size_t len = strcspn(paths, ":");
+		AUTO_STR given = xstrndup(paths, len);
+		AUTO_STR path = path_expand(given);
+
+		paths += len + (paths[len] == ':');
+		if (!len || stat(path, &st) < 0)
+			continue;
+		*ret_size += st.st_size;
+		buf_addf(&b, " %llu-%llu-%lld-%lld.%ld", (unsigned long long)st.st_dev,
+			 (unsigned long long)st.st_ino, (long long)st.st_size,
+			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	}
+	return buf_take(&b);
+}
+
+/* `reading` is held as long as *ret is looked at: it may be another thread's, too. Owned all the same. */
+static struct err *merge_once(const char *paths, struct json_object **ret)
+{
+	static size_t next;
+	int64_t size;
+	AUTO_STR key = files_key(paths, &size);
+	struct err *e;
+
+	for (size_t i = 0; i < KEPT; i++)
+		if (kept[i].key && strcmp(kept[i].key, key) == 0) {
+			*ret = json_object_get(kept[i].merged);
+			return NULL;
+		}
+	e = kubeconfig_merge(paths, ret);
+	if (e || size < LARGE)
+		return e;
+	free(kept[next].key);
+	json_object_put(kept[next].merged);
+	kept[next].key = TAKE(key);
+	kept[next].merged = json_object_get(*ret);
+	next = (next + 1) % KEPT;
+	return NULL;
 }
 
 /* ---- the parts that were chosen ---- */
@@ -824,6 +886,24 @@ static const char *paths_source(struct json_object *o)
 					 : NULL;
 }
 
+/* None of the files is there. Takes e. `fine`: nothing depends on them. */
+static struct err *files_missing(struct err *e, const char *paths, const char *source, bool fine)
+{
+	e->kind = ERR_USAGE;
+	if (source)
+		return err_at(err_wrap(e, "%s", source), "kubeconfig");
+	err_free(e);
+	if (fine)
+		return NULL;
+	return err_at(
+		err_new(ERR_USAGE,
+			"no cluster is named: give kubeconfig, or host; there is no "
+			"K8S_AUTH_KUBECONFIG, no KUBECONFIG and no %s (the cluster of the pod "
+			"this may run in is meant only by context: in-cluster)",
+			paths),
+		"kubeconfig");
+}
+
 static struct err *files_load(struct kubeconfig *k, struct json_object *o, const char *context)
 {
 	const char *source = paths_source(o);
@@ -831,34 +911,19 @@ static struct err *files_load(struct kubeconfig *k, struct json_object *o, const
 				 ? json_text(json_object_object_get(o, "kubeconfig"))
 			 : source ? xstrdup(env_get("KUBECONFIG"))
 				  : path_expand("~/.kube/config");
-	AUTO_JSON merged = NULL;
-	struct err *e = kubeconfig_merge(paths, &merged);
+	struct json_object *merged = NULL;
+	struct err *e;
 
-	if (e && e->kind == ERR_NOT_FOUND) {
-		e->kind = ERR_USAGE;
-		if (!source && !context && json_has(o, "host")) {
-			err_free(e);
-			return NULL;
-		}
-		if (source)
-			return err_at(err_wrap(e, "%s", source), "kubeconfig");
-		err_free(e);
-		return err_at(
-			err_new(ERR_USAGE,
-				"no cluster is named: give kubeconfig, or host; there is no "
-				"K8S_AUTH_KUBECONFIG, no KUBECONFIG and no %s (the cluster of "
-				"the pod this may run in is meant only by context: "
-				"in-cluster)",
-				paths),
-			"kubeconfig");
-	}
-	if (e)
-		return e;
+	(void)pthread_mutex_lock(&reading);
+	e = merge_once(paths, &merged);
 	/* A file that chooses nothing is no hindrance to one who says where to. */
-	if (context || json_has(merged, "current-context") || !json_has(o, "host"))
+	if (!e && (context || json_has(merged, "current-context") || !json_has(o, "host")))
 		e = context_choose(k, merged, context, paths);
-	json_wipe(merged);
-	return e;
+	json_object_put(merged);
+	(void)pthread_mutex_unlock(&reading);
+	if (!e || e->kind != ERR_NOT_FOUND)
+		return e;
+	return files_missing(e, paths, source, !source && !context && json_has(o, "host"));
 }
 
 static struct err *source_load(struct kubeconfig *k, struct json_object *o)
