@@ -2,6 +2,7 @@
 """Applies every example of the providers' documentation in the lab: applied, a second plan empty, destroyed.
 
   examples.py --lab DIR --state DIR --bin DIR [PAGE ...]
+  examples.py --kubeconfig FILE --state DIR --bin DIR [PAGE ...]      the provider kubernetes
 
 A page: resources/networking_network_v2. Two examples run side by side if they have no name in common. Pages
 are looked at, too: front matter, an example, no empty section, no attribute without words, no markup of Ansible's.
@@ -18,13 +19,10 @@ import time
 
 import terraform
 
-HEAD = '''terraform {
-  required_providers {
-    external  = { source = "treenail/external" }
-    openstack = { source = "treenail/openstack" }
-  }
-}
-'''
+HEAD = 'terraform {\n  required_providers {\n%s  }\n}\n'
+SOURCE = '    %s = { source = "treenail/%s" }\n'
+# Where an example does not say where it is.
+BLOCK = 'provider "kubernetes" {\n  config_path = "%s"\n}\n'
 
 
 class Turns:
@@ -71,14 +69,16 @@ def apply(root):
 def run(page, text, args, turns):
     problems, began = look(text), time.monotonic()
     hcl = example(text)
-    if not hcl:
+    if not hcl and '\nAnother name of `' not in text:
         problems.append('no example')
     if hcl:
         names = set(re.findall(r'^\s*\w*name\s*=\s*"([^"$]+)"', hcl, re.M))
+        env = {'OS_CLIENT_CONFIG_FILE': os.path.join(args.lab, 'clouds.yaml'), 'OS_CLOUD': 'demo'} if args.lab else {}
         root = terraform.Root(os.path.join(args.state, page.replace('/', '-')), args.bin, {
-            'OS_CLIENT_CONFIG_FILE': os.path.join(args.lab, 'clouds.yaml'), 'OS_CLOUD': 'demo',
-            'TREENAIL_CACHE_DIR': os.path.join(args.state, 'cache')})
-        root.write('versions.tf', HEAD)
+            **env, 'TREENAIL_CACHE_DIR': os.path.join(args.state, 'cache')})
+        root.write('versions.tf', HEAD % ''.join(SOURCE % (p, p) for p in args.providers))
+        if args.kubeconfig and not re.search(r'^provider "', hcl, re.M):
+            root.write('provider.tf', BLOCK % args.kubeconfig)
         turns.begin(names)
         try:
             if root.instances():  # of a run that was broken off
@@ -97,7 +97,7 @@ def run(page, text, args, turns):
 def pages(args):
     """{page: text}"""
     found = {}
-    for provider in 'openstack', 'external':
+    for provider in args.providers:
         folder = os.path.join(args.state, 'docs', provider)
         os.makedirs(folder, exist_ok=True)
         subprocess.run([os.path.join(args.bin, 'terraform-provider-' + provider), '-docs', folder], check=True)
@@ -110,11 +110,15 @@ def pages(args):
 
 def main():
     p = argparse.ArgumentParser()
-    for option in ('lab', 'state', 'bin'):
+    for option in ('state', 'bin'):
         p.add_argument('--' + option, required=True, type=os.path.abspath)
+    where = p.add_mutually_exclusive_group(required=True)
+    for option in ('lab', 'kubeconfig'):
+        where.add_argument('--' + option, type=os.path.abspath)
     p.add_argument('--jobs', type=int, default=2)
     p.add_argument('names', nargs='*')
     args = p.parse_args()
+    args.providers = ('openstack', 'external') if args.lab else ('kubernetes',)
     terraform.programs()
     found, turns, passed, failed = pages(args), Turns(), 0, 0
     wanted = args.names or sorted(found)
