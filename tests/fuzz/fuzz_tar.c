@@ -21,9 +21,9 @@ static struct err *entry(void *arg, const struct tar_entry *e)
 
 static struct err *content(void *arg, const char *s, size_t n)
 {
-	AUTO_STR copy = xstrndup(s, n); /* all of it can be read */
-
 	(void)arg;
+	if (memchr(s, 0xff, n) == s + n) /* all of it can be read */
+		abort();
 	if (n > left)
 		abort();
 	left -= n;
