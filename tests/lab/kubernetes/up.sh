@@ -154,6 +154,7 @@ flock 8
 
 bash "$LAB/install.sh"
 PATH=$KUBE:$PATH
+ln -sfn "$KUBE" "$STATE/bin"
 export HOME=$STATE # of kubectl's caches
 choose_ports "${KUBERNETES_LAB_PORT_BASE:-}" 17000 {0..2} {10..12}
 node_start
