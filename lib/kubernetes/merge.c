@@ -89,6 +89,9 @@ static bool holds(struct json_object *have, struct json_object *want, const stru
 		/* Directives of a strategic merge ask for more than can be seen. */
 		if (at->builtin && *key == '$')
 			return false;
+		/* Of a built-in kind no list is kept empty. */
+		if (at->builtin && is_list(v) && !json_len(v) && !there)
+			continue;
 		if (v ? !json_has(have, key) || !holds(there, v, &below) : there != NULL)
 			return false;
 	}

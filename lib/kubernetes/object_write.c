@@ -494,6 +494,33 @@ static struct err *remove_object(struct work *w)
 	return NULL;
 }
 
+/* Whether what `want` names is in both the same; lists are as a whole. */
+static bool named_same(struct json_object *want, struct json_object *x, struct json_object *y)
+{
+	if (!json_object_is_type(want, json_type_object) ||
+	    !json_object_is_type(x, json_type_object) || !json_object_is_type(y, json_type_object))
+		return json_object_equal(x, y);
+	json_object_object_foreach(want, key, v) {
+		struct json_object *a = NULL, *b = NULL;
+
+		/* A directive of a strategic merge names what is not below it. */
+		if (*key == '$')
+			return json_object_equal(x, y);
+		(void)json_object_object_get_ex(x, key, &a);
+		(void)json_object_object_get_ex(y, key, &b);
+		if (!named_same(v, a, b))
+			return false;
+	}
+	return true;
+}
+
+/* A patch that left all it names as it was: what changed meanwhile somebody else did. */
+static bool others_did(const struct work *w)
+{
+	return (w->op->way == WAY_MERGE || w->op->way == WAY_PATCH) && w->op->before &&
+	       named_same(w->want, w->op->before, w->op->after);
+}
+
 struct err *work_do(struct work *w)
 {
 	struct object_op *op = w->op;
@@ -519,7 +546,7 @@ struct err *work_do(struct work *w)
 	/* What an attempt whose answer was lost has done is seen in what was read. */
 	if (!e && !op->after)
 		op->after = TAKE(have);
-	op->changed = !e && !work_same(w, op->before, op->after) &&
+	op->changed = !e && !work_same(w, op->before, op->after) && !others_did(w) &&
 		      (op->check || !op->before ||
 		       !json_object_equal(json_at(op->before, "metadata.resourceVersion"),
 					  json_at(op->after, "metadata.resourceVersion")));
