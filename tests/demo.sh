@@ -11,18 +11,22 @@ step()
 step "Building, while the lab is installed"
 tests/lab/install.sh &
 lab=$!
+tests/lab/kubernetes/install.sh &
+kubernetes=$!
 make -j2 all
 make collection
 make -s providers
 wait $lab
-step "Starting OpenStack: Keystone, Glance, Placement, Nova, Neutron, Cinder"
+wait $kubernetes
+step "Starting OpenStack: Keystone, Glance, Placement, Nova, Neutron, Cinder; and two clusters of Kubernetes"
 make lab-up
 
 venv=$(tests/env/venv.sh core-2.19)
 image=build/demo/disk.raw
 mkdir -p build/demo
 [ -s $image ] || head -c 1048576 /dev/urandom >$image
-export OS_CLIENT_CONFIG_FILE=$PWD/build/lab/clouds.yaml ANSIBLE_COLLECTIONS_PATH=$PWD/build/collection
+export OS_CLIENT_CONFIG_FILE=$PWD/build/lab/clouds.yaml KUBECONFIG=$PWD/build/lab/kubernetes/kubeconfig
+export ANSIBLE_COLLECTIONS_PATH=$PWD/build/collection
 export ANSIBLE_DISPLAY_SKIPPED_HOSTS=0 ANSIBLE_LOCALHOST_WARNING=0 ANSIBLE_INVENTORY_UNPARSED_WARNING=0
 play()
 {
@@ -38,15 +42,34 @@ step "Again: nothing changes"
 play | tee build/demo/again.txt
 grep -q 'changed=0 ' build/demo/again.txt
 
+app()
+{
+	"$venv/bin/ansible-playbook" examples/kubernetes-app/app.yml -e context=one "$@"
+}
+
+step "An application on Kubernetes: what would be done"
+app --check
+step "Made for real"
+app
+step "Again: nothing changes"
+app | tee build/demo/again.txt
+grep -q 'changed=0 ' build/demo/again.txt
+step "Its next release, and more of it"
+app --diff -e release=2 -e replicas=5
+step "One of its nodes is emptied"
+app -e release=2 -e replicas=5 -e empty=fake-2
+
 terraform=${TERRAFORM:-terraform}
-# root NAME: one of the examples, in a folder where Terraform may leave its files
+# root NAME ARGUMENT...: one of the examples, in a folder where Terraform may leave its files
 root()
 {
+	local where=(-var cloud=demo)
+	[ "$1" != kubernetes-app ] || where=(-var context=two -var "kubeconfig=$KUBECONFIG")
 	(
 		cd "build/demo/examples/$1"
 		shift
 		"$terraform" init -input=false -no-color >init.txt || { cat init.txt; exit 1; }
-		"$terraform" "$@" -input=false -no-color -var cloud=demo
+		"$terraform" "$@" -input=false -no-color "${where[@]}"
 	)
 }
 
@@ -62,6 +85,10 @@ if command -v "$terraform" >/dev/null; then
 	root openstack-provider apply -auto-approve
 	step "Again: nothing changes"
 	root openstack-provider plan -detailed-exitcode
+	step "The application on the other cluster, by the native Terraform provider"
+	root kubernetes-app apply -auto-approve
+	step "Again: nothing changes"
+	root kubernetes-app plan -detailed-exitcode
 else
 	step "No $terraform on PATH: the Terraform examples are left out"
 fi
@@ -69,13 +96,15 @@ fi
 step "Done"
 cat <<END
 To go on by hand:
-  export OS_CLIENT_CONFIG_FILE=$OS_CLIENT_CONFIG_FILE
+  export OS_CLIENT_CONFIG_FILE=$OS_CLIENT_CONFIG_FILE KUBECONFIG=$KUBECONFIG
   export ANSIBLE_COLLECTIONS_PATH=$ANSIBLE_COLLECTIONS_PATH
-  export PATH=$PWD/build/bin:$venv/bin:\$PATH
+  export PATH=$PWD/build/bin:$PWD/build/lab/kubernetes/bin:$venv/bin:\$PATH
   export TF_CLI_CONFIG_FILE=$PWD/build/providers/terraform.rc
 To take away what was made:
   ansible-playbook examples/openstack-project/project.yml -e cloud=demo -e state=absent
+  ansible-playbook examples/kubernetes-app/app.yml -e context=one -e state=absent
   terraform -chdir=build/demo/examples/openstack-provider destroy -var cloud=demo
+  terraform -chdir=build/demo/examples/kubernetes-app destroy -var context=two -var kubeconfig=\$KUBECONFIG
 To stop the lab:
   make lab-down
 END

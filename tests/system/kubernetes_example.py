@@ -148,6 +148,7 @@ def main():
     renamed = os.path.join(TEMP, 'renamed.yml')
     with open(renamed, 'w') as f:
         f.write(text.replace('treenail.kubernetes.', 'kubernetes.core.'))
+    kubectl('uncordon', NODE)  # the demo leaves it so
     life('example', playbook)
     life('with names of kubernetes.core', renamed)
     root()
