@@ -16,7 +16,7 @@ struct work {
 	struct work *prior;       /* the one of the level before */
 	bool lacking;             /* its kind is to come with a CRD of the same list */
 	bool foretold; /* check: its namespace, kind or object is only made by the same run */
-	bool anew; /* what was there is on its way out: it is made again when it is gone */
+	bool anew;     /* what was there is on its way out: it is made again when it is gone */
 	struct err *e;
 };
 
