@@ -10,7 +10,8 @@ install_go()
 	bash "$LAB/../packages.sh" python3.11-venv
 	"$PYTHON" -m venv "$new"
 	"$new/bin/pip" install -q --require-hashes --only-binary :all: -r "$LAB/requirements.txt"
-	ln -s "$("$new/bin/python" -c 'import go; print(go.__path__[0])')/bin/go" "$new/bin/go"
+	# The script that it has there names the folder that it is in now.
+	ln -sf "../lib/${PYTHON##*/}/site-packages/go/bin/go" "$new/bin/go"
 	mv "$new" "$GO_VENV"
 }
 
