@@ -517,7 +517,7 @@ static bool named_same(struct json_object *want, struct json_object *x, struct j
 /* A patch that left all it names as it was: what changed meanwhile somebody else did. */
 static bool others_did(const struct work *w)
 {
-	return (w->op->way == WAY_MERGE || w->op->way == WAY_PATCH) && w->op->before &&
+	return (w->op->way == WAY_MERGE || w->op->way == WAY_PATCH) && w->op->before && !w->anew &&
 	       named_same(w->want, w->op->before, w->op->after);
 }
 
