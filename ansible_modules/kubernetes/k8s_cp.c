@@ -440,7 +440,7 @@ static struct err *run(struct op *op)
 		.op = op,
 		.container = xstrdup(json_str(op->want, "container")),
 		.remote = xstrdup(json_str(op->want, "remote_path")),
-		.local = local ? path_expand(local) : NULL,
+		.local = path_expand(local ? local : ""),
 		.plain = json_truth(op->want, "no_preserve", false),
 		.out = BUF_INIT,
 		.err = BUF_INIT,
@@ -458,8 +458,7 @@ static struct err *run(struct op *op)
 		.arg = &c,
 	};
 	trim(c.remote);
-	if (c.local)
-		trim(c.local);
+	trim(c.local);
 	e = *c.remote ? work(&c)
 		      : err_at(err_new(ERR_USAGE, "remote_path is empty"), "remote_path");
 	release(&c);

@@ -184,7 +184,7 @@ static struct err *read_head(struct socket *s, struct buf *in, struct http_parse
 		e = err_new(ERR_NETWORK, "the connection was closed before the answer");
 	if (!e && strncmp(in->s, "HTTP/1.", 7) != 0)
 		e = err_new(ERR_PROTOCOL, "the answer is not HTTP");
-	if (e)
+	if (e || !end)
 		return e;
 	*status = (int)strtol(in->s + strcspn(in->s, " "), NULL, 10);
 	for (line = in->s; line < end + 4; line = next) {
@@ -416,7 +416,7 @@ static struct err *keep_alive(struct socket *s)
 	if (silence < PING_MS || s->pinged)
 		return NULL;
 	s->pinged = true;
-	return queue_frame(s, FRAME_PING, NULL, 0);
+	return queue_frame(s, FRAME_PING, "", 0);
 }
 
 static struct err *step(struct socket *s, int64_t until, bool *over)

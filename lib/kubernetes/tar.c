@@ -173,7 +173,7 @@ static struct err *tell_entry(struct tar_reader *r, struct tar_entry *e)
 
 static struct err *begin(struct tar_reader *r)
 {
-	struct tar_entry e = { .type = r->block[TYPE] ? r->block[TYPE] : (char)TAR_FILE };
+	struct tar_entry e = { .type = (char)(r->block[TYPE] ? r->block[TYPE] : TAR_FILE) };
 	uint64_t mode, sum, mtime;
 
 	if (!get_number(r->block + CHECKSUM, ID_LEN, &sum) || sum != sum_of(r->block))

@@ -203,7 +203,7 @@ struct err *tree_pack_size(const char *path, const char *name, bool plain, uint6
 	struct err *e = tree_pack_new(path, name, plain, &p);
 	uint64_t size = 0;
 
-	while (!e && !p->ended) {
+	while (!e && p && !p->ended) {
 		e = pack_next(p);
 		size += p->out.len + p->left + tar_padding(p->left);
 		p->out.len = 0;
@@ -381,10 +381,10 @@ static struct err *unpack_hard_link(struct tree_unpack *u, const struct tar_entr
 	AUTO_STR from = NULL;
 	AUTO_STR temporary = temporary_name();
 	struct err *e;
-	int folder;
+	int folder = -1;
 
 	e = locate(u, entry->link, &folder, &from);
-	if (e)
+	if (e || !from)
 		return e;
 	if (same_inode(folder, from, u->folder, u->name)) {
 		(void)close(folder);
