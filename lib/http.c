@@ -28,6 +28,11 @@ enum {
 	POST_IDLE_S = 3,
 	PIECE_MAX = 4 << 20, /* of a stream that its reader has not taken yet */
 	STREAM_MS = 1000,    /* how long a stream may not see that all is to end */
+	/*
+	 * Of HTTP/2 transfers side by side libcurl (7.88) sometimes keeps one waiting whose answer it has read
+	 * with another's, until a timer of it fires: 20 s. It is looked at again before.
+	 */
+	SHARED_MS = 100,
 };
 
 struct http {
@@ -562,7 +567,7 @@ static int expire(struct http *h)
 		if (t->req->stream && wait > STREAM_MS)
 			wait = STREAM_MS;
 	}
-	return (int)wait;
+	return (int)(wait > SHARED_MS ? SHARED_MS : wait);
 }
 
 /* Streams whose readers have caught up. The list is the driver's, so it may be walked without the lock. */
