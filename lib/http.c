@@ -29,8 +29,8 @@ enum {
 	PIECE_MAX = 4 << 20, /* of a stream that its reader has not taken yet */
 	STREAM_MS = 1000,    /* how long a stream may not see that all is to end */
 	/*
-	 * Of HTTP/2 transfers side by side libcurl (7.88) sometimes keeps one waiting whose answer it has read
-	 * with another's, until a timer of it fires: 20 s. It is looked at again before.
+	 * Of HTTP/2 transfers side by side one sometimes stands still (libcurl 7.88; seen: until 20 s are over),
+	 * and goes on when it is looked at. Presumably its answer was read with another's.
 	 */
 	SHARED_MS = 100,
 };
