@@ -69,6 +69,7 @@ struct object_op {
 	bool lenient; /* unknown fields are warnings */
 	bool append_hash; /* ConfigMap, Secret: the name ends with a digest of the content, as kubectl makes it */
 	bool check;
+	bool read; /* `before` is given, owned, as it was just read: it is not read first */
 	struct json_object *delete_options;
 	const struct ready_wish *wait; /* NULL: do not wait */
 

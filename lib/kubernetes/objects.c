@@ -427,7 +427,7 @@ static void turn_run(const struct list *l, struct turn *t)
 
 		if (!w->e)
 			needs_check(l, w);
-		if (!w->e && !w->foretold && w->op->kind)
+		if (!w->e && !w->foretold && w->op->kind && !w->op->read)
 			read[n++] = w;
 	}
 	works_read(read, n, l->width);

@@ -4,19 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "err.h"
 
 /* A LIST costs as much as the namespace is large, so a few objects are read without one. */
-enum { READS_BEFORE_LIST = 8, OBJECTS_MAX = 20000 };
+enum { READS_BEFORE_LIST = 8, OBJECTS_MAX = 20000, LATELY_MS = 5000 };
 
 /* What is known of one kind in one namespace. */
 struct shelf {
 	struct cluster *c;
 	const struct kube_kind *k;
 	char *ns;
-	unsigned reads;
-	bool busy, listed;           /* listed: also if there was no list to be had */
-	struct json_object *objects; /* by name */
+	unsigned reads; /* one by one, since the last LIST */
+	bool busy;
+	int64_t asked, listed; /* when a LIST was; 0: not yet; listed: there was one to be had */
+	struct json_object *objects; /* by name; null: ours to change, or read one by one */
 	struct shelf *next;
 };
 
@@ -54,6 +56,17 @@ static struct err *take(void *arg, struct json_object *object)
 	return NULL;
 }
 
+/* What was asked for before we changed something tells nothing of it. */
+static void shelve(struct shelf *s, struct json_object *objects)
+{
+	json_object_object_foreach(s->objects, name, object) {
+		if (!object)
+			json_set(objects, name, NULL);
+	}
+	json_object_put(s->objects);
+	s->objects = objects;
+}
+
 /* Called and returns with the lock held. */
 static void fill(struct shelf *s)
 {
@@ -62,6 +75,7 @@ static void fill(struct shelf *s)
 					    .kind = s->k->kind,
 					    .ns = *s->ns ? s->ns : NULL };
 	AUTO_JSON objects = json_object_new_object();
+	const int64_t now = clock_ms();
 	struct err *e;
 
 	s->busy = true;
@@ -69,55 +83,94 @@ static void fill(struct shelf *s)
 	e = objects_each(s->c, &query, take, objects);
 	(void)pthread_mutex_lock(&lock);
 	s->busy = false;
-	s->listed = true;
+	s->asked = now;
+	s->reads = 0;
 	if (!e) {
-		json_object_put(s->objects);
-		s->objects = TAKE(objects);
+		s->listed = now;
+		shelve(s, TAKE(objects));
 	}
 	err_free(e); /* who may not list may still read each */
 	(void)pthread_cond_broadcast(&done);
 }
 
-static struct json_object *from_shelf(struct shelf *s, const char *name)
+/* Whether what the LIST told will do; called and returns with the lock held. */
+static bool is_listed(struct shelf *s, int64_t since)
 {
-	struct json_object *object = NULL;
+	if (s->listed && s->listed >= since)
+		return true;
+	if (s->reads++ < READS_BEFORE_LIST)
+		return false;
+	while (s->busy)
+		(void)pthread_cond_wait(&done, &lock);
+	/* Where there is none to be had, asking again is of no use. */
+	if (!s->asked || (s->listed && s->listed < since))
+		fill(s);
+	return s->listed && s->listed >= since;
+}
 
-	(void)json_object_object_get_ex(s->objects, name, &object);
-	if (!object && s->reads++ >= READS_BEFORE_LIST) {
-		while (s->busy)
-			(void)pthread_cond_wait(&done, &lock);
-		if (!s->listed)
-			fill(s);
-		(void)json_object_object_get_ex(s->objects, name, &object);
-	}
-	return json_copy(object);
+/* Whether there is an answer without asking for it by itself; called and returns with the lock held. */
+static bool is_known(struct shelf *s, const char *name, int64_t since, struct json_object **ret)
+{
+	bool told;
+
+	*ret = NULL;
+	if (!since && json_object_object_get_ex(s->objects, name, ret) && *ret)
+		return true;
+	told = is_listed(s, since);
+	if (!told)
+		return false;
+	if (json_object_object_get_ex(s->objects, name, ret))
+		return *ret;
+	/* The list of a moment ago tells what is not there, too. */
+	return since > 0;
+}
+
+/* Not what we changed: that may have been asked for before. */
+static void keep(struct shelf *s, const char *name, struct json_object *object)
+{
+	struct json_object *old = NULL;
+
+	if (object && (!json_object_object_get_ex(s->objects, name, &old) || old))
+		json_set(s->objects, name, json_copy(object));
+}
+
+static struct err *look(struct cluster *c, const struct kube_kind *k, const char *ns,
+			const char *name, int64_t since, struct json_object **ret)
+{
+	struct shelf *s;
+	struct err *e;
+	bool known;
+
+	(void)pthread_mutex_lock(&lock);
+	s = shelf_of(c, k, ns ? ns : "");
+	known = is_known(s, name, since, ret);
+	*ret = known ? json_copy(*ret) : NULL;
+	(void)pthread_mutex_unlock(&lock);
+	if (known)
+		return NULL;
+	e = object_get(c, k, ns, name, ret);
+	(void)pthread_mutex_lock(&lock);
+	keep(s, name, *ret);
+	(void)pthread_mutex_unlock(&lock);
+	return e;
 }
 
 struct err *live_get(struct cluster *c, const struct kube_kind *k, const char *ns, const char *name,
 		     struct json_object **ret)
 {
-	struct shelf *s;
-	struct err *e;
+	return look(c, k, ns, name, 0, ret);
+}
 
-	(void)pthread_mutex_lock(&lock);
-	s = shelf_of(c, k, ns ? ns : "");
-	*ret = from_shelf(s, name);
-	(void)pthread_mutex_unlock(&lock);
-	if (*ret)
-		return NULL;
-	e = object_get(c, k, ns, name, ret);
-	if (e || !*ret)
-		return e;
-	(void)pthread_mutex_lock(&lock);
-	json_set(s->objects, name, json_copy(*ret));
-	(void)pthread_mutex_unlock(&lock);
-	return NULL;
+struct err *live_lately(struct cluster *c, const struct kube_kind *k, const char *ns,
+			const char *name, struct json_object **ret)
+{
+	return look(c, k, ns, name, clock_ms() - LATELY_MS, ret);
 }
 
 void live_drop(struct cluster *c, const struct kube_kind *k, const char *ns, const char *name)
 {
 	(void)pthread_mutex_lock(&lock);
-	json_object_object_del(shelf_of(c, k, ns ? ns : "")->objects, name);
+	json_set(shelf_of(c, k, ns ? ns : "")->objects, name, NULL);
 	(void)pthread_mutex_unlock(&lock);
 }
 

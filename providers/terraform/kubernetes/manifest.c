@@ -295,6 +295,8 @@ static struct err *dry_run(struct tf_op *t, const struct subject *s, struct json
 	struct object_op op = op_of(t, s, true);
 	struct err *e = NULL;
 
+	op.read = true;
+	op.before = json_object_get(live);
 	objects_apply(&op, 1, 1, &e);
 	if (e)
 		e = plan_without(t, err_at(e, "manifest"));
@@ -317,11 +319,11 @@ static struct err *plan_with(struct tf_op *t, struct cluster *c)
 			e->text);
 		return plan_without(t, e);
 	}
-	if (!e && t->prior && s.name)
-		e = live_get(c, s.kind, s.ns, s.name, &live);
+	if (!e && s.name)
+		e = (t->prior ? live_get : live_lately)(c, s.kind, s.ns, s.name, &live);
 	if (e)
 		return e;
-	if (!live || !as_wanted(t, &s, live))
+	if (!t->prior || !live || !as_wanted(t, &s, live))
 		return dry_run(t, &s, live);
 	keep(t);
 	if (is_imported(t) && !changes_else(t) && has_all(manifest_of(t->prior), s.want))
@@ -456,12 +458,15 @@ static void show(struct tf_op *t, struct json_object *object)
 	t->kept = NULL;
 }
 
-static struct err *apply(struct tf_op *t, const struct subject *s)
+/* Takes `have`: what there is. */
+static struct err *apply(struct tf_op *t, const struct subject *s, struct json_object *have)
 {
 	struct object_op op = op_of(t, s, false);
 	struct json_object *object;
 	struct err *e = NULL;
 
+	op.read = true;
+	op.before = have;
 	if (s->name)
 		live_drop(s->c, s->kind, s->ns, s->name);
 	objects_apply(&op, 1, 1, &e);
@@ -487,14 +492,12 @@ static struct err *open_subject(struct tf_op *t, struct subject *s)
 }
 
 /* One that is there is somebody's, unless a run that was killed made it just so. */
-static struct err *not_there(struct tf_op *t, const struct subject *s)
+static struct err *not_theirs(struct tf_op *t, const struct subject *s, struct json_object *have)
 {
-	AUTO_JSON have = NULL;
 	AUTO_STR title = document_title(s->want);
-	struct err *e = subject_before(s, t->op->deadline, &have);
 
-	if (e || !have || owned_same(have, s->want, manager_of(t->planned)))
-		return e;
+	if (!have || owned_same(have, s->want, manager_of(t->planned)))
+		return NULL;
 	return err_at(err_new(ERR_CONFLICT,
 			      "%s is there already: import it with the ID "
 			      "\"apiVersion=%s,kind=%s%s%s,name=%s\"",
@@ -503,22 +506,18 @@ static struct err *not_there(struct tf_op *t, const struct subject *s)
 		      "manifest");
 }
 
-static struct err *create(struct tf_op *t)
+/* Creation and update. */
+static struct err *write_it(struct tf_op *t)
 {
 	AUTO_SUBJECT s = SUBJECT_INIT;
+	AUTO_JSON have = NULL;
 	struct err *e = open_subject(t, &s);
 
 	if (!e)
-		e = not_there(t, &s);
-	return e ? e : apply(t, &s);
-}
-
-static struct err *update(struct tf_op *t)
-{
-	AUTO_SUBJECT s = SUBJECT_INIT;
-	struct err *e = open_subject(t, &s);
-
-	return e ? e : apply(t, &s);
+		e = subject_before(&s, t->op->deadline, &have);
+	if (!e && !t->prior)
+		e = not_theirs(t, &s, have);
+	return e ? e : apply(t, &s, TAKE(have));
 }
 
 /* Its name may be the server's choice. */
@@ -620,9 +619,8 @@ static struct err *validate(struct tf_op *t)
 	return NULL;
 }
 
-static const struct tf_worker worker = {
-	validate, plan, create, update, delete_it, read_it, import
-};
+static const struct tf_worker worker = { validate,  plan,    write_it, write_it,
+					 delete_it, read_it, import };
 
 static const struct tf_attr manager_rows[] = {
 	{ "name", .doc = "Who owns the fields that the manifest has; Terraform by default." },

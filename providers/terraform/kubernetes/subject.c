@@ -95,7 +95,7 @@ struct err *subject_before(const struct subject *s, int64_t deadline, struct jso
 {
 	struct ready_wish gone = { .gone = true, .timeout_ms = deadline - clock_ms() };
 	struct json_object *have = NULL, *last = NULL;
-	struct err *e = s->name ? object_get(s->c, s->kind, s->ns, s->name, &have) : NULL;
+	struct err *e = s->name ? live_lately(s->c, s->kind, s->ns, s->name, &have) : NULL;
 
 	if (!e && json_at(have, "metadata.deletionTimestamp")) {
 		e = err_wrap(ready_wait(s->c, s->kind, s->ns, s->name, have, &gone, &last),

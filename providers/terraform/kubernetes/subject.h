@@ -30,7 +30,7 @@ MUST_USE struct err *subject_await(struct subject *s, struct cluster *c, struct 
 				   int64_t deadline, bool patient);
 void subject_release(struct subject *s);
 /*
- * What is there before it is made: NULL if nothing is. One that is on its way out is waited for until it is
+ * What is there before it is made, or changed: NULL if nothing is. One that is on its way out is waited for until it is
  * gone, or what is made would go with it.
  */
 MUST_USE struct err *subject_before(const struct subject *s, int64_t deadline,
