@@ -125,12 +125,14 @@ static void returns(FILE *out, const struct module *m)
 			"  id:\n    description: [\"ID of the object, also when the task failed after it was made.\"]\n"
 			"    type: str\n    returned: when known\n",
 			out);
-	(void)fputs(
-		"  results:\n    description: [\"With O(items): the result of each, in their order.\"]\n"
-		"    type: list\n    elements: dict\n    returned: with O(items)\n"
-		"  error:\n    description: [\"Kind, HTTP status and option at fault.\"]\n"
-		"    type: dict\n    returned: failure\n",
-		out);
+	if (m->system->common)
+		(void)fputs(
+			"  results:\n    description: [\"With O(items): the result of each, in their order.\"]\n"
+			"    type: list\n    elements: dict\n    returned: with O(items)\n",
+			out);
+	(void)fputs("  error:\n    description: [\"Kind, HTTP status and option at fault.\"]\n"
+		    "    type: dict\n    returned: failure\n",
+		    out);
 }
 
 static void example(FILE *out, const char *text)

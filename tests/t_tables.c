@@ -2,6 +2,7 @@
 #include <ctype.h>
 
 #include "args.h"
+#include "emit.h"
 #include "module.h"
 #include "session/session.h"
 #include "text.h"
@@ -289,6 +290,23 @@ static void lint_example(const struct module *m)
 	json_object_put(tasks);
 }
 
+/* Nothing is told twice: a key that is there two times is refused. */
+static void lint_emitted(const struct module *m)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+	AUTO_JSON doc = NULL;
+
+	emit_ansible(m, out);
+	ck_assert_int_eq(fclose(out), 0);
+	struct err *e = yaml_parse(text, n, "documentation", &doc);
+	flaw(e, "documentation that is no YAML", e ? e->text : NULL);
+	flaw(!e && !json_at(doc, "DOCUMENTATION.options"), "documentation without options", text);
+	err_free(e);
+	free(text);
+}
+
 static void lint_module(const struct module *m, void *arg)
 {
 	struct json_object *names = arg;
@@ -307,6 +325,7 @@ static void lint_module(const struct module *m, void *arg)
 	lint_options(t.attrs);
 	lint_rules(t.attrs, t.rules[0]);
 	lint_example(m);
+	lint_emitted(m);
 	flaw(m->info && !is_word(m->info->returns), "an info returns a list of some name",
 	     m->info ? m->info->returns : "");
 	flaw(!m->info && !m->r->run && !is_word(module_returns(m)),

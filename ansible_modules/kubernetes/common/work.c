@@ -63,8 +63,8 @@ struct json_object *work_told(struct work *w, size_t i)
 		json_sets(told, "method", method(o));
 	if (w->waits && !w->op->check)
 		json_set(told, "duration", json_object_new_int64(o->duration_ms / 1000));
-	/* What others did while it was waited for is not ours. */
-	if (w->op->diff && (o->before || o->after))
+	/* What others did while it was waited for is not ours, and what failed before it was done is none. */
+	if (w->op->diff && (o->before || o->after) && (o->changed || !w->errs[i]))
 		json_set(told, "diff", diff_of(w->op, o->before, o->made ? o->made : o->after));
 	if (w->errs[i])
 		json_set(told, "error", error_of(w->errs[i]));
