@@ -66,8 +66,8 @@ static const struct {
 };
 
 static const char *const unknown_ca =
-	"give the CA (ca_cert; in Terraform cacert_file) or, to go without, validate_certs: false "
-	"(in Terraform insecure = true)";
+	"give the CA (ca_cert; in Terraform cacert_file, of Kubernetes cluster_ca_certificate) or, "
+	"to go without, validate_certs: false (in Terraform insecure = true)";
 
 static bool is(const struct http_request *req, const char *method)
 {

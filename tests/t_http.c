@@ -994,8 +994,9 @@ START_TEST(tls_verifies)
 	tls_server("server.pem", NULL);
 	client(NULL);
 	expect_error(tls_call("GET"), ERR_NETWORK, false,
-		     "; give the CA (ca_cert; in Terraform cacert_file) or, to go without, "
-		     "validate_certs: false (in Terraform insecure = true)");
+		     "; give the CA (ca_cert; in Terraform cacert_file, of Kubernetes "
+		     "cluster_ca_certificate) or, to go without, validate_certs: false "
+		     "(in Terraform insecure = true)");
 	client(&(struct http_options){ .cacert = other });
 	expect_error(tls_call("GET"), ERR_NETWORK, false, "the certificate was refused: ");
 	ck_assert_uint_eq(npauses, 0);

@@ -68,6 +68,9 @@ START_TEST(tables)
 		ck_assert(k->api_version && k->kind && k->tf.doc);
 		ck_assert_msg(k->tf.example || k->tf.flags & TF_OLD_NAME, "%s: no example",
 			      k->tf.name);
+		if (k->tf.what == TF_RESOURCE)
+			ck_assert_msg(!strstr(k->tf.import_doc, "<namespace>") == !k->namespaced,
+				      "%s: %s", k->tf.name, k->tf.import_doc);
 		for (size_t i = 0; i < n; i++)
 			ck_assert(typed_kinds[i]->what != k->tf.what ||
 				  strcmp(typed_kinds[i]->name, k->tf.name) != 0);

@@ -62,22 +62,22 @@ static const struct tf_attr cluster_role_rows[] = {
 
 #define CLUSTER_ROLE .api_version = RBAC, .kind = "ClusterRole"
 const struct typed_kind typed_cluster_role_v1 = {
-	RESOURCE("cluster_role_v1", cluster_role_rows,
-		 .doc = "What may be done in all namespaces, or in those it is bound in.",
-		 .example = "resource \"kubernetes_cluster_role_v1\" \"node_reader\" {\n"
-			    "  metadata {\n"
-			    "    name = \"node-reader\"\n"
-			    "  }\n"
-			    "  rule {\n"
-			    "    api_groups = [\"\"]\n"
-			    "    resources  = [\"nodes\"]\n"
-			    "    verbs      = [\"get\", \"list\"]\n"
-			    "  }\n"
-			    "}\n"),
+	CLUSTER_RESOURCE("cluster_role_v1", cluster_role_rows,
+			 .doc = "What may be done in all namespaces, or in those it is bound in.",
+			 .example = "resource \"kubernetes_cluster_role_v1\" \"node_reader\" {\n"
+				    "  metadata {\n"
+				    "    name = \"node-reader\"\n"
+				    "  }\n"
+				    "  rule {\n"
+				    "    api_groups = [\"\"]\n"
+				    "    resources  = [\"nodes\"]\n"
+				    "    verbs      = [\"get\", \"list\"]\n"
+				    "  }\n"
+				    "}\n"),
 	CLUSTER_ROLE
 };
 const struct typed_kind typed_cluster_role = {
-	RESOURCE("cluster_role", cluster_role_rows, OLD("cluster_role_v1")), CLUSTER_ROLE
+	CLUSTER_RESOURCE("cluster_role", cluster_role_rows, OLD("cluster_role_v1")), CLUSTER_ROLE
 };
 
 /* ---- bindings ---- */
@@ -153,27 +153,29 @@ static const struct tf_attr cluster_role_binding_rows[] = {
 #define CLUSTER_ROLE_BINDING \
 	.api_version = RBAC, .kind = "ClusterRoleBinding", .sent = send_account_namespace
 const struct typed_kind typed_cluster_role_binding_v1 = {
-	RESOURCE("cluster_role_binding_v1", cluster_role_binding_rows,
-		 .doc = "Who has a role in all namespaces.",
-		 .example = "resource \"kubernetes_cluster_role_binding_v1\" \"auditors\" {\n"
-			    "  metadata {\n"
-			    "    name = \"auditors\"\n"
-			    "  }\n"
-			    "  role_ref {\n"
-			    "    api_group = \"rbac.authorization.k8s.io\"\n"
-			    "    kind      = \"ClusterRole\"\n"
-			    "    name      = \"view\"\n"
-			    "  }\n"
-			    "  subject {\n"
-			    "    api_group = \"rbac.authorization.k8s.io\"\n"
-			    "    kind      = \"User\"\n"
-			    "    name      = \"auditor\"\n"
-			    "  }\n"
-			    "}\n"),
+	CLUSTER_RESOURCE("cluster_role_binding_v1", cluster_role_binding_rows,
+			 .doc = "Who has a role in all namespaces.",
+			 .example =
+				 "resource \"kubernetes_cluster_role_binding_v1\" \"auditors\" {\n"
+				 "  metadata {\n"
+				 "    name = \"auditors\"\n"
+				 "  }\n"
+				 "  role_ref {\n"
+				 "    api_group = \"rbac.authorization.k8s.io\"\n"
+				 "    kind      = \"ClusterRole\"\n"
+				 "    name      = \"view\"\n"
+				 "  }\n"
+				 "  subject {\n"
+				 "    api_group = \"rbac.authorization.k8s.io\"\n"
+				 "    kind      = \"User\"\n"
+				 "    name      = \"auditor\"\n"
+				 "  }\n"
+				 "}\n"),
 	CLUSTER_ROLE_BINDING
 };
 const struct typed_kind typed_cluster_role_binding = {
-	RESOURCE("cluster_role_binding", cluster_role_binding_rows, OLD("cluster_role_binding_v1")),
+	CLUSTER_RESOURCE("cluster_role_binding", cluster_role_binding_rows,
+			 OLD("cluster_role_binding_v1")),
 	CLUSTER_ROLE_BINDING
 };
 

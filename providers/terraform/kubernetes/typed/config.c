@@ -15,20 +15,21 @@ static const struct tf_attr namespace_rows[] = {
 };
 
 const struct typed_kind typed_namespace_v1 = {
-	RESOURCE("namespace_v1", namespace_rows, .minutes = { .remove = 5 },
-		 .doc = "A namespace: a room for other objects.",
-		 .example = "resource \"kubernetes_namespace_v1\" \"shop\" {\n"
-			    "  metadata {\n"
-			    "    name   = \"shop\"\n"
-			    "    labels = { team = \"sales\" }\n"
-			    "  }\n"
-			    "}\n"),
+	CLUSTER_RESOURCE("namespace_v1", namespace_rows, .minutes = { .remove = 5 },
+			 .doc = "A namespace: a room for other objects.",
+			 .example = "resource \"kubernetes_namespace_v1\" \"shop\" {\n"
+				    "  metadata {\n"
+				    "    name   = \"shop\"\n"
+				    "    labels = { team = \"sales\" }\n"
+				    "  }\n"
+				    "}\n"),
 	NAMESPACE, .wait = WAIT_ACCOUNT, .wait_row = "wait_for_default_service_account"
 };
-const struct typed_kind typed_namespace_old = {
-	RESOURCE("namespace", namespace_rows, .minutes = { .remove = 5 }, OLD("namespace_v1")),
-	NAMESPACE, .wait = WAIT_ACCOUNT, .wait_row = "wait_for_default_service_account"
-};
+const struct typed_kind typed_namespace_old = { CLUSTER_RESOURCE("namespace", namespace_rows,
+								 .minutes = { .remove = 5 },
+								 OLD("namespace_v1")),
+						NAMESPACE, .wait = WAIT_ACCOUNT,
+						.wait_row = "wait_for_default_service_account" };
 
 static const struct tf_attr namespace_spec[] = {
 	{ "finalizers", TF_COMPUTED, NULL, "What has to be done before it is gone.",

@@ -91,9 +91,13 @@ extern const struct tf_worker typed_worker;
 		.attrs = rows,           \
 		.worker = &typed_worker, \
 		__VA_ARGS__ }
-#define RESOURCE(tf_name, rows, ...) TYPED(TF_RESOURCE, tf_name, rows, __VA_ARGS__)
-#define DATA(tf_name, rows, ...)     TYPED(TF_DATA, tf_name, rows, __VA_ARGS__)
-#define OLD(better)                  .doc = "Another name of `kubernetes_" better "`.", .flags = TF_OLD_NAME
+#define RESOURCE(tf_name, rows, ...)                                                       \
+	TYPED(TF_RESOURCE, tf_name, rows, .import_doc = "The ID is `<namespace>/<name>`.", \
+	      __VA_ARGS__)
+#define CLUSTER_RESOURCE(tf_name, rows, ...) \
+	TYPED(TF_RESOURCE, tf_name, rows, .import_doc = "The ID is the name.", __VA_ARGS__)
+#define DATA(tf_name, rows, ...) TYPED(TF_DATA, tf_name, rows, __VA_ARGS__)
+#define OLD(better)              .doc = "Another name of `kubernetes_" better "`.", .flags = TF_OLD_NAME
 
 #define METADATA                                                                                 \
 	{                                                                                        \

@@ -130,19 +130,20 @@ static const struct tf_attr storage_class_rows[] = {
 
 #define STORAGE_CLASS .api_version = "storage.k8s.io/v1", .kind = "StorageClass"
 const struct typed_kind typed_storage_class_v1 = {
-	RESOURCE("storage_class_v1", storage_class_rows, .doc = "A kind of storage.",
-		 .example = "resource \"kubernetes_storage_class_v1\" \"fast\" {\n"
-			    "  metadata {\n"
-			    "    name = \"fast\"\n"
-			    "  }\n"
-			    "  storage_provisioner = \"cinder.csi.openstack.org\"\n"
-			    "  volume_binding_mode = \"WaitForFirstConsumer\"\n"
-			    "  parameters          = { type = \"ssd\" }\n"
-			    "}\n"),
+	CLUSTER_RESOURCE("storage_class_v1", storage_class_rows, .doc = "A kind of storage.",
+			 .example = "resource \"kubernetes_storage_class_v1\" \"fast\" {\n"
+				    "  metadata {\n"
+				    "    name = \"fast\"\n"
+				    "  }\n"
+				    "  storage_provisioner = \"cinder.csi.openstack.org\"\n"
+				    "  volume_binding_mode = \"WaitForFirstConsumer\"\n"
+				    "  parameters          = { type = \"ssd\" }\n"
+				    "}\n"),
 	STORAGE_CLASS
 };
 const struct typed_kind typed_storage_class = {
-	RESOURCE("storage_class", storage_class_rows, OLD("storage_class_v1")), STORAGE_CLASS
+	CLUSTER_RESOURCE("storage_class", storage_class_rows, OLD("storage_class_v1")),
+	STORAGE_CLASS
 };
 
 static const struct tf_attr data_storage_class_rows[] = {
