@@ -253,6 +253,9 @@ integration: all collection ## modules, by real ansible-playbook, against the ru
 terraform: all ## the provider, by real terraform, against the running lab; CASES="networking_port"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/run.py --lab $(LAB) --state build/terraform --bin $(B) $(CASES)
 
+kubernetes-torture: $(B)/tests/system/kubernetes_torture ## every call to a real API server failing in turn, as t_torture does with calls to a pretended cloud
+	$(Q)KUBECONFIG=$(CURDIR)/$(LAB)/kubernetes/one/kubeconfig CK_VERBOSITY=normal $<
+
 terraform-kubernetes: all ## the provider of Kubernetes, the same way; CASES="manifest"
 	$(Q)SECOND_KUBECONFIG=$(CURDIR)/$(LAB)/kubernetes/two/kubeconfig $(call VENV,core-2.19)/bin/python tests/terraform/kubernetes/run.py \
 		--kubeconfig $(CURDIR)/$(LAB)/kubernetes/one/kubeconfig --state build/terraform-kubernetes --bin $(B) $(CASES)
@@ -278,6 +281,6 @@ clean: ## remove what was built, but for the lab
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-.PHONY: san all units check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration terraform terraform-kubernetes terraform-examples terraform-schema bench lint
+.PHONY: san all units check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration kubernetes-torture terraform terraform-kubernetes terraform-examples terraform-schema bench lint
 .SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d $(O)/*/*/*/*/*.d)

@@ -63,10 +63,13 @@ with_services()
 	scripts '^(k[^u]|[^k])'
 	wait_for "$2"
 	part kubernetes-lab make kubernetes-lab-up
+	part kubernetes-torture make kubernetes-torture & # nearly all of it is waiting
+	local torture=$!
 	part integration make integration
 	part terraform-kubernetes make terraform-kubernetes
 	part terraform-examples make terraform-examples
 	scripts ^kubernetes
+	wait $torture
 }
 
 wait_for()
