@@ -9,12 +9,13 @@
  */
 struct work {
 	struct object_op *op;
-	struct json_object *want; /* as it is sent; owned */
-	char *ns, *name;          /* NULL: none */
-	bool generated;           /* the name, out of generateName */
-	int rank, level;          /* its turn; works of the same object have different levels */
-	struct work *prior;       /* the one of the level before */
-	bool lacking;             /* its kind is to come with a CRD of the same list */
+	struct json_object *want;  /* as it is sent; owned */
+	struct json_object *named; /* what a merge was to alter, while work_do() does it; owned */
+	char *ns, *name;           /* NULL: none */
+	bool generated;            /* the name, out of generateName */
+	int rank, level;           /* its turn; works of the same object have different levels */
+	struct work *prior;        /* the one of the level before */
+	bool lacking;              /* its kind is to come with a CRD of the same list */
 	bool foretold; /* check: its namespace, kind or object is only made by the same run */
 	bool anew;     /* what was there is on its way out: it is made again when it is gone */
 	struct err *e;

@@ -166,10 +166,16 @@ bool value_default(const char *key, struct json_object *v, const struct place *p
 		{ "protocol", "TCP", NULL },
 		{ "apiVersion", "v1", "fieldRef" },
 		{ "divisor", "0", "resourceFieldRef" },
+		{ "apiVersion", "v1", "volumeClaimTemplates" },
+		{ "kind", "PersistentVolumeClaim", "volumeClaimTemplates" },
+		{ "status", "{\"phase\":\"Pending\"}", "volumeClaimTemplates" },
+		{ "creationTimestamp", "null", "metadata" },
+		{ "volumeMode", "Filesystem", "spec" },
 	};
+	AUTO_STR text = json_text(v);
 
 	for (size_t i = 0; p->builtin && i < COUNT(defaults); i++)
-		if (strcmp(defaults[i].key, key) == 0 && json_is_str(v, defaults[i].value) &&
+		if (strcmp(defaults[i].key, key) == 0 && strcmp(text, defaults[i].value) == 0 &&
 		    (!defaults[i].up || strcmp(defaults[i].up, p->key) == 0))
 			return true;
 	return false;

@@ -141,7 +141,8 @@ static struct err *way_server_apply(struct work *w, struct json_object *have,
 	/* The server calls it its own failure that the fields are none of the kind's. */
 	if (e && e->status == 500 && strstr(e->text, "typed patch object"))
 		e->kind = ERR_USAGE;
-	if (e && e->status == 409 && strstr(e->text, "conflict with") && !w->op->force_conflicts) {
+	if (e && e->status == 409 && strstr(e->text, "Apply failed with") &&
+	    !w->op->force_conflicts) {
 		AUTO_STR said = e->text;
 
 		e->text = xasprintf(
@@ -179,6 +180,8 @@ static struct err *way_merge(struct work *w, struct json_object *have, struct js
 		if (merge_holds(have, w->want, strategic))
 			return NULL;
 		w->op->method = "patch";
+		json_object_put(w->named);
+		w->named = json_object_get(w->want);
 		err_free(e);
 		e = patch_send(w, w->want, type, ret);
 		if (!e || e->status != 415)
@@ -258,6 +261,8 @@ static struct err *way_client_apply(struct work *w, struct json_object *have,
 	patch = merge_patch(last, want, have);
 	if (!patch)
 		return NULL;
+	json_object_put(w->named);
+	w->named = json_copy(patch);
 	/* Lists are sent whole, so what others did to them since must not get lost. */
 	if (!json_at(patch, "metadata"))
 		json_set(patch, "metadata", json_object_new_object());
@@ -318,7 +323,7 @@ static bool is_stale(const struct work *w, const struct err *e, int tries)
 	if (e->ambiguous)
 		return tries == 1;
 	return e->status == 409 && tries < TRIES && !is_pinned(w) &&
-	       !strstr(e->text, "conflict with");
+	       !strstr(e->text, "Apply failed with");
 }
 
 /* What was made by a try whose answer was lost is found as if it had been there all along. */
@@ -494,13 +499,13 @@ static struct err *remove_object(struct work *w)
 	return NULL;
 }
 
-/* Whether what `want` names is in both the same; lists are as a whole. */
-static bool named_same(struct json_object *want, struct json_object *x, struct json_object *y)
+/* Whether what `named` names is in both the same; lists are as a whole. */
+static bool named_same(struct json_object *named, struct json_object *x, struct json_object *y)
 {
-	if (!json_object_is_type(want, json_type_object) ||
+	if (!json_object_is_type(named, json_type_object) ||
 	    !json_object_is_type(x, json_type_object) || !json_object_is_type(y, json_type_object))
 		return json_object_equal(x, y);
-	json_object_object_foreach(want, key, v) {
+	json_object_object_foreach(named, key, v) {
 		struct json_object *a = NULL, *b = NULL;
 
 		/* A directive of a strategic merge names what is not below it. */
@@ -550,6 +555,7 @@ struct err *work_do(struct work *w)
 		      (op->check || !op->before ||
 		       !json_object_equal(json_at(op->before, "metadata.resourceVersion"),
 					  json_at(op->after, "metadata.resourceVersion")));
+	json_object_put(TAKE(w->named));
 	if (!op->changed)
 		op->method = NULL;
 	else if (!op->method)
