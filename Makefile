@@ -145,7 +145,7 @@ $(PACKED)/treenail-%-$(VERSION).tar.gz: $(DOCS)/%/modules.txt $(shell find ansib
 	$(Q)ANSIBLE_GALAXY=$(call VENV,core-2.19)/bin/ansible-galaxy \
 		ansible_modules/collection/build.sh $(PACKED) $* $< $(<D) $(<D)/treenail-$*
 
-collection: $(COLLECTIONS) ## the Ansible collections, as ansible-galaxy installs them offline
+collection: $(COLLECTIONS) ## the Ansible collections of both systems, as ansible-galaxy installs them offline
 
 PROGRAMS  = $(SYSTEMS:%=$(B)/treenail-%) $(B)/treenail-external
 install: $(PROGRAMS) $(MODULES) providers ## programs, providers, modules and pages; DESTDIR, PREFIX
@@ -154,6 +154,7 @@ install: $(PROGRAMS) $(MODULES) providers ## programs, providers, modules and pa
 	$(foreach s,$(SYSTEMS),while read -r m; do ln -sf ../../../bin/treenail-$s $(DESTDIR)$(PREFIX)/share/treenail/library/treenail_$$m; done <$(DOCS)/$s/modules.txt &&) true
 	mkdir -p $(DESTDIR)$(PREFIX)/share/terraform/plugins && cp -r $(MIRROR)/registry.* $(DESTDIR)$(PREFIX)/share/terraform/plugins
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/treenail README.md LICENSE $(SYSTEMS:%=$(DOCS)/%/*.md)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/treenail/docs docs/*.md
 
 # ---- unit tests: tests/t_*.c, each a program of its own, and fuzzers: tests/fuzz/fuzz_*.c ----
 
@@ -231,7 +232,7 @@ lab-up: ## start OpenStack and Kubernetes (installs them first)
 	$(Q)tests/lab/kubernetes/up.sh $(LAB)/kubernetes & kubernetes=$$!; \
 	tests/lab/up.sh $(LAB); rc=$$?; wait $$kubernetes && exit $$rc
 
-lab-down: kubernetes-lab-down ## stop them
+lab-down: kubernetes-lab-down ## stop both
 	$(Q)tests/lab/down.sh $(LAB)
 
 kubernetes-lab-up: ## start Kubernetes alone
@@ -246,11 +247,11 @@ demo: setup ## set up everything, run the example on the lab, show what it made
 test: setup ## set up everything, run all tests
 	$(Q)tests/all.sh
 
-integration: all collection ## modules, by real ansible-playbook, against the running lab; CASES="network port"
+integration: all collection ## the modules of both systems, by real ansible-playbook, against the running lab; CASES="network k8s"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/integration/run.py --lab $(LAB) --state build/integration \
 		--ansible $(call VENV,core-2.19)/bin/ansible-playbook --collections $(PACKED) $(CASES)
 
-terraform: all ## the provider, by real terraform, against the running lab; CASES="networking_port"
+terraform: all ## the provider of OpenStack, by real terraform, against the running lab; CASES="networking_port"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/run.py --lab $(LAB) --state build/terraform --bin $(B) $(CASES)
 
 kubernetes-torture: $(B)/tests/system/kubernetes_torture ## every call to a real API server failing in turn, as t_torture does with calls to a pretended cloud
@@ -263,9 +264,10 @@ terraform-kubernetes: all ## the provider of Kubernetes, the same way; CASES="ma
 terraform-examples: all ## the examples of the providers' documentation, by real terraform, against the running lab; PAGES="resources/compute_keypair_v2"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/examples.py --lab $(LAB) --state build/terraform-examples --bin $(B) $(PAGES)
 
-terraform-schema: $(B)/terraform-provider-openstack $(B)/terraform-provider-kubernetes ## the providers' schemas are those of the ones they replace
+terraform-schema: $(B)/terraform-provider-openstack $(B)/terraform-provider-kubectl ## the providers' schemas are those of the ones they replace
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B)
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B) --provider kubernetes
+	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B) --provider kubectl
 
 bench: all collection ## compare with the peers on the running lab
 	$(Q)tests/bench/run.py

@@ -49,6 +49,8 @@ enum tf_flags {
 	TF_RENEWS = 1 << 14,
 	/* Kept in neither plan nor state. */
 	TF_WRITE_ONLY = 1 << 15,
+	/* Of a block: an object, not a list of one. */
+	TF_SINGLE = 1 << 16,
 };
 
 struct tf_attr {

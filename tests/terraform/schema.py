@@ -19,7 +19,8 @@ import terraform
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEER = os.path.join(HERE, '../data/terraform/%s-schema.json')
-RULES = {'openstack': 'differences.yml', 'kubernetes': 'kubernetes/differences.yml'}
+RULES = {'openstack': 'differences.yml', 'kubernetes': 'kubernetes/differences.yml',
+         'kubectl': 'kubernetes/kubectl.yml'}
 FLAGS = ('required', 'optional', 'computed', 'sensitive')
 
 
@@ -81,8 +82,9 @@ def read(provider):
 def differences(peer, ours, prefix):
     # A path of the provider begins as one of a kind does, after two words.
     yield from compare('provider block', peer['provider'], block(ours['provider']['block']))
-    for what, key in (('resource', 'resource_schemas'), ('data', 'data_source_schemas')):
-        here, there = ours.get(key, {}), peer[what]
+    for what, key in (('resource', 'resource_schemas'), ('data', 'data_source_schemas'),
+                      ('ephemeral', 'ephemeral_resource_schemas')):
+        here, there = ours.get(key, {}), peer.get(what, {})
         for name in sorted(set(here) | set(there)):
             where = '%s %s' % (what, name.replace(prefix, '', 1))
             if name not in there:
@@ -90,7 +92,7 @@ def differences(peer, ours, prefix):
             elif name not in here:
                 yield where + ': missing'
             else:
-                if here[name]['version'] != (there[name].get('schema_version') or 0):
+                if what != 'ephemeral' and here[name]['version'] != (there[name].get('schema_version') or 0):
                     yield '%s: version %d, not %s' % (where, here[name]['version'], there[name].get('schema_version'))
                 yield from compare(where, there[name], block(here[name]['block']))
 

@@ -60,7 +60,7 @@ class Root:
         self.folder, self.program = folder, program or programs()[0]
         os.makedirs(folder, exist_ok=True)
         overrides = ''.join('    "treenail/%s" = "%s"\n' % (name, os.path.abspath(binaries))
-                            for name in ('external', 'kubernetes', 'openstack'))
+                            for name in ('external', 'kubectl', 'kubernetes', 'openstack'))
         self.write('cli.rc', 'provider_installation {\n  dev_overrides {\n%s  }\n  direct {}\n}\n' % overrides)
         if head:
             self.write('versions.tf', HEAD % {'provider': provider})

@@ -141,7 +141,7 @@ static bool is_argument(const struct row *row)
 /* `timeouts` has a section of its own. */
 static bool is_told(const struct row *row)
 {
-	return !row->single;
+	return !row->single || row->t;
 }
 
 /* Arguments, those that are required first. */

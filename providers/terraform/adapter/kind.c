@@ -68,6 +68,8 @@ static struct json_object *row_type(const struct row *row)
 
 	if (t->type)
 		return type_of(t->type);
+	if (row->sub && row->flags & TF_SINGLE)
+		return rows_type(row->sub);
 	if (row->sub)
 		return type_pair(list, rows_type(row->sub));
 	if (!row->a)
@@ -126,6 +128,7 @@ static void row_init(struct row *row, const struct tf_attr *t, const struct attr
 	row->value = t->value ? type_of(t->value) : NULL;
 	row->doc = t->doc ? t->doc : row->a ? row->a->doc : "";
 	row->write_only = row->flags & TF_WRITE_ONLY;
+	row->single = row->flags & TF_SINGLE;
 }
 
 static size_t table_len(const struct tf_attr *table)

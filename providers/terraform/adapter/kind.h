@@ -17,7 +17,7 @@ struct row {
 	struct json_object *value; /* default; NULL: none */
 	const struct row *sub;     /* of a block, and of objects; ends with an empty name */
 	const struct row *secret;  /* NAME_wo and NAME_wo_version: the row they are the value of */
-	bool single;               /* block `timeouts`: an object, not a list of them */
+	bool single;               /* block: an object, not a list of them, as `timeouts` */
 	bool write_only;
 	const char *doc;
 };

@@ -51,7 +51,10 @@ static void validate_row(const struct row *row, struct json_object *v, const cha
 	if (value_is_unknown(v) || !v || row->write_only)
 		return;
 	if (row->single) {
-		validate_timeouts(v, d);
+		if (row->t)
+			validate_rows(row->sub, v, path, d);
+		else
+			validate_timeouts(v, d);
 		return;
 	}
 	if (!row->sub) {

@@ -411,7 +411,7 @@ static const struct tf_attr request_rows[] = {
 	{ "audiences", TF_OC, .doc = "Whom the token is for; the API server by default.",
 	  .type = T_TEXTS },
 	{ "expiration_seconds", TF_OC, .doc = "How long it is to be valid.", .type = "\"number\"" },
-	{ "bound_object_ref", TF_BLOCK | TF_UNIQUE, .doc = "An object with which the token ends.",
+	{ "bound_object_ref", TF_BLOCK | TF_SINGLE, .doc = "An object with which the token ends.",
 	  .sub = bound_rows },
 	{ 0 },
 };
@@ -423,8 +423,8 @@ static const struct tf_attr account_rows[] = {
 };
 
 static const struct tf_attr token_rows[] = {
-	{ "metadata", TF_BLOCK | TF_UNIQUE, .doc = "Whose token it is.", .sub = account_rows },
-	{ "spec", TF_BLOCK | TF_UNIQUE, .doc = "What token it is to be.", .sub = request_rows },
+	{ "metadata", TF_BLOCK | TF_SINGLE, .doc = "Whose token it is.", .sub = account_rows },
+	{ "spec", TF_BLOCK | TF_SINGLE, .doc = "What token it is to be.", .sub = request_rows },
 	{ "token", TF_OC | TF_SENSITIVE, .doc = "The token." },
 	{ "expiration_timestamp", TF_OC, .doc = "When it ends." },
 	{ 0 },
@@ -433,7 +433,7 @@ static const struct tf_attr token_rows[] = {
 static struct json_object *token_spec(struct json_object *from)
 {
 	struct json_object *spec = json_object_new_object();
-	struct json_object *ref = json_nth(json_at(from, "bound_object_ref"), 0);
+	struct json_object *ref = json_at(from, "bound_object_ref");
 
 	json_set(spec, "audiences",
 		 json_len(json_at(from, "audiences")) ? json_copy(json_at(from, "audiences"))
@@ -455,7 +455,7 @@ static struct json_object *token_spec(struct json_object *from)
 /* What the server made of the wish. */
 static void show_token(struct tf_op *t, struct json_object *answer)
 {
-	struct json_object *spec = json_nth(json_at(t->state, "spec"), 0);
+	struct json_object *spec = json_at(t->state, "spec");
 
 	json_set(t->state, "token", json_copy(json_at(answer, "status.token")));
 	json_set(t->state, "expiration_timestamp",
@@ -471,7 +471,7 @@ static void show_token(struct tf_op *t, struct json_object *answer)
 
 static struct err *open_token(struct tf_op *t)
 {
-	struct json_object *meta = json_nth(json_at(t->config, "metadata"), 0);
+	struct json_object *meta = json_at(t->config, "metadata");
 	const char *ns = json_str(meta, "namespace"), *name = json_str(meta, "name");
 	const struct kube_kind *k = NULL;
 	struct cluster *c = NULL;
@@ -490,7 +490,7 @@ static struct err *open_token(struct tf_op *t)
 	AUTO_STR path = kind_path(k, ns, name, "token");
 	json_sets(body, "apiVersion", "authentication.k8s.io/v1");
 	json_sets(body, "kind", "TokenRequest");
-	json_set(body, "spec", token_spec(json_nth(json_at(t->config, "spec"), 0)));
+	json_set(body, "spec", token_spec(json_at(t->config, "spec")));
 	const struct kube_request req = { .method = "POST", .path = path, .body = body };
 	e = cluster_call(c, &req, &answer);
 	if (!e)
