@@ -303,6 +303,9 @@ class Case:
         where = 'cloud:%(cloud)s/region:%(region)s/' % values if values.get('cloud') else ''
         return where + values['id']
 
+    def is_ours(self, address):
+        return address.startswith(self.lab.provider + '_')
+
     def import_files(self, wanted):
         """Import blocks, and for what an import cannot know lifecycle blocks in files that override others."""
         blocks, ignored = '', {}
@@ -329,7 +332,7 @@ class Case:
         mine = set(re.findall(r'^\s*resource\s+"(\w+)"\s+"(\w+)"', last['hcl'], re.M))
         wanted = {a: v for a, v in self.root.instances().items()
                   if tuple(resource_of(a).split('.')) in mine and self.how(a) is not False
-                  and a.startswith(self.lab.provider + '_')}
+                  and self.is_ours(a)}
         if not self.c.that(wanted, 'import: the last step has nothing to import'):
             return
         shutil.copy(self.root.path('terraform.tfstate'), self.root.path('before-import'))

@@ -222,7 +222,10 @@ static struct err *try_out(struct tf_op *t, struct json_object *object)
 	if (!e) {
 		struct object_op op = op_of(t, &s, true);
 
-		objects_apply(&op, 1, 1, &e);
+		op.read = true;
+		e = live_lately(c, s.kind, s.ns, s.name, &op.before);
+		if (!e)
+			objects_apply(&op, 1, 1, &e);
 		object_op_release(&op);
 	}
 	if (e && t->prior && is_immutable(e)) {
@@ -254,8 +257,10 @@ static struct err *plan_change(struct tf_op *t, struct json_object *object)
 		same = true;
 	drifted = !value_equal(json_at(t->prior, "yaml_incluster"),
 			       json_at(t->prior, "live_manifest_incluster"));
-	if (same) /* another spelling is no change */
+	if (same) { /* another spelling is no change */
 		json_set(t->planned, "yaml_body", json_copy(json_at(t->prior, "yaml_body")));
+		plan_names(t, was);
+	}
 	if (same && !drifted)
 		return NULL;
 	plan_unknown(t, of_content);
@@ -396,11 +401,13 @@ static struct err *apply(struct tf_op *t)
 	if (!e)
 		e = subject_await(&s, c, object, t->op->deadline,
 				  !json_empty(json_at(t->planned, "timeouts")));
-	if (!e && !t->prior)
+	if (!e)
 		e = subject_before(&s, t->op->deadline, &before);
 	if (e)
 		return e;
 	struct object_op op = op_of(t, &s, false);
+	op.read = true;
+	op.before = TAKE(before);
 	live_drop(c, s.kind, s.ns, s.name);
 	objects_apply(&op, 1, 1, &e);
 	live = json_object_get(op.after);
@@ -453,6 +460,8 @@ static void show_import(struct tf_op *t, struct json_object *live)
 	json_object_object_del(json_at(bare, "metadata"), "uid");
 	put_at(bare, "metadata.annotations[\"kubectl.kubernetes.io/last-applied-configuration\"]",
 	       NULL);
+	if (json_empty(json_at(bare, "metadata.annotations")))
+		put_at(bare, "metadata.annotations", NULL);
 	yaml_text(bare, &text);
 	json_sets(t->state, "yaml_body", text.s);
 	json_sets(t->state, "uid", json_str(live, "metadata.uid"));

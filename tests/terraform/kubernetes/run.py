@@ -39,12 +39,14 @@ class Case(run.Case):
             self.case['setup'] = 'provider "kubectl" {\n  config_path = "%s"\n}\n%s' % (
                 lab.path, self.case.get('setup', ''))
         self.root.write('versions.tf', HEAD)
-        with open(self.root.path('cli.rc')) as f:
-            rules = f.read().replace('dev_overrides {\n', 'dev_overrides {\n    "treenail/kubectl" = "%s"\n' % args.bin)
-        self.root.write('cli.rc', rules)
+
+    def is_ours(self, address):
+        return address.startswith(('kubernetes_', 'kubectl_'))
 
     def import_id(self, values):
         """A manifest has no ID of its own."""
+        if 'yaml_body' in values:
+            return '//'.join(values[k] for k in ('api_version', 'kind', 'name', 'namespace') if values[k])
         if 'manifest' not in values:
             return super().import_id(values)
         m = values['manifest']['value']
