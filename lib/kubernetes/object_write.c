@@ -522,8 +522,8 @@ static bool named_same(struct json_object *named, struct json_object *x, struct 
 /* A patch that left all it names as it was: what changed meanwhile somebody else did. */
 static bool others_did(const struct work *w)
 {
-	return (w->op->way == WAY_MERGE || w->op->way == WAY_PATCH) && w->op->before && !w->anew &&
-	       named_same(w->want, w->op->before, w->op->after);
+	return w->named && w->op->before && !w->anew &&
+	       named_same(w->named, w->op->before, w->op->after);
 }
 
 struct err *work_do(struct work *w)
