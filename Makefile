@@ -241,7 +241,7 @@ kubernetes-lab-up: ## start Kubernetes alone
 kubernetes-lab-down: ## stop it
 	$(Q)tests/lab/kubernetes/down.sh $(LAB)/kubernetes
 
-demo: setup ## set up everything, run the example on the lab, show what it made
+demo: setup ## set up everything, run the examples on the lab, show what they made
 	$(Q)tests/demo.sh
 
 test: setup ## set up everything, run all tests
@@ -281,7 +281,7 @@ clean: ## remove what was built, but for the lab
 	$(Q)rm -rf build/obj build/bin build/san build/tsan build/fuzz build/collection build/docs build/providers
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 22
 
 .PHONY: san all units check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration kubernetes-torture terraform terraform-kubernetes terraform-examples terraform-schema bench lint
 .SECONDARY:
