@@ -139,6 +139,13 @@ static const struct {
 	  "'message':'conflict with <kubectl>','field':'.data.a'}]}}",
 	  "409 Conflict: Apply failed with 1 conflict: conflict with <kubectl>: .data.a",
 	  ERR_CONFLICT },
+	{ 409,
+	  "{'kind':'Status','message':'Apply failed with 2 conflicts: conflicts with <a>: .data.a, .data.b',"
+	  "'reason':'Conflict','details':{'causes':[{'reason':'FieldManagerConflict',"
+	  "'message':'conflict with <a>','field':'.data.a'},{'reason':'FieldManagerConflict',"
+	  "'message':'conflict with <a>','field':'.data.b'}]}}",
+	  "409 Conflict: Apply failed with 2 conflicts: conflicts with <a>: .data.a, .data.b",
+	  ERR_CONFLICT },
 	{ 403, "{'kind':'Status','reason':'Forbidden','message':'no'}", "403 Forbidden: no",
 	  ERR_AUTH },
 	{ 410, "{'kind':'Status','reason':'Expired','message':'too old'}", "410 Expired: too old",

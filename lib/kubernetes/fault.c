@@ -32,7 +32,11 @@ static void causes_add(struct buf *b, struct json_object *causes)
 	for (size_t i = 0; i < n && told < CAUSES; i++) {
 		const char *field = json_str(json_nth(causes, i), "field");
 		const char *said = json_str(json_nth(causes, i), "message");
+		const char *reason = json_str(json_nth(causes, i), "reason");
 
+		/* The message has all of them, sorted by their owners. */
+		if (reason && strcmp(reason, "FieldManagerConflict") == 0)
+			continue;
 		if ((!said || strstr(b->s, said)) && (!field || strstr(b->s, field)))
 			continue;
 		buf_addf(b, "; %s%s%s", field ? field : "", field && said ? ": " : "",

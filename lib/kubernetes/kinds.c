@@ -426,7 +426,7 @@ static struct err *doc_ask(struct cluster *c, struct json_object *old, struct js
 	halves_release(&h);
 	if (!e)
 		*ret = TAKE(doc);
-	return err_wrap(e, "asking which kinds there are");
+	return err_wrap(e, "asking %s which kinds there are", cluster_server(c));
 }
 
 /* ---- the newest ---- */
