@@ -30,7 +30,7 @@ if grep -nE '^[^*]*\bprintf\(|\bexit\(' "${library[@]}"; then
 fi
 
 mapfile -t texts < <(git ls-files ':!*.txt' ':!*.lock' ':!*go.sum' ':!LICENSE' ':!tests/fuzz/corpus')
-codespell -q 3 -L 'te,fo,ro,uint,wit,keypair,keypairs,netwrok,nmae' "${texts[@]}" || complain "spelling"
+codespell -q 3 -L 'te,fo,ro,uint,wit,hel,keypair,keypairs,netwrok,nmae' "${texts[@]}" || complain "spelling"
 shellcheck -x -P SCRIPTDIR "${scripts[@]}" || complain "scripts"
 
 if [ "${1-}" != quick ]; then
