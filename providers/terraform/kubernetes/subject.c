@@ -199,9 +199,15 @@ struct err *subject_remove(const char *cluster, struct json_object *want,
 				.want = s.want,
 				.absent = true,
 				.delete_options = delete_options,
+				.read = true,
 				.wait = wait ? &gone : NULL };
+	if (s.name)
+		e = live_lately(c, s.kind, s.ns, s.name, &op.before);
+	if (e)
+		return e;
+	if (s.name)
+		live_drop(c, s.kind, s.ns, s.name);
 	objects_apply(&op, 1, 1, &e);
-	live_drop(c, s.kind, s.ns, s.name);
 	object_op_release(&op);
 	return e && e->kind == ERR_NOT_FOUND ? look_again(&s, e) : e;
 }
