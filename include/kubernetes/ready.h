@@ -25,9 +25,10 @@ struct ready_wish {
 	bool gone;                   /* until it is not there any more */
 	const char *condition;       /* "Progressing"; NULL: see above */
 	const char *status, *reason; /* of the condition; NULL: "True", any */
-	struct json_object *fields;  /* {JSONPath: regular expression, or "*"}, all of them; NULL: none */
-	bool rollout;                /* of workloads: as kubectl rollout status */
-	int64_t timeout_ms;          /* from the beginning of the wait */
+	struct json_object
+		*fields;    /* {JSONPath: regular expression, or "*"}, all of them; NULL: none */
+	bool rollout;       /* of workloads: as kubectl rollout status */
+	int64_t timeout_ms; /* from the beginning of the wait */
 };
 
 enum readiness { NOT_READY, READY, FAILED };

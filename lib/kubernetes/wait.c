@@ -290,12 +290,11 @@ static struct err *read_all(struct group *g)
 static bool read_late_classes(struct group *g)
 {
 	AUTO_JSON answer = NULL;
-	AUTO_ERR e = NULL;
 	struct json_object *items;
 
 	if (strcmp(g->kind->kind, "PersistentVolumeClaim") != 0 || *g->kind->group)
 		return false;
-	e = get(g, "/apis/storage.k8s.io/v1/storageclasses", &answer);
+	err_free(get(g, "/apis/storage.k8s.io/v1/storageclasses", &answer));
 	items = json_at(answer, "items");
 	g->late = json_object_new_object();
 	for (size_t i = 0; i < json_len(items); i++) {

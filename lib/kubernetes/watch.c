@@ -176,40 +176,56 @@ static bool forbidden(const struct err *e)
 	return e->status == 403 || e->status == 405;
 }
 
-static void told(char **trouble, const char *what)
+/* How it goes. */
+struct course {
+	unsigned failures; /* one after the other */
+	unsigned rubbish;  /* the same */
+	bool allowed;
+};
+
+/* Whether to watch on is no use. Notes what the answer says of that. */
+static bool is_final(struct course *c, struct watch_stream *s, const struct err *e)
 {
-	free(*trouble);
-	*trouble = xstrdup(what);
+	c->rubbish = e && e->kind == ERR_PROTOCOL ? c->rubbish + 1 : 0;
+	s->expired = s->expired || (e && e->status == GONE);
+	c->allowed = c->allowed && !(e && forbidden(e));
+	if (!e || s->expired || !c->allowed || watch_may_pass(e))
+		return false;
+	return !c->rubbish || c->rubbish == RUBBISH_MOST;
+}
+
+/* Before the next; `useful`: the last one told something, or lasted. False: the time is over. */
+static bool breathe(const struct watch *w, struct course *c, bool useful, bool expired)
+{
+	const bool at_once = useful || (expired && !c->failures);
+
+	/* What we began with was old: that is no reason to wait, but once. */
+	c->failures = useful ? 0 : c->failures + 1;
+	if (!c->allowed)
+		return pause_for(w, POLL_MS);
+	return at_once || pause_for(w, pause_of(c->failures - 1));
 }
 
 struct err *watch_run_told(struct watch *w, char **trouble)
 {
-	unsigned failures = 0, bad = 0;
-	bool allowed = true;
+	struct course c = { .allowed = true };
 
 	while (w->deadline > clock_ms() && !clock_is_cut()) {
 		struct watch_stream s = { .w = w, .line = BUF_INIT };
 		const int64_t began = clock_ms();
-		AUTO_ERR e = allowed ? one_answer(w, &s) : NULL;
+		AUTO_ERR e = c.allowed ? one_answer(w, &s) : NULL;
 
 		if (s.ended)
 			return NULL;
 		if (e && w->deadline <= clock_ms() && e->kind == ERR_TIMEOUT)
 			break;
-		told(trouble, e ? e->text : NULL);
-		bad = e && e->kind == ERR_PROTOCOL ? bad + 1 : 0;
-		allowed = allowed && !(e && forbidden(e));
-		s.expired = s.expired || (e && e->status == GONE);
-		if (e && allowed && !s.expired && !watch_may_pass(e) &&
-		    (!bad || bad == RUBBISH_MOST))
+		free(*trouble);
+		*trouble = e ? xstrdup(e->text) : NULL;
+		if (is_final(&c, &s, e))
 			return TAKE(e);
-		if (s.events || (!e && !s.expired && clock_ms() - began >= QUICK_MS))
-			failures = 0;
-		else if (s.expired && !failures)
-			failures = 1; /* what we began with was old: nothing to wait for */
-		else if (!pause_for(w, allowed ? pause_of(failures++) : POLL_MS))
+		if (!breathe(w, &c, s.events || (!e && clock_ms() - began >= QUICK_MS), s.expired))
 			break;
-		if ((s.expired || !allowed) && !w->on(w->arg, "RESET", NULL))
+		if ((s.expired || !c.allowed) && !w->on(w->arg, "RESET", NULL))
 			return NULL;
 	}
 	return err_new(ERR_TIMEOUT, "watching %s: the time is over", w->kind->plural);
