@@ -335,12 +335,39 @@ struct turn {
 	size_t n;
 };
 
+/*
+ * The server may repeat what it was sent: "map[...]", "{...}", "&{[...]}"; of a Secret nobody is to read it. What
+ * it says behind stays.
+ */
+static void echo_hide(const struct work *w)
+{
+	static const char *const begins[] = { "map[", "{\\\"", "{\"", "&{" };
+	const bool secret = json_is_str(json_at(w->want, "kind"), "Secret");
+	char *at = NULL, *text;
+	const char *rest = NULL;
+
+	for (size_t i = 0; w->e && secret && i < sizeof(begins) / sizeof(*begins); i++) {
+		char *found = strstr(w->e->text, begins[i]);
+
+		at = found && (!at || found < at) ? found : at;
+	}
+	if (!at)
+		return;
+	for (const char *p = at; (p = strstr(p, "\": ")); p++)
+		rest = p[-1] == ']' || p[-1] == '}' ? p : rest;
+	*at = '\0';
+	text = xasprintf("%s***%s", w->e->text, rest ? rest : "");
+	free(w->e->text);
+	w->e->text = text;
+}
+
 static void one_do(void *arg, size_t i)
 {
 	struct work *w = ((struct turn *)arg)->works[i];
 
 	if (!w->e)
 		w->e = work_do(w);
+	echo_hide(w);
 }
 
 static bool is_crd(const struct work *w)
