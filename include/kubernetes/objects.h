@@ -78,6 +78,7 @@ struct object_op {
 	struct json_object *before, *after; /* NULL: absent; owned */
 	struct json_object *made; /* as it was before it was waited for; NULL: as after; owned */
 	bool changed;
+	bool assumed;        /* check: its namespace is not there, and was taken as made by then */
 	const char *method;  /* "create", "patch", "apply", "update", "delete"; NULL: none */
 	int64_t duration_ms; /* of the wait */
 };

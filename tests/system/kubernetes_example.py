@@ -103,6 +103,20 @@ def life(name, playbook):
     check(not things(PREFIX), name + ': nothing is left', things(PREFIX))
 
 
+def task_by_task():
+    """In check mode, what is to go into a namespace that an earlier task would make."""
+    tasks = [{'treenail.kubernetes.k8s': {'context': 'one', **task}} for task in (
+        {'kind': 'Namespace', 'name': PREFIX + '-later'},
+        {'definition': {'apiVersion': 'v1', 'kind': 'ConfigMap', 'data': {'a': 'b'},
+                        'metadata': {'name': 'c', 'namespace': PREFIX + '-later'}}})]
+    plays = [{'hosts': 'localhost', 'connection': 'local', 'gather_facts': False, 'tasks': tasks}]
+    writes()
+    play = Play(plays, args=['--check'], env=ENV)
+    check(play.ok and play.changed == 2, 'task by task, in check mode: both tasks change something', play.text)
+    check('check mode takes it that an earlier task makes it' in play.text, 'task by task: warned of', play.text)
+    check(not writes(), 'task by task, in check mode: sends only reads')
+
+
 # ---- the root ----
 
 def root():
@@ -151,6 +165,7 @@ def main():
     kubectl('uncordon', NODE)  # the demo leaves it so
     life('example', playbook)
     life('with names of kubernetes.core', renamed)
+    task_by_task()
     root()
 
 

@@ -106,6 +106,10 @@ struct err *work_tell(struct work *w)
 	for (size_t i = 0; i < w->n; i++) {
 		w->op->out->changed = w->op->out->changed || w->ops[i].changed;
 		failed += w->errs[i] ? 1 : 0;
+		if (w->ops[i].assumed)
+			op_warn(w->op,
+				"namespace '%s' is not there: check mode takes it that an earlier task makes it",
+				json_str(w->ops[i].after, "metadata.namespace"));
 	}
 	if (w->n == 1)
 		return tell_one(w, go_on);
