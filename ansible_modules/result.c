@@ -184,6 +184,16 @@ static bool is_cloud(const char *key, struct json_object *v)
 	return strcmp(key, "cloud") == 0 && json_object_is_type(v, json_type_object);
 }
 
+/* Objects of Kubernetes, as text or values. */
+static bool has_secret(const struct attr *row, struct json_object *v)
+{
+	if (!row || !(row->flags & OBJECTS))
+		return false;
+	const char *text = json_object_to_json_string(v);
+
+	return strstr(text, "Secret") || strstr(text, "stringData");
+}
+
 /* An item may be text of the form k=v: who knows what is in there. */
 static struct json_object *mask_items(const struct attr *const *tables, struct json_object *items)
 {
@@ -226,7 +236,8 @@ static struct json_object *mask_secrets(const struct attr *const *tables, struct
 		if (items && json_object_is_type(v, json_type_array))
 			json_set(o, key, mask_items(tables, v));
 		else if (v && (option_secret(tables, key) || is_cloud(key, v) ||
-			       (items && json_object_is_type(v, json_type_string))))
+			       (items && json_object_is_type(v, json_type_string)) ||
+			       has_secret(row, v)))
 			json_sets(o, key, MASK);
 		else if (v && row && row->sub)
 			json_set(o, key, mask_within(row->sub, v));

@@ -43,6 +43,8 @@ enum attr_flags {
 	ASSUMED = 1 << 14,
 	/* Only the answer to the creation has it: kept when the object is read again. */
 	ONCE = 1 << 15,
+	/* An option that may hold objects of any kind: where it has a Secret, it is not repeated. */
+	OBJECTS = 1 << 16,
 };
 
 /* A reference is one more row's job: name or ID in, ID on the wire. */

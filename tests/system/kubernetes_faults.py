@@ -35,8 +35,6 @@ LOGGED = {'TREENAIL_LOG': 'debug'}
 def heard(what, r):
     """Remembers all that a run said, but for the objects that a module was given and returns, as the peer's do."""
     told = {k: v for k, v in (r.json or {}).items() if k not in ('result', 'resources')}
-    (told.get('invocation') or {}).get('module_args', {}).pop('resource_definition', None)
-    (told.get('invocation') or {}).get('module_args', {}).pop('definition', None)
     said[what] = (json.dumps(told) if r.json else r.out) + r.err
     return r
 

@@ -24,7 +24,7 @@
 	}
 #define ROW_DEFINITION                                                                       \
 	{                                                                                    \
-		"resource_definition", RAW, OPTION,                                          \
+		"resource_definition", RAW, OPTION | OBJECTS,                                \
 			"The objects: text of YAML or JSON with any number of documents, a " \
 			"dictionary, or a list.",                                            \
 			.aliases = "definition inline"                                       \
