@@ -176,7 +176,7 @@ $(B)/tests/t_typed: $(patsubst %.c,$(O)/%.o,$(filter-out %/work.c,$(wildcard pro
 $(B)/tests/t_manifest: $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,clusters live manifest subject yaml_text)
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
-ALONE = t_args t_between t_engine t_pattern t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_typed t_values
+ALONE = t_args t_between t_engine t_pattern t_ready t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_typed t_values
 units: $(UNITS:%=$(B)/tests/%)
 
 check: units ## unit tests; UNITS="t_args t_engine" for some of them
@@ -197,7 +197,7 @@ check-san: ## the same with the sanitizers of addresses, leaks and undefined beh
 		CFLAGS='$(SANITIZE) -fsanitize=address,undefined' check
 
 # Those that have threads of their own.
-THREADED = $(filter t_terraform t_plugin t_values t_engine t_scenarios t_http t_session t_cluster,$(UNITS))
+THREADED = $(filter t_terraform t_plugin t_values t_engine t_scenarios t_http t_session t_cluster t_wait,$(UNITS))
 check-tsan: ## the threaded ones with the sanitizer of threads
 	$(Q)TORTURE=networking_network_v2 $(MAKE) --no-print-directory O=$(dir $(O))tsan B=$(dir $(O))tsan/bin LDFLAGS= \
 		CFLAGS='$(SANITIZE) -fsanitize=thread' UNITS='$(THREADED)' check

@@ -81,6 +81,7 @@ struct watch {
 	const char *labels;
 	char *from;       /* owned by the caller; goes along */
 	int64_t deadline; /* clock_ms() */
+	bool forbidden;   /* it has turned out that we may not watch */
 	bool (*on)(void *arg, const char *type, struct json_object *object);
 	void *arg;
 };

@@ -39,6 +39,7 @@ struct group {
 	struct json_object *late; /* of claims: storage classes that bind at the first pod; set */
 	struct watch watch;
 	bool read_again, sooner; /* why the watch was ended */
+	bool unlisted;           /* we may get, but not list */
 	unsigned asked;
 	int64_t began;
 };
@@ -264,8 +265,11 @@ static struct err *read_each(struct group *g)
 
 static struct err *read_all(struct group *g)
 {
-	struct err *e = read_pages(g);
+	struct err *e;
 
+	if (g->unlisted)
+		return read_each(g);
+	e = read_pages(g);
 	/* The pages that were to come were of a state the server has forgotten. */
 	for (int i = 1; e && e->status == 410 && i < READ_TRIES; i++) {
 		err_free(e);
@@ -277,6 +281,7 @@ static struct err *read_all(struct group *g)
 	}
 	if (e->status != 403)
 		return e;
+	g->unlisted = true;
 	AUTO_ERR first = e;
 	e = read_each(g);
 	/* What we were refused first says more than that all was refused. */

@@ -180,7 +180,6 @@ static bool forbidden(const struct err *e)
 struct course {
 	unsigned failures; /* one after the other */
 	unsigned rubbish;  /* the same */
-	bool allowed;
 };
 
 /* Whether to watch on is no use. Notes what the answer says of that. */
@@ -188,8 +187,8 @@ static bool is_final(struct course *c, struct watch_stream *s, const struct err 
 {
 	c->rubbish = e && e->kind == ERR_PROTOCOL ? c->rubbish + 1 : 0;
 	s->expired = s->expired || (e && e->status == GONE);
-	c->allowed = c->allowed && !(e && forbidden(e));
-	if (!e || s->expired || !c->allowed || watch_may_pass(e))
+	s->w->forbidden = s->w->forbidden || (e && forbidden(e));
+	if (!e || s->expired || s->w->forbidden || watch_may_pass(e))
 		return false;
 	return !c->rubbish || c->rubbish == RUBBISH_MOST;
 }
@@ -201,19 +200,19 @@ static bool breathe(const struct watch *w, struct course *c, bool useful, bool e
 
 	/* What we began with was old: that is no reason to wait, but once. */
 	c->failures = useful ? 0 : c->failures + 1;
-	if (!c->allowed)
+	if (w->forbidden)
 		return pause_for(w, POLL_MS);
 	return at_once || pause_for(w, pause_of(c->failures - 1));
 }
 
 struct err *watch_run_told(struct watch *w, char **trouble)
 {
-	struct course c = { .allowed = true };
+	struct course c = { 0 };
 
 	while (w->deadline > clock_ms() && !clock_is_cut()) {
 		struct watch_stream s = { .w = w, .line = BUF_INIT };
 		const int64_t began = clock_ms();
-		AUTO_ERR e = c.allowed ? one_answer(w, &s) : NULL;
+		AUTO_ERR e = w->forbidden ? NULL : one_answer(w, &s);
 
 		if (s.ended)
 			return NULL;
@@ -225,7 +224,7 @@ struct err *watch_run_told(struct watch *w, char **trouble)
 			return TAKE(e);
 		if (!breathe(w, &c, s.events || (!e && clock_ms() - began >= QUICK_MS), s.expired))
 			break;
-		if ((s.expired || !c.allowed) && !w->on(w->arg, "RESET", NULL))
+		if ((s.expired || w->forbidden) && !w->on(w->arg, "RESET", NULL))
 			return NULL;
 	}
 	return err_new(ERR_TIMEOUT, "watching %s: the time is over", w->kind->plural);
