@@ -1,5 +1,7 @@
 /* Parts of the Kubernetes provider that need no server. */
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "kubernetes/clusters.h"
 #include "kubernetes/manifest.h"
@@ -206,11 +208,65 @@ START_TEST(test_no_cluster)
 }
 END_TEST
 
+static const char two_contexts[] =
+	"{clusters: [{name: one, cluster: {server: 'https://127.0.0.1:1'}},"
+	" {name: two, cluster: {server: 'https://127.0.0.1:2'}}],"
+	" users: [{name: first, user: {token: token-of-first}}, {name: second, user: {token: token-of-second}}],"
+	" contexts: [{name: one, context: {cluster: one, user: first}},"
+	" {name: two, context: {cluster: two, user: second}}]}";
+
+static bool knows_secret(struct cluster *c, const char *secret)
+{
+	const char *const *s = cluster_secrets(c);
+
+	while (*s && strcmp(*s, secret) != 0)
+		s++;
+	return *s;
+}
+
+/* What the block says of its own cluster is nothing of another one. */
+START_TEST(test_context_by_name)
+{
+	char file[] = "/tmp/t_manifest.XXXXXX";
+	const int fd = mkstemp(file);
+	AUTO_JSON block = unit_json(
+		"{'host':'https://127.0.0.1:3','token':'token-of-block','config_context':'one',"
+		"'config_context_cluster':'one','config_context_auth_info':'first',"
+		"'proxy_url':'http://127.0.0.1:4','expect_cluster_uid':'x'}");
+	struct cluster *c = NULL;
+	char *why;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, two_contexts, strlen(two_contexts)),
+			 (ssize_t)strlen(two_contexts));
+	(void)close(fd);
+	json_sets(block, "config_path", file);
+	configure(block);
+	fine(get("two", &c, &why));
+	ck_assert_str_eq(cluster_server(c), "https://127.0.0.1:2");
+	ck_assert(knows_secret(c, "token-of-second"));
+	ck_assert(!knows_secret(c, "token-of-block"));
+	/* Nor does it matter that it is not known. */
+	json_set(block, "token", value_unknown());
+	configure(block);
+	fine(get("two", &c, &why));
+	ck_assert_ptr_nonnull(c);
+	(void)unlink(file);
+	clusters_backend.end();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_yaml_is_read_back, test_path,       test_told, test_same_object, test_plain,
-		test_unknown_cluster,   test_no_cluster,
+		test_yaml_is_read_back,
+		test_path,
+		test_told,
+		test_same_object,
+		test_plain,
+		test_unknown_cluster,
+		test_no_cluster,
+		test_context_by_name,
 	};
 
 	(void)unsetenv("KUBE_CONFIG_PATH");

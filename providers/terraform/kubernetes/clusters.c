@@ -451,12 +451,17 @@ static struct err *configure(struct json_object *config)
 	return e;
 }
 
-/* The block's own arguments, with what variables say of those that are not given. */
-static struct json_object *own_arguments(void)
+/* What names the files. The rest of the block says where its own cluster is, and who we are there. */
+static const char of_files[] = "config_path config_paths load_config_file";
+
+/* The block's own arguments, or only those of `names`, with what variables say of those that are not given. */
+static struct json_object *own_arguments(const char *names)
 {
 	struct json_object *args = json_object_new_object();
 
 	for (size_t i = 0; i < COUNT(arguments); i++) {
+		if (names && !words_have(names, arguments[i].name))
+			continue;
 		struct json_object *v = json_at(block, arguments[i].name);
 		const char *env = arguments[i].env ? env_get(arguments[i].env) : NULL;
 
@@ -518,7 +523,7 @@ static struct err *arguments_of(const char *name, struct json_object **ret)
 	struct err *e;
 
 	if (!*name) {
-		*ret = own_arguments();
+		*ret = own_arguments(NULL);
 		return NULL;
 	}
 	if (value_is_unknown(clusters)) {
@@ -532,7 +537,7 @@ static struct err *arguments_of(const char *name, struct json_object **ret)
 			*ret = json_copy(one);
 		return e;
 	}
-	args = own_arguments();
+	args = own_arguments(of_files);
 	if (value_has_unknown(args)) {
 		*ret = TAKE(args);
 		return NULL;
@@ -651,7 +656,7 @@ static void end(void)
 const struct backend clusters_backend = {
 	.rows = { { "cluster", TF_OPTIONAL | TF_NEW, .attr = "",
 		    .doc = "Another cluster than the provider block's: an entry of its `clusters`, or a "
-			   "context of its kubeconfig.",
+			   "context of its kubeconfig, just as the file has it.",
 		    .type = "\"string\"" } },
 	.configure = configure,
 	.renew = renew,
