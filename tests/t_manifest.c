@@ -134,6 +134,35 @@ START_TEST(test_same_object)
 }
 END_TEST
 
+static const struct {
+	int status;
+	const char *text;
+	bool immutable;
+} refusals[] = {
+	{ 422, "spec.selector: Invalid value: field is immutable", true },
+	{ 422, "spec: Forbidden: updates to statefulset spec for fields other than 'replicas'",
+	  true },
+	{ 422, "spec.replicas: Invalid value: -1", false },
+	{ 403, "admission webhook \"a.b\" denied the request: field is immutable", false },
+	{ 422, "admission webhook \"a.b\" denied the request: field is immutable", false },
+	{ 422, "ValidatingAdmissionPolicy 'a' with binding 'b' denied request: may not be changed",
+	  false },
+	{ 0, "field is immutable", false },
+};
+
+/* What is called immutable is deleted and made anew. */
+START_TEST(test_immutable)
+{
+	for (size_t i = 0; i < COUNT(refusals); i++) {
+		AUTO_ERR e = err_new(ERR_REMOTE, "%s", refusals[i].text);
+
+		e->status = refusals[i].status;
+		ck_assert_msg(is_immutable(e) == refusals[i].immutable, "%d %s", e->status,
+			      e->text);
+	}
+}
+END_TEST
+
 START_TEST(test_plain)
 {
 	struct json_object *typed = value_dynamic(unit_json("['object',{'a':'dynamic'}]"),
@@ -259,14 +288,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_yaml_is_read_back,
-		test_path,
-		test_told,
-		test_same_object,
-		test_plain,
-		test_unknown_cluster,
-		test_no_cluster,
-		test_context_by_name,
+		test_yaml_is_read_back, test_path,      test_told,
+		test_same_object,       test_plain,     test_unknown_cluster,
+		test_no_cluster,        test_immutable, test_context_by_name,
 	};
 
 	(void)unsetenv("KUBE_CONFIG_PATH");
