@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "faulty.h"
 #include "kubernetes/cluster.h"
+#include "kubernetes/connect.h"
 #include "kubernetes/credentials.h"
 #include "kubernetes/fault.h"
 #include "kubernetes/kinds.h"
@@ -422,6 +423,41 @@ START_TEST(a_grant_is_kept_until_it_ends)
 	/* The wall clock has not moved, so what is cached is as good as before. */
 	unit_ok(get("/", NULL));
 	ck_assert_uint_eq(runs(), 2);
+}
+END_TEST
+
+/* Plugins look at the environment, and a name may stand for another program. */
+START_TEST(a_grant_is_of_its_environment_and_plugin)
+{
+	const struct faulty_step fine = { .headers = JSON, .body = "{}" };
+	const struct faulty_step steps[] = { fine, fine, fine, fine };
+
+	serve(steps, COUNT(steps));
+	plugin_write(GRANT("\"token\": \"'$WHO'\", \"expirationTimestamp\": \"'$(date -u -d "
+			   "'+1 hour' +%FT%TZ)'\""));
+	sandbox_env("WHO=ada");
+	open_user(EXEC(""));
+	unit_ok(get("/", NULL));
+	cluster_free(TAKE(cluster));
+	sandbox_env("WHO=bob");
+	open_user(EXEC(""));
+	unit_ok(get("/", NULL));
+	ck_assert(sent(1, "Bearer bob\r\n"));
+	cluster_free(TAKE(cluster));
+	/* What is another one in each task says nothing of who we are. */
+	sandbox_env("SHLVL=9");
+	sandbox_env("ANSIBLE_TASK=2");
+	sandbox_env("PLUGIN_CLIENT_CERT=x");
+	open_user(EXEC(""));
+	unit_ok(get("/", NULL));
+	ck_assert(sent(2, "Bearer bob\r\n"));
+	ck_assert_uint_eq(runs(), 2);
+	cluster_free(TAKE(cluster));
+	ck_assert_int_eq(rename("p.sh", "real.sh"), 0);
+	ck_assert_int_eq(symlink("real.sh", "p.sh"), 0);
+	open_user(EXEC(""));
+	unit_ok(get("/", NULL));
+	ck_assert_uint_eq(runs(), 3);
 }
 END_TEST
 
@@ -998,6 +1034,21 @@ START_TEST(another_cluster_is_not_written_to)
 }
 END_TEST
 
+/* Nor is anything run in it: a WebSocket begins with a GET. */
+START_TEST(another_cluster_is_not_connected_to)
+{
+	CURL *easy = NULL;
+	char *who = NULL;
+
+	SERVE({ .headers = JSON, .body = "{\"metadata\": {\"uid\": \"u-1\"}}" });
+	unit_ok(open_with("http", "{'api_key':'t','expect_cluster_uid':'u-2'}"));
+	unit_fails(cluster_connect(cluster, false, clock_ms() + 10000, &easy, &who), ERR_USAGE,
+		   "is another cluster");
+	ck_assert_ptr_null(easy);
+	ck_assert_ptr_null(who);
+}
+END_TEST
+
 /* ---- which kinds there are ---- */
 
 #define AGGREGATED(items)                                                                                      \
@@ -1237,6 +1288,7 @@ int main(void)
 		a_token_file_is_read_again,
 		a_plugin_is_asked,
 		a_grant_is_kept_until_it_ends,
+		a_grant_is_of_its_environment_and_plugin,
 		without_an_end_it_is_kept_by_the_process,
 		a_plugin_that_hangs,
 		a_plugin_that_leaves_something_behind,
@@ -1260,6 +1312,7 @@ int main(void)
 		text_has_a_cap,
 		calls_can_be_made_to_fail,
 		another_cluster_is_not_written_to,
+		another_cluster_is_not_connected_to,
 		paths_are_escaped,
 		kinds_are_asked_for_once,
 		kinds_are_forgotten,

@@ -9,7 +9,7 @@
 /*
  * For what is no HTTP call (socket.h): a connection of its own to the API server, verified and through
  * the proxy as all others, on which nothing has been said. *ret_who: the header lines of who we are, each with
- * its line end; to be wiped. `renew`: the server refused those of the last time.
+ * its line end; to be wiped. expect_cluster_uid is checked before. `renew`: the server refused those of the last time.
  */
 MUST_USE struct err *cluster_connect(struct cluster *c, bool renew, int64_t deadline,
 				     CURL **ret_easy, char **ret_who);

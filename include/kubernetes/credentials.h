@@ -48,6 +48,8 @@ struct granted {
 void granted_release(struct granted *g);
 
 MUST_USE struct err *plugin_check(const struct kubeconfig *k);
+/* What else its answer may depend on: which program it is, and the environment; a digest, owned. */
+char *plugin_identity(const struct kubeconfig *k);
 MUST_USE struct err *plugin_run(const struct kubeconfig *k, struct granted *ret);
 
 /* ---- OpenID Connect (lib/kubernetes/oidc.c) ---- */

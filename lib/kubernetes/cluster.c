@@ -302,7 +302,7 @@ static void lines_free(char **list)
 	free(list);
 }
 
-static struct err *identity_check(struct cluster *c, const struct kube_request *req);
+static struct err *identity_check(struct cluster *c);
 
 /*
  * Any answer below 300 or 304, of which the caller frees what is in it. `extra`: one more header, or
@@ -318,7 +318,8 @@ static struct err *carry(struct cluster *c, const struct kube_request *req, cons
 
 	if (e)
 		return asked(req, e);
-	e = identity_check(c, req);
+	if (strcmp(req->method, "GET") != 0)
+		e = identity_check(c);
 	if (e)
 		return e;
 	headers = headers_make(c, req, extra);
@@ -367,11 +368,11 @@ static struct err *identity_ask(struct cluster *c)
 }
 
 /* Before the first request that writes. */
-static struct err *identity_check(struct cluster *c, const struct kube_request *req)
+static struct err *identity_check(struct cluster *c)
 {
 	struct err *e = NULL;
 
-	if (!c->config->expect_uid || strcmp(req->method, "GET") == 0)
+	if (!c->config->expect_uid)
 		return NULL;
 	(void)pthread_mutex_lock(&c->identity);
 	if (!c->known)
@@ -479,8 +480,11 @@ struct err *cluster_connect(struct cluster *c, bool renew, int64_t deadline, CUR
 	struct wire *w;
 	AUTO_BUF lines = BUF_INIT;
 	int lane;
-	struct err *e = credentials_need(c->credentials, NULL, &who);
+	/* What is run in a pod changes it, though the request is a GET. */
+	struct err *e = identity_check(c);
 
+	if (!e)
+		e = credentials_need(c->credentials, NULL, &who);
 	if (!e && renew)
 		e = credentials_need(c->credentials, who, &who);
 	if (!e)

@@ -275,6 +275,7 @@ static struct cache *cache_of(const struct kubeconfig *k)
 {
 	AUTO_STR dir = env_cache_dir();
 	AUTO_STR who = credentials_identity(k);
+	AUTO_STR plugin = k->exec ? plugin_identity(k) : NULL;
 	AUTO_BUF secret = BUF_INIT;
 	AUTO_STR identity = NULL;
 	const char *config;
@@ -285,7 +286,7 @@ static struct cache *cache_of(const struct kubeconfig *k)
 		return NULL;
 	config = json_object_to_json_string_length(k->exec ? k->exec : k->oidc,
 						   JSON_C_TO_STRING_PLAIN, &len);
-	identity = xasprintf("kubernetes 1 %s %s", who, config);
+	identity = xasprintf("kubernetes 2 %s %s %s", who, plugin ? plugin : "", config);
 	json_text_wipe(config, len);
 	err_free(file_text("/proc/sys/kernel/random/boot_id", 64, &secret));
 	buf_addf(&secret, " %s", identity);

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "digest.h"
 #include "json.h"
 #include "kubernetes/credentials.h"
 #include "session/config.h"
@@ -132,7 +134,7 @@ static struct err *info_make(const struct kubeconfig *k, char **ret)
 	return e;
 }
 
-/* ---- the process ---- */
+/* ---- what it gets ---- */
 
 struct words {
 	char **list; /* NULL-terminated */
@@ -185,19 +187,89 @@ static struct err *env_make(const struct kubeconfig *k, struct words *env)
 	return NULL;
 }
 
-static void argv_make(const struct kubeconfig *k, struct words *argv)
+/* One with a slash is beside its file; others are looked for in PATH. Owned. */
+static char *command_of(const struct kubeconfig *k)
 {
-	struct json_object *args = json_object_object_get(k->exec, "args");
 	const char *given = str_at(k->exec, "command");
 	const char *command = given ? given : "";
 
-	/* One with a slash is beside its file; others are looked for in PATH. */
-	words_add(argv, *command != '/' && strchr(command, '/')
-				? xasprintf("%s/%s", k->folder, command)
-				: xstrdup(command));
+	return *command != '/' && strchr(command, '/') ? xasprintf("%s/%s", k->folder, command)
+						       : xstrdup(command);
+}
+
+static void argv_make(const struct kubeconfig *k, struct words *argv)
+{
+	struct json_object *args = json_object_object_get(k->exec, "args");
+
+	words_add(argv, command_of(k));
 	for (size_t i = 0; i < json_len(args); i++)
 		words_add(argv, xstrdup(json_object_get_string(json_nth(args, i))));
 }
+
+/* ---- what it depends on ---- */
+
+/* Variables that are others in each task, shell or provider process: they say nothing of who we are. */
+static bool is_passing(const char *line)
+{
+	static const char *const names[] = {
+		"PWD=",      "OLDPWD=", "SHLVL=",       "_=",      "ANSIBLE_",
+		"_ANSIBLE_", "SSH_",    "TREENAIL_LOG", "PLUGIN_", "XDG_SESSION_ID=",
+		"COLUMNS=",  "LINES=",  "SUDO_COMMAND="
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (strncmp(line, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static int by_text(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+/* The file that is run; owned. */
+static char *program_of(const struct kubeconfig *k)
+{
+	AUTO_STR command = command_of(k);
+	const char *dir = strchr(command, '/') ? NULL : getenv("PATH");
+	char *real = dir ? NULL : realpath(command, NULL);
+
+	while (dir && *dir && !real) {
+		const size_t len = strcspn(dir, ":");
+		AUTO_STR path = xasprintf("%.*s/%s", (int)len, len ? dir : ".", command);
+
+		if (access(path, X_OK) == 0)
+			real = realpath(path, NULL);
+		dir += len + (dir[len] == ':');
+	}
+	return real ? real : TAKE(command);
+}
+
+char *plugin_identity(const struct kubeconfig *k)
+{
+	AUTO_STR program = program_of(k);
+	AUTO_BUF all = BUF_INIT;
+	char **lines, *digest;
+	size_t n = 0;
+
+	while (environ && environ[n])
+		n++;
+	lines = xcalloc(n + 1, sizeof(*lines));
+	for (size_t i = 0; i < n; i++)
+		lines[i] = environ[i];
+	qsort(lines, n, sizeof(*lines), by_text);
+	buf_add(&all, program, strlen(program) + 1);
+	for (size_t i = 0; i < n; i++)
+		if (!is_passing(lines[i]))
+			buf_add(&all, lines[i], strlen(lines[i]) + 1);
+	digest = digest_text("sha256", all.s, all.len);
+	free(lines);
+	buf_wipe(&all);
+	return digest;
+}
+
+/* ---- its process ---- */
 
 struct child {
 	pid_t pid;
