@@ -67,6 +67,25 @@ static struct err *try_paths(struct json_object *paths)
 	return NULL;
 }
 
+static bool is_about_cluster(struct json_object *want)
+{
+	return json_is_str(json_at(want, "kind"), CLUSTER) && !json_has(want, "api_version");
+}
+
+static struct err *secret_file_check(struct json_object *want)
+{
+	if (!json_has(want, "secret_file"))
+		return NULL;
+	if (is_about_cluster(want))
+		return err_at(err_new(ERR_USAGE, "secret_file: a cluster is no Secret"),
+			      "secret_file");
+	if (json_truth(want, "list", false))
+		return err_at(err_new(ERR_USAGE, "secret_file: it gets one Secret: give the name, "
+						 "and no list"),
+			      "secret_file");
+	return NULL;
+}
+
 struct err *kube_parse(struct json_object *query, struct kube_lookup *ret)
 {
 	const struct attr *const tables[] = { keys, cluster_options, NULL };
@@ -89,6 +108,8 @@ struct err *kube_parse(struct json_object *query, struct kube_lookup *ret)
 			 json_copy(v));
 	if (!e)
 		e = args_check(&spec, given, &ret->want);
+	if (!e)
+		e = secret_file_check(ret->want);
 	if (!e)
 		e = try_paths(ret->paths);
 	if (e)
@@ -196,6 +217,42 @@ static void hide(struct json_object *object)
 
 /* ---- secrets ---- */
 
+/* How many bytes the character takes that s begins with (RFC 3629); 0: it is none. */
+static size_t char_len(const unsigned char *s)
+{
+	const size_t n = *s < 0x80   ? 1
+			 : *s < 0xc2 ? 0
+			 : *s < 0xe0 ? 2
+			 : *s < 0xf0 ? 3
+			 : *s < 0xf5 ? 4
+				     : 0;
+
+	/* Longer than need be, halves of pairs, and beyond Unicode's end. */
+	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
+	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+static bool is_text(const char *s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n;
+
+	if (strlen(s) != len)
+		return false;
+	while (*p) {
+		n = char_len(p);
+		if (!n)
+			return false;
+		p += n;
+	}
+	return true;
+}
+
 /* What is no text stays in base64. */
 static char *decoded(const char *s)
 {
@@ -212,7 +269,7 @@ static char *decoded(const char *s)
 		pad++;
 	const size_t n = len / 4 * 3 - pad;
 	out[n] = '\0';
-	if (strlen(out) == n && !strpbrk(out, "\xff\xfe"))
+	if (is_text(out, n))
 		return out;
 	wipe_free(out);
 	return xstrdup(s);
@@ -340,6 +397,10 @@ static struct err *about_objects(const struct kube_lookup *l, struct cluster *c,
 	struct err *e =
 		kind_find(c, json_str(l->want, "api_version"), json_str(l->want, "kind"), &kind);
 
+	if (!e && json_has(l->want, "secret_file") &&
+	    (*kind->group || strcmp(kind->kind, "Secret") != 0))
+		e = err_at(err_new(ERR_USAGE, "secret_file: %s is no Secret", kind->kind),
+			   "secret_file");
 	if (e)
 		return e;
 	AUTO_STR version = kind_api_version(kind);
@@ -372,8 +433,7 @@ struct err *kube_run(const struct kube_lookup *l, struct json_object **ret)
 	struct cluster *c = NULL;
 	struct err *e = cluster_new(l->want, &c);
 
-	if (!e && strcmp(json_str(l->want, "kind"), CLUSTER) == 0 &&
-	    !json_has(l->want, "api_version"))
+	if (!e && is_about_cluster(l->want))
 		e = about_cluster(c, map);
 	else if (!e)
 		e = about_objects(l, c, map);

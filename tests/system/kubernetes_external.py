@@ -42,6 +42,8 @@ NS = 'tn-external'
 program('k8s', {'definition': [
     {'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': NS}},
     {'apiVersion': 'v1', 'kind': 'Secret', 'metadata': {'name': 's', 'namespace': NS}, 'stringData': {'a': 'canary-value'}},
+    {'apiVersion': 'v1', 'kind': 'Secret', 'metadata': {'name': 'bytes', 'namespace': NS},
+     'data': {'lone': 'gIGC', 'long': 'wIA=', 'half': '7aCA', 'cut': '4oI=', 'text': '4oKs', 'zero': 'YQBi'}},
     {'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'a', 'namespace': NS, 'labels': {'x': 'y'}},
      'data': {'color': 'blue'}},
     {'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'b', 'namespace': NS, 'labels': {'x': 'y'}}}]})
@@ -72,6 +74,16 @@ code, got, err = ask(kind='Secret', namespace=NS, name='s', secret_file=path)
 check(code == 0 and 'canary' not in json.dumps(got) and 'Y2FuYXJ5' not in json.dumps(got), 'a Secret shows nothing', err)
 check(json.load(open(path)) == {'a': 'canary-value'}, 'the file has it')
 check(stat.S_IMODE(os.stat(path).st_mode) == 0o600, 'and nobody else may read it')
+code, got, err = ask(kind='Secret', namespace=NS, name='bytes', secret_file=path)
+check(code == 0 and json.load(open(path, encoding='utf-8')) == {
+    'lone': 'gIGC', 'long': 'wIA=', 'half': '7aCA', 'cut': '4oI=', 'text': '\u20ac', 'zero': 'YQBi'},
+      'what is no text stays in base64', err)
+os.unlink(path)
+for what, query in (('of a ConfigMap', {'kind': 'ConfigMap', 'namespace': NS, 'name': 'a'}),
+                    ('with list', {'kind': 'Secret', 'namespace': NS, 'list': 'true'}),
+                    ('of the cluster', {'kind': 'Cluster'})):
+    code, got, err = ask(secret_file=path, **query)
+    check(code == 1 and 'secret_file' in err and not os.path.exists(path), 'no secret_file ' + what, (code, got, err))
 program('k8s', {'kind': 'Namespace', 'name': NS, 'state': 'absent'})
 print('%d passed, %d failed' % tuple(tally))
 raise SystemExit(1 if tally[1] else 0)
