@@ -251,6 +251,19 @@ static void choose(struct op *op, struct json_object *config)
 			current);
 }
 
+static struct json_object *masked(struct json_object *v);
+
+/* What a program that makes credentials finds in its environment: names stay. Owned. */
+static struct json_object *masked_env(struct json_object *env)
+{
+	struct json_object *o = masked(env);
+
+	for (size_t i = 0; i < json_len(o); i++)
+		if (json_has(json_nth(o, i), "value"))
+			json_sets(json_nth(o, i), "value", MASK);
+	return o;
+}
+
 /* Tokens, passwords and keys. Owned. */
 static struct json_object *masked(struct json_object *v)
 {
@@ -270,6 +283,7 @@ static struct json_object *masked(struct json_object *v)
 	json_object_object_foreach(v, key, inner)
 		json_set(o, key,
 			 inner && words_have(secret, key) ? json_object_new_string(MASK)
+			 : strcmp(key, "env") == 0        ? masked_env(inner)
 							  : masked(inner));
 	return o;
 }
@@ -351,8 +365,8 @@ static const struct attr user_keys[] = {
 	{ "token", STR, OPTION | SECRET, "Bearer token." },
 	{ "username", STR, OPTION, "User, for basic authentication." },
 	{ "password", STR, OPTION | SECRET, "Password of the user." },
-	{ "auth-provider", MAP, OPTION, "An authentication provider." },
-	{ "exec", MAP, OPTION, "A program that makes credentials." },
+	{ "auth-provider", MAP, OPTION | SECRET, "An authentication provider." },
+	{ "exec", MAP, OPTION | SECRET, "A program that makes credentials." },
 	{ 0 },
 };
 static const struct attr context_keys[] = {
