@@ -7,12 +7,24 @@ struct listing {
 	struct op *op;
 	struct json_object *all; /* NULL: they go to the sink */
 	size_t n;
+	bool cut; /* they are read whole, to be waited for, and only their metadata are told */
 };
+
+static struct json_object *metadata_of(struct json_object *object)
+{
+	static const char *const keys[] = { "apiVersion", "kind", "metadata" };
+	struct json_object *o = json_object_new_object();
+
+	for (size_t i = 0; i < COUNT(keys); i++)
+		json_set(o, keys[i], json_object_get(json_at(object, keys[i])));
+	return o;
+}
 
 static struct err *add(void *arg, struct json_object *object)
 {
 	struct listing *l = arg;
-	AUTO_JSON bare = shown(l->op, object);
+	AUTO_JSON part = l->cut ? metadata_of(object) : json_object_get(object);
+	AUTO_JSON bare = shown(l->op, part);
 
 	l->n++;
 	if (l->all)
@@ -120,19 +132,22 @@ static struct err *list(struct op *op, const struct kube_kind *kind, struct list
 	AUTO_STR fields = selector_of(json_at(op->want, "field_selectors"));
 	AUTO_STR version = kind_api_version(kind);
 	const char *ns = json_str(op->want, "namespace");
+	const bool metadata_only = json_truth(op->want, "metadata_only", false);
+	struct ready_wish wish;
+	const bool waits = wish_of(op, &wish);
 	struct object_query q = {
 		.api_version = version,
 		.kind = kind->kind,
 		.name = json_str(op->want, "name"),
 		.labels = labels,
 		.fields = fields,
-		.metadata_only = json_truth(op->want, "metadata_only", false),
+		.metadata_only = metadata_only && !waits,
 	};
-	struct ready_wish wish;
 
 	/* One by name lies in one namespace; a list without one is of all. */
 	q.ns = !kind->namespaced ? NULL : ns || !q.name ? ns : namespace_of(op);
-	if (wish_of(op, &wish))
+	l->cut = metadata_only && waits;
+	if (waits)
 		return list_ready(op, &q, kind, &wish, l);
 	return objects_each(op->cluster, &q, add, l);
 }
@@ -147,6 +162,11 @@ static struct err *run(struct op *op)
 
 	if (!e) {
 		e = list(op, kind, &l);
+		/* Asking for it may have told that there is no such kind any more. */
+		if (!e && !l.n)
+			e = kind_find(op->cluster, version, name, &kind);
+	}
+	if (!e) {
 		put(op, "api_found", json_object_new_boolean(true));
 	} else if (e->kind == ERR_NOT_FOUND) {
 		put(op, "api_found", json_object_new_boolean(false));
