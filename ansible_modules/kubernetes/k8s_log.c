@@ -113,8 +113,9 @@ static struct err *add_log(struct op *op, struct json_object *pod, const char *c
 	size_t n = 0;
 	struct err *e;
 
-	buf_addf(&path, "/api/v1/namespaces/%s/pods/%s/log?container=%s",
-		 json_str(pod, "metadata.namespace"), json_str(pod, "metadata.name"), container);
+	buf_addf(&path, "/api/v1/namespaces/%s/pods/%s/log?container=",
+		 json_str(pod, "metadata.namespace"), json_str(pod, "metadata.name"));
+	buf_addurl(&path, container);
 	add_query(op, &path, "since_seconds", "sinceSeconds");
 	add_query(op, &path, "tail_lines", "tailLines");
 	add_query(op, &path, "previous", "previous");
