@@ -128,6 +128,21 @@ struct eviction {
 	struct err **errs;
 };
 
+/* Of this very pod: not of one that took its name since, as a stateful set's do. Owned. */
+static struct json_object *options_of(const struct eviction *x, struct json_object *pod)
+{
+	struct json_object *o = json_copy(x->delete_options);
+
+	json_set(o, "preconditions",
+		 json_wrap("uid", json_object_get(json_at(pod, "metadata.uid"))));
+	return o;
+}
+
+static bool is_another(const struct err *e)
+{
+	return e->status == 409 && strstr(e->text, "UID in precondition");
+}
+
 static struct json_object *eviction_body(const struct eviction *x, struct json_object *pod)
 {
 	struct json_object *o = json_object_new_object(), *meta = json_object_new_object();
@@ -137,7 +152,7 @@ static struct json_object *eviction_body(const struct eviction *x, struct json_o
 	json_sets(meta, "name", json_str(pod, "metadata.name"));
 	json_sets(meta, "namespace", json_str(pod, "metadata.namespace"));
 	json_set(o, "metadata", meta);
-	json_set(o, "deleteOptions", json_copy(x->delete_options));
+	json_set(o, "deleteOptions", options_of(x, pod));
 	return o;
 }
 
@@ -146,7 +161,7 @@ static struct err *evict_once(const struct eviction *x, struct json_object *pod)
 	AUTO_STR path =
 		xasprintf("/api/v1/namespaces/%s/pods/%s%s", json_str(pod, "metadata.namespace"),
 			  json_str(pod, "metadata.name"), x->evict ? "/eviction" : "");
-	AUTO_JSON body = x->evict ? eviction_body(x, pod) : json_copy(x->delete_options);
+	AUTO_JSON body = x->evict ? eviction_body(x, pod) : options_of(x, pod);
 	AUTO_JSON answer = NULL;
 	const int64_t left = x->deadline - clock_ms();
 	struct err *e = cluster_call(x->c,
@@ -156,7 +171,7 @@ static struct err *evict_once(const struct eviction *x, struct json_object *pod)
 							     .deadline_ms = left > 1 ? left : 1 },
 				     &answer);
 
-	if (e && e->kind == ERR_NOT_FOUND)
+	if (e && (e->kind == ERR_NOT_FOUND || is_another(e)))
 		err_free(TAKE(e));
 	return e;
 }
