@@ -182,7 +182,10 @@ static struct err *run(struct op *op)
 }
 
 static const struct attr attrs[] = {
-	ROW_API_VERSION,
+	{ "api_version", STR, OPTION,
+	  "Taken for the sake of playbooks that give it: what has revisions is of apps/v1, whatever "
+	  "is said here.",
+	  .aliases = "api version", .value = "\"v1\"" },
 	{ "kind", STR, OPTION,
 	  "Deployment, DaemonSet or StatefulSet; Deployment where it is not given." },
 	ROW_NAME(0),
