@@ -270,6 +270,8 @@ resource "openstack_identity_application_credential_v3" "c" {
   name              = "c"
   secret_wo         = var.secret.credential
   secret_wo_version = 1
+  # Keystone 27, asked while it makes a user, does not find the roles of another: 400, seen twice.
+  depends_on = [openstack_identity_user_v3.u]
 }
 resource "openstack_networking_network_v2" "n" {
   name = "n"
