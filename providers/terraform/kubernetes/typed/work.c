@@ -209,8 +209,9 @@ static struct err *read_data(struct typed_op *op)
 	AUTO_JSON object = NULL;
 	struct err *e = open_at(&s, op, id);
 
+	/* Not what a plan before it saw: it is read after what it depends on. */
 	if (!e)
-		e = live_get(op->cluster, s.kind, s.ns, s.name, &object);
+		e = object_get(op->cluster, s.kind, s.ns, s.name, &object);
 	if (!e && !object)
 		e = name_it(err_new(ERR_NOT_FOUND, "there is no such object"), op, &s);
 	if (!e)
