@@ -125,6 +125,8 @@ struct json_object *document_shown(struct json_object *object, bool plain);
 /* The same of both sides of a diff: of a masked value that is another one after, both say so. Either may be NULL. */
 void document_shown_both(struct json_object *before, struct json_object *after, bool plain,
 			 struct json_object **ret_before, struct json_object **ret_after);
+/* The annotation of kubectl's apply, which repeats all of a Secret, is masked where there is one. */
+void document_applied_mask(struct json_object *object);
 /* kubectl's digest of a ConfigMap's or Secret's content, 10 characters; owned. */
 char *document_hash(struct json_object *object);
 

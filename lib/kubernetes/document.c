@@ -187,12 +187,12 @@ struct json_object *document_without(struct json_object *object, struct json_obj
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 #define MASK         "***"
 
-static void secret_annotation_mask(struct json_object *object, const char *with)
+void document_applied_mask(struct json_object *object)
 {
 	struct json_object *notes = json_at(object, "metadata.annotations");
 
 	if (json_has(notes, LAST_APPLIED))
-		json_sets(notes, LAST_APPLIED, with);
+		json_sets(notes, LAST_APPLIED, MASK);
 }
 
 static bool is_secret(struct json_object *object)
@@ -242,7 +242,7 @@ static struct json_object *shown_beside(struct json_object *object, struct json_
 		return copy;
 	secret_field_mask(copy, object, other, "data", which);
 	secret_field_mask(copy, object, other, "stringData", which);
-	secret_annotation_mask(copy, MASK);
+	document_applied_mask(copy);
 	return copy;
 }
 

@@ -79,6 +79,7 @@ struct json_object *object_told(struct json_object *object)
 	    json_is_str(json_at(told, "apiVersion"), "v1")) {
 		hide_data(told, "data");
 		hide_data(told, "stringData");
+		document_applied_mask(told);
 	}
 	return told;
 }
