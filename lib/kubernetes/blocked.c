@@ -684,7 +684,9 @@ static void tell_conditions(struct ask *a, struct json_object *object)
 		struct json_object *c = json_nth(list, i);
 		const char *type = json_str(c, "type");
 
-		if (!type || !json_is_str(json_at(c, "status"), "False"))
+		/* Ready and what else decides is told as what is awaited. */
+		if (!type || !json_is_str(json_at(c, "status"), "False") ||
+		    words_have("Ready Available NamesAccepted", type))
 			continue;
 		AUTO_STR why = because(c);
 		if (*why)

@@ -24,12 +24,12 @@ static bool condition_is(struct json_object *object, const char *type, const cha
 	return json_is_str(json_at(condition_of(object, type), "status"), status);
 }
 
-/* Of an object, or of a condition that counts for itself. */
-static bool is_old(struct json_object *object, struct json_object *status)
+/* Of an object, or of a condition that counts for itself; `unsaid`: what it is if it does not say. */
+static bool is_old(struct json_object *object, struct json_object *status, bool unsaid)
 {
 	const int64_t now = json_int(object, "metadata.generation", 0);
 
-	return json_int(status, "observedGeneration", now) < now;
+	return json_int(status, "observedGeneration", unsaid ? 0 : now) < now;
 }
 
 char *because(struct json_object *condition)
@@ -62,14 +62,14 @@ static char *condition_words(struct json_object *c, const char *type)
 }
 
 /*
- * A rule looks at an object whose status is of this generation, and tells in *why what is awaited, or
- * what failed.
+ * Rules look at an object whose status is of this generation, and tell in *why what is awaited, or what
+ * failed.
  */
-typedef enum readiness rule(struct json_object *object, char **why);
 
 static bool condition_is_now(struct json_object *object, const char *type)
 {
-	return condition_is(object, type, "True") && !is_old(object, condition_of(object, type));
+	return condition_is(object, type, "True") &&
+	       !is_old(object, condition_of(object, type), false);
 }
 
 static enum readiness by_condition(struct json_object *object, const char *type, char **why)
@@ -98,24 +98,45 @@ static enum readiness counted(int64_t have, int64_t all, const char *what, char 
 
 /*
  * What only a busy or starting server says (the namespace's service account is not made yet, a quota is
- * not counted yet, a webhook does not answer) goes away by itself; where old pods are left, their end makes
- * room in a quota.
+ * not counted yet, a webhook does not answer) goes away by itself.
  */
-bool readiness_heals(struct json_object *object)
+static bool is_refusal(struct json_object *condition)
 {
-	const char *message = json_str(condition_of(object, "ReplicaFailure"), "message");
+	const char *message = json_str(condition, "message");
 
-	if (!condition_is(object, "ReplicaFailure", "True") || !message ||
-	    condition_is(object, "Progressing", "False"))
-		return false;
-	if (json_int(object, "status.replicas", 0) >
-	    json_int(object, "status.updatedReplicas",
-		     json_int(object, "status.fullyLabeledReplicas", 0)))
-		return false;
-	if (strstr(message, "looking up service account") ||
+	if (!message || strstr(message, "looking up service account") ||
 	    strstr(message, "status unknown for quota"))
 		return false;
 	return strstr(message, " is forbidden: ") || strstr(message, "denied the request");
+}
+
+/* Not for the deadline's sake, but as the ReplicaSet itself could not be made. */
+static bool is_unmade(struct json_object *object)
+{
+	return condition_is(object, "Progressing", "False") &&
+	       json_is_str(json_at(condition_of(object, "Progressing"), "reason"),
+			   "ReplicaSetCreateError");
+}
+
+/* The condition that says so. NULL: they are not refused, or old ones are left whose end makes room. */
+static const char *refused_by(struct json_object *object)
+{
+	const int64_t updated = json_int(object, "status.updatedReplicas",
+					 json_int(object, "status.fullyLabeledReplicas", 0));
+
+	if (is_unmade(object) && is_refusal(condition_of(object, "Progressing")))
+		return "Progressing";
+	if (condition_is(object, "ReplicaFailure", "True") &&
+	    !condition_is(object, "Progressing", "False") &&
+	    is_refusal(condition_of(object, "ReplicaFailure")) &&
+	    json_int(object, "status.replicas", 0) <= updated)
+		return "ReplicaFailure";
+	return NULL;
+}
+
+bool readiness_heals(struct json_object *object)
+{
+	return refused_by(object);
 }
 
 static enum readiness too_late(struct json_object *object, char **why)
@@ -133,11 +154,12 @@ static enum readiness deployment(struct json_object *object, char **why)
 	const int64_t wanted = json_int(object, "spec.replicas", 1);
 	const int64_t updated = json_int(object, "status.updatedReplicas", 0);
 	const int64_t all = json_int(object, "status.replicas", 0);
+	const char *refusal = refused_by(object);
 	enum readiness r;
 
-	if (readiness_heals(object))
-		return failed_by(object, "ReplicaFailure", why);
-	if (condition_is(object, "Progressing", "False"))
+	if (refusal)
+		return failed_by(object, refusal, why);
+	if (condition_is(object, "Progressing", "False") && !is_unmade(object))
 		return too_late(object, why);
 	r = counted(updated, wanted, "replicas are updated", why);
 	if (r == READY && all > updated) {
@@ -159,8 +181,10 @@ static enum readiness replica_set(struct json_object *object, char **why)
 	const int64_t wanted = json_int(object, "spec.replicas", 1);
 	const int64_t all = json_int(object, "status.replicas", 0);
 
-	if (readiness_heals(object))
-		return failed_by(object, "ReplicaFailure", why);
+	const char *refusal = refused_by(object);
+
+	if (refusal)
+		return failed_by(object, refusal, why);
 	if (all > wanted) {
 		*why = xasprintf("%lld replicas are still to end", (long long)(all - wanted));
 		return NOT_READY;
@@ -201,10 +225,6 @@ static enum readiness daemon_set(struct json_object *object, char **why)
 	const int64_t wanted = json_int(object, "status.desiredNumberScheduled", 0);
 	enum readiness r = READY;
 
-	if (!json_has(json_at(object, "status"), "desiredNumberScheduled")) {
-		*why = xstrdup("its controller has not counted the nodes yet");
-		return NOT_READY;
-	}
 	if (!json_is_str(json_at(object, "spec.updateStrategy.type"), "OnDelete"))
 		r = counted(json_int(object, "status.updatedNumberScheduled", 0), wanted,
 			    "pods are updated", why);
@@ -297,12 +317,11 @@ static enum readiness node(struct json_object *object, char **why)
 	return by_condition(object, "Ready", why);
 }
 
-static enum readiness disruption_budget(struct json_object *object, char **why)
+static enum readiness observed(struct json_object *object, char **why)
 {
-	if (json_has(json_at(object, "status"), "observedGeneration"))
-		return READY;
-	*why = xstrdup("its controller has not seen it yet");
-	return NOT_READY;
+	(void)object;
+	(void)why;
+	return READY;
 }
 
 static enum readiness any_kind(struct json_object *object, char **why)
@@ -323,15 +342,17 @@ static enum readiness any_kind(struct json_object *object, char **why)
 	return NOT_READY;
 }
 
-static const struct {
+/* `counts`: what does not say of which generation its status is is not ready. */
+static const struct kind_rule {
 	const char *group, *kind;
-	rule *rule;
+	enum readiness (*ready)(struct json_object *object, char **why);
+	bool counts;
 } rules[] = {
-	{ "apps", "Deployment", deployment },
-	{ "apps", "StatefulSet", stateful_set },
-	{ "apps", "DaemonSet", daemon_set },
-	{ "apps", "ReplicaSet", replica_set },
-	{ "", "ReplicationController", replica_set },
+	{ "apps", "Deployment", deployment, true },
+	{ "apps", "StatefulSet", stateful_set, true },
+	{ "apps", "DaemonSet", daemon_set, true },
+	{ "apps", "ReplicaSet", replica_set, true },
+	{ "", "ReplicationController", replica_set, true },
 	{ "", "Pod", pod },
 	{ "batch", "Job", job },
 	{ "", "PersistentVolumeClaim", claim },
@@ -340,20 +361,22 @@ static const struct {
 	{ "", "Node", node },
 	{ "apiextensions.k8s.io", "CustomResourceDefinition", crd },
 	{ "apiregistration.k8s.io", "APIService", api_service },
-	{ "policy", "PodDisruptionBudget", disruption_budget },
+	{ "policy", "PodDisruptionBudget", observed, true },
+	{ NULL, NULL, any_kind },
 };
 
-static rule *rule_of(struct json_object *object)
+static const struct kind_rule *rule_of(struct json_object *object)
 {
 	const char *version = json_str(object, "apiVersion"), *kind = json_str(object, "kind");
 	const char *slash = version ? strchr(version, '/') : NULL;
 	const size_t len = slash ? (size_t)(slash - version) : 0;
+	const struct kind_rule *r = rules;
 
-	for (size_t i = 0; version && kind && i < COUNT(rules); i++)
-		if (strcmp(rules[i].kind, kind) == 0 && strlen(rules[i].group) == len &&
-		    strncmp(rules[i].group, version, len) == 0)
-			return rules[i].rule;
-	return any_kind;
+	for (; r->kind; r++)
+		if (version && kind && strcmp(r->kind, kind) == 0 && strlen(r->group) == len &&
+		    strncmp(r->group, version, len) == 0)
+			break;
+	return r;
 }
 
 /* ---- wishes ---- */
@@ -442,7 +465,7 @@ static bool condition_as_wished(struct json_object *object, const struct ready_w
 	struct json_object *c = condition_of(object, wish->condition);
 	const char *status = wish->status && *wish->status ? wish->status : "True";
 
-	if (c && json_is_str(json_at(c, "status"), status) && !is_old(object, c) &&
+	if (c && json_is_str(json_at(c, "status"), status) && !is_old(object, c, false) &&
 	    (!wish->reason || !*wish->reason || json_is_str(json_at(c, "reason"), wish->reason)))
 		return true;
 	*why = condition_words(c, wish->condition);
@@ -469,6 +492,7 @@ static enum readiness as_wished(struct json_object *object, const struct ready_w
 static enum readiness judged(struct json_object *object, const struct ready_wish *wish, char **why)
 {
 	const bool named = wish->condition || json_object_is_type(wish->fields, json_type_object);
+	const struct kind_rule *rule = rule_of(object);
 	enum readiness r;
 	AUTO_STR failure = NULL;
 
@@ -482,13 +506,18 @@ static enum readiness judged(struct json_object *object, const struct ready_wish
 				       : "it is not being deleted");
 		return NOT_READY;
 	}
-	if (is_old(object, json_at(object, "status"))) {
+	if (is_old(object, json_at(object, "status"), false)) {
 		*why = xstrdup("its controller has not seen the change yet");
 		return NOT_READY;
 	}
-	r = named ? as_wished(object, wish, why) : rule_of(object)(object, why);
+	r = named ? as_wished(object, wish, why) : rule->ready(object, why);
+	if (!named && r == READY && rule->counts &&
+	    is_old(object, json_at(object, "status"), true)) {
+		*why = xstrdup("its controller has not seen it yet");
+		return NOT_READY;
+	}
 	/* What has failed does not become what was wished for. */
-	if (named && r == NOT_READY && rule_of(object)(object, &failure) == FAILED) {
+	if (named && r == NOT_READY && rule->ready(object, &failure) == FAILED) {
 		free(*why);
 		*why = TAKE(failure);
 		return FAILED;

@@ -6,81 +6,34 @@ change: check mode's result, diff and `changed` are those of the real run; run a
 but GET; and nor does check mode see a change. Sent again is only what cannot be told from what is there: a replacement, and
 a merge of values that the server drops (an empty text where there is none).
 
-CHANGES is how many (100), SEED their beginning (of the clock, and told); B the folder of the programs, KUBECONFIG the
-cluster (of the lab).
+  CHANGES=500 SEED=7 kubernetes_property.py     LAB, B
+
+CHANGES are 100 by default; SEED is told, and with it all is made again. SHOW=N prints what change N is given, SHOWN is how
+many of what is wrong are told.
 """
+# First: it goes on in another interpreter.
+from clusters import Cluster, Hook, coded, environment, module
+
 import atexit
-import base64
-import contextlib
 import json
 import os
 import random
-import shutil
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-VENV = subprocess.run([os.path.join(ROOT, 'tests/env/venv.sh'), 'core-2.19'], check=True, stdout=subprocess.PIPE,
-                      text=True).stdout.strip()
-if sys.prefix != VENV:
-    os.execv(os.path.join(VENV, 'bin/python'), [os.path.join(VENV, 'bin/python'), *sys.argv])
+from common import check, finish
 
-import http.client  # noqa: E402
-import http.server  # noqa: E402
-import ssl  # noqa: E402
-
-import yaml  # noqa: E402
-
-PROGRAM = os.path.join(os.path.abspath(os.environ.get('B', 'build/bin')), 'treenail-kubernetes')
-KUBECONFIG = os.environ.get('KUBECONFIG') or os.path.join(os.path.abspath(os.environ.get('LAB', 'build/lab')),
-                                                          'kubernetes/one/kubeconfig')
 SEED = int(os.environ.get('SEED') or time.time())
 CHANGES = int(os.environ.get('CHANGES') or 100)
 SHOWN = int(os.environ.get('SHOWN') or 10)
-TEMP = tempfile.mkdtemp(prefix='treenail-property-')
-atexit.register(shutil.rmtree, TEMP, ignore_errors=True)
 MARK = 'property-%d-%d' % (SEED, os.getpid())
 GROUP = MARK + '.example.com'
+one = Cluster('one')
 
 
-# ---- the server, beside the program under test ----
-
-class Api:
-    def __init__(self, path):
-        with open(path) as f:
-            config = yaml.safe_load(f)
-        context = next(c['context'] for c in config['contexts'] if c['name'] == config['current-context'])
-        cluster = next(c['cluster'] for c in config['clusters'] if c['name'] == context['cluster'])
-        user = next(u['user'] for u in config['users'] if u['name'] == context['user'])
-        self.host = cluster['server'].split('//')[1]
-        self.tls = ssl.create_default_context(cafile=self.file(cluster, 'certificate-authority'))
-        self.tls.load_cert_chain(self.file(user, 'client-certificate'), self.file(user, 'client-key'))
-
-    @staticmethod
-    def file(entry, key):
-        if key in entry:
-            return entry[key]
-        path = os.path.join(TEMP, key)
-        with open(path, 'wb') as f:
-            f.write(base64.b64decode(entry[key + '-data']))
-        return path
-
-    def call(self, method, path, body=None, kind='application/json'):
-        c = http.client.HTTPSConnection(self.host, context=self.tls, timeout=60)
-        with contextlib.closing(c):
-            c.request(method, path, json.dumps(body) if body is not None else None, {'Content-Type': kind})
-            answer = c.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text) if text[:1] in (b'{', b'[') else text.decode(errors='replace')
-
-    def make(self, path, body):
-        status, answer = self.call('POST', path, body)
-        if status not in (200, 201):
-            raise RuntimeError('POST %s: %s %s' % (path, status, answer))
-        atexit.register(self.call, 'DELETE', path + '/' + body['metadata']['name'])
+def make(path, body):
+    """For the time of the test."""
+    one.make(path, body)
+    atexit.register(one.call, 'DELETE', '%s/%s' % (path, body['metadata']['name']))
 
 
 # ---- the webhook ----
@@ -107,56 +60,11 @@ def mutations(o):
                    'value': {'name': 'sidecar', 'image': 'sidecar:1'}}
 
 
-class Webhook(http.server.BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    calls = 0
-
-    def do_POST(self):
-        Webhook.calls += 1
-        review = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
-        patch = json.dumps(list(mutations(review['request']['object']))).encode()
-        review['response'] = {'uid': review['request']['uid'], 'allowed': True, 'patchType': 'JSONPatch',
-                              'patch': base64.b64encode(patch).decode()}
-        del review['request']
-        body = json.dumps(review).encode()
-        self.send_response(200)
-        self.send_header('Content-Type', 'application/json')
-        self.send_header('Content-Length', str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+def decide(o):
+    return {'allowed': True, 'patchType': 'JSONPatch', 'patch': coded(json.dumps(list(mutations(o))))}
 
 
-def start_webhook():
-    """Its URL, and the certificate it is to be known by."""
-    key, cert = os.path.join(TEMP, 'hook.key'), os.path.join(TEMP, 'hook.crt')
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-                    '-days', '2', '-subj', '/CN=webhook', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key,
-                    '-out', cert], check=True, stderr=subprocess.DEVNULL)
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Webhook)
-    server.daemon_threads = True
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(cert, key)
-    server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with open(cert, 'rb') as f:
-        return 'https://127.0.0.1:%d/' % server.server_address[1], base64.b64encode(f.read()).decode()
-
-
-def register_webhook(api):
-    url, ca = start_webhook()
-    api.make('/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
-        'metadata': {'name': MARK}, 'webhooks': [{
-            'name': 'hook.' + GROUP, 'clientConfig': {'url': url, 'caBundle': ca}, 'sideEffects': 'None',
-            'admissionReviewVersions': ['v1'], 'failurePolicy': 'Fail', 'reinvocationPolicy': 'IfNeeded',
-            'objectSelector': {'matchLabels': {'property': MARK}},
-            'rules': [{'operations': ['CREATE', 'UPDATE'], 'apiGroups': ['*'], 'apiVersions': ['*'],
-                       'resources': ['*'], 'scope': '*'}]}]})
-
-
-def register_kind(api):
+def register_kind():
     schema = {'type': 'object', 'properties': {'spec': {'type': 'object', 'properties': {
         'size': {'type': 'integer', 'default': 3}, 'color': {'type': 'string'},
         'tags': {'type': 'array', 'items': {'type': 'string'}, 'x-kubernetes-list-type': 'set'},
@@ -164,12 +72,12 @@ def register_kind(api):
                   'items': {'type': 'object', 'required': ['name'], 'properties': {
                       'name': {'type': 'string'}, 'weight': {'type': 'integer', 'default': 1}}}},
         'free': {'type': 'object', 'x-kubernetes-preserve-unknown-fields': True}}}}}
-    api.make('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+    make('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
         'metadata': {'name': 'things.' + GROUP}, 'spec': {
             'group': GROUP, 'scope': 'Namespaced', 'names': {'plural': 'things', 'kind': 'Thing'},
             'versions': [{'name': 'v1', 'served': True, 'storage': True, 'schema': {'openAPIV3Schema': schema}}]}})
     for _ in range(100):
-        if api.call('GET', '/apis/%s/v1/namespaces/%s/things' % (GROUP, MARK))[0] == 200:
+        if one.get('/apis/%s/v1/namespaces/%s/things' % (GROUP, MARK)):
             return
         time.sleep(0.1)
     raise RuntimeError('the kind does not come')
@@ -243,11 +151,11 @@ class Maker:
     # One for each kind.
 
     def config_map(self):
-        return self.some(data=self.text(), binaryData={'b': base64.b64encode(self.word().encode()).decode()})
+        return self.some(data=self.text(), binaryData={'b': coded(self.word())})
 
     def secret(self):
         return {'type': 'Opaque', **self.some(
-            data={k: base64.b64encode(v.encode()).decode() for k, v in self.text().items()}, stringData=self.text())}
+            data={k: coded(v) for k, v in self.text().items()}, stringData=self.text())}
 
     def service(self):
         ports = [{'port': self.fixed.choice((80, 443, 9000)),
@@ -393,7 +301,7 @@ class Thing:
     def wanted(self, rng):
         m = Maker(rng, self.name, self.way)
         o = {'apiVersion': self.version, 'kind': self.kind, **getattr(m, self.make)()}
-        o['metadata'] = {'name': self.name, 'labels': {'property': MARK, **m.labels()}, **m.some(
+        o['metadata'] = {'name': self.name, 'labels': {'hook': MARK, **m.labels()}, **m.some(
             annotations={'note': m.word()})}
         if self.namespaced:
             o['metadata']['namespace'] = MARK
@@ -407,9 +315,9 @@ class Thing:
             o['metadata']['namespace'] = MARK
         return o
 
-    def scale(self, api, rng):
+    def scale(self, rng):
         path = '/apis/apps/v1/namespaces/%s/%ss/%s/scale' % (MARK, self.kind.lower(), self.name)
-        status, answer = api.call('PATCH', path + '?fieldManager=autoscaler', {'spec': {'replicas': rng.randrange(4)}},
+        status, answer = one.call('PATCH', path + '?fieldManager=autoscaler', {'spec': {'replicas': rng.randrange(4)}},
                                   'application/merge-patch+json')
         if status != 200:
             raise RuntimeError(answer)
@@ -417,19 +325,11 @@ class Thing:
 
 # ---- the program ----
 
-def run(args, check=False):
+def run(args, check_mode=False):
     """(result, methods of the requests it sent)."""
-    log = os.path.join(TEMP, 'log')
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(log)
-    given = {'_ansible_module_name': 'treenail.kubernetes.k8s', '_ansible_check_mode': check, '_ansible_diff': True,
-             '_ansible_version': '2.19.0', 'kubeconfig': KUBECONFIG, **args}
-    p = subprocess.run([PROGRAM], input=json.dumps(given).encode(), stdout=subprocess.PIPE, timeout=120, check=False,
-                       env={'PATH': os.environ['PATH'], 'HOME': TEMP, 'TREENAIL_CACHE_DIR': os.path.join(TEMP, 'cache'),
-                            'TREENAIL_LOG': 'debug', 'TREENAIL_LOG_FILE': log})
-    with open(log) as f:
-        methods = [line.split(': ')[1].split()[0] for line in f if line.startswith('treenail: ')]
-    return json.loads(p.stdout), methods
+    r = module('k8s', {'kubeconfig': one.kubeconfig, **args}, environment(TREENAIL_LOG='debug'), check_mode)
+    return r.json or {'failed': True, 'msg': r.msg}, [
+        line.split()[1] for line in r.err.splitlines() if line.startswith('treenail: ')]
 
 
 def stable(v, uid):
@@ -495,91 +395,75 @@ def dropped(wanted, have):
     return have is None and wanted in ('', 0, False)
 
 
-class Tally:
-    PROPERTIES = ('no run fails', 'check mode tells what happens', 'again nothing changes', 'again nothing is sent',
-                  'check mode sees nothing to do after')
-
-    def __init__(self):
-        self.bad = {p: [] for p in self.PROPERTIES}
-
-    def wrong(self, which, where, what):
-        self.bad[self.PROPERTIES[which]].append('%s: %s' % (where, what))
-
-    def close(self, n, kinds):
-        failed = 0
-        for p in self.PROPERTIES:
-            print('%s %s: %d changes to %d kinds' % ('FAILED' if self.bad[p] else 'ok    ', p, n, kinds))
-            for line in self.bad[p][:SHOWN]:
-                print('       ' + line)
-            if len(self.bad[p]) > SHOWN:
-                print('       and %d more' % (len(self.bad[p]) - SHOWN))
-            failed += bool(self.bad[p])
-        print('%d passed, %d failed' % (len(self.PROPERTIES) - failed, failed))
-        return failed
+PROPERTIES = ('no run fails', 'check mode tells what happens', 'again nothing changes', 'again nothing is sent',
+              'check mode sees nothing to do after')
 
 
-def change(tally, where, args):
+def change(wrong, where, args):
     """Foretold, done, done again, foretold again."""
-    began = time.monotonic()
-    foretold, _ = run(args, check=True)
+    foretold, _ = run(args, check_mode=True)
     done, _ = run(args)
     again, methods = run(args)
-    after, _ = run(args, check=True)
-    if time.monotonic() - began > 20:
-        print('slow: %s, %.1f s' % (where, time.monotonic() - began), flush=True)
+    after, _ = run(args, check_mode=True)
     for result in (foretold, done, again, after):
         if result.get('failed'):
-            tally.wrong(0, where, result.get('msg'))
+            wrong(0, where, result.get('msg'))
             return False
     if foretold.get('changed') != done.get('changed'):
-        tally.wrong(1, where, 'changed %s, not %s' % (foretold.get('changed'), done.get('changed')))
+        wrong(1, where, 'changed %s, not %s' % (foretold.get('changed'), done.get('changed')))
     elif comparable(foretold) != comparable(done):
-        tally.wrong(1, where, first_difference(comparable(foretold), comparable(done)))
+        wrong(1, where, first_difference(comparable(foretold), comparable(done)))
     if again.get('changed'):
-        tally.wrong(2, where, first_difference(again['diff'].get('before'), again['diff'].get('after')))
+        wrong(2, where, first_difference(again['diff'].get('before'), again['diff'].get('after')))
     if set(methods) - {'GET'} and not may_be_sent_again(args, again):
-        tally.wrong(3, where, '%s: %s' % (' '.join(methods), lacking(args['resource_definition'], again.get('result'))))
+        wrong(3, where, '%s: %s' % (' '.join(methods), lacking(args['resource_definition'], again.get('result'))))
     if after.get('changed'):
-        tally.wrong(4, where, first_difference(after['diff'].get('before'), after['diff'].get('after')))
+        wrong(4, where, first_difference(after['diff'].get('before'), after['diff'].get('after')))
     return True
 
 
 def main():
     print('SEED=%d' % SEED, flush=True)
     rng = random.Random(SEED)
-    api = Api(KUBECONFIG)
-    api.make('/api/v1/namespaces', {'metadata': {'name': MARK}})
-    register_kind(api)
-    register_webhook(api)
+    bad = [[] for _ in PROPERTIES]
     ways = list(WAYS)
     things = [Thing(i, ways[(i + i // len(KINDS)) % len(ways)]) for i in range(4 * len(KINDS))]
-    tally, kinds = Tally(), set()
-    order = []
-    for i in range(CHANGES):
-        if not order:  # all kinds as often
-            order = rng.sample(things, len(things))[:len(things) // 2]
-        thing = order.pop() if rng.random() < 0.5 else rng.choice([t for t in things if t.there] or things)
-        kinds.add(thing.kind)
-        gone = thing.there and rng.random() < 0.1
-        where = 'change %d, %s %s by %s' % (i, 'absent' if gone else 'update' if thing.there else 'create',
-                                            thing.kind, thing.way)
-        if thing.there and thing.scaled:
-            thing.scale(api, rng)
-        if gone:
-            args = {'state': 'absent', 'resource_definition': thing.identity(), 'wait': True, 'wait_timeout': 60}
-        else:
-            args = {'resource_definition': thing.wanted(rng), **WAYS[thing.way]}
-        if os.environ.get('SHOW') == str(i):
-            print(json.dumps(args, indent=1))
-        if change(tally, where, args):
-            thing.there = not gone
-    for thing in things:
-        if thing.there and not thing.namespaced:
-            run({'state': 'absent', 'resource_definition': thing.identity()})
-    if not Webhook.calls:
-        tally.wrong(0, 'webhook', 'it was never called')
-    return tally.close(CHANGES, len(kinds))
+    kinds, order = set(), []
+
+    def wrong(which, where, what):
+        bad[which].append('%s: %s' % (where, what))
+
+    make('/api/v1/namespaces', {'metadata': {'name': MARK}})
+    register_kind()
+    with Hook(one, MARK, mutating=True, timeout=30) as hook:
+        hook.decide = decide
+        for i in range(CHANGES):
+            # All kinds in turn, and what is there again and again.
+            order = order or [rng.choice(things[k::len(KINDS)]) for k in rng.sample(range(len(KINDS)), len(KINDS))]
+            thing = order.pop() if rng.random() < 0.5 else rng.choice([t for t in things if t.there] or things)
+            kinds.add(thing.kind)
+            gone = thing.there and rng.random() < 0.1
+            where = 'change %d, %s %s by %s' % (i, 'absent' if gone else 'update' if thing.there else 'create',
+                                                thing.kind, thing.way)
+            if thing.there and thing.scaled:
+                thing.scale(rng)
+            if gone:
+                args = {'state': 'absent', 'resource_definition': thing.identity(), 'wait': True, 'wait_timeout': 60}
+            else:
+                args = {'resource_definition': thing.wanted(rng), **WAYS[thing.way]}
+            if os.environ.get('SHOW') == str(i):
+                print(json.dumps(args, indent=1))
+            if change(wrong, where, args):
+                thing.there = not gone
+        for thing in things:
+            if thing.there and not thing.namespaced:
+                run({'state': 'absent', 'resource_definition': thing.identity()})
+        check(hook.calls >= CHANGES, 'the webhook was asked', hook.calls)
+    for name, lines in zip(PROPERTIES, bad):
+        check(not lines, '%s: %d changes to %d kinds' % (name, CHANGES, len(kinds)),
+              '\n'.join(lines[:SHOWN] + (['and %d more' % (len(lines) - SHOWN)] if len(lines) > SHOWN else [])))
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(1 if main() else 0)
+    main()
