@@ -241,6 +241,39 @@ START_TEST(test_no_cluster)
 }
 END_TEST
 
+/* It may be this run that makes it, but not where the state has what is there. */
+START_TEST(test_no_file)
+{
+	AUTO_JSON block = unit_json("{'config_path':'/nowhere/kubeconfig','clusters':"
+				    "{'other':{'config_path':'/nowhere/else'}}}");
+	AUTO_JSON prior = unit_json("{'cluster':'other'}");
+	struct outcome out = { 0 };
+	struct op op = { .out = &out };
+	struct tf_op t = { .op = &op };
+	struct cluster *c = NULL;
+
+	configure(block);
+	fine(clusters_ask(&t, NULL, &c));
+	ck_assert_ptr_null(c);
+	ck_assert_ptr_nonnull(
+		strstr(json_object_to_json_string_ext(out.warnings, JSON_C_TO_STRING_NOSLASHESCAPE),
+		       "/nowhere/kubeconfig"));
+	t.prior = prior;
+	says(clusters_ask(&t, "other", &c), "/nowhere/else");
+	fine(clusters_ask(&t, NULL, &c)); /* it moves */
+	json_object_put(out.warnings);
+	json_set(block, "config_path", value_unknown());
+	configure(block);
+	t.prior = json_object_new_object();
+	out.warnings = NULL;
+	fine(clusters_ask(&t, NULL, &c));
+	ck_assert_ptr_null(c);
+	ck_assert_ptr_null(out.warnings);
+	json_object_put(t.prior);
+	clusters_backend.end();
+}
+END_TEST
+
 static const char two_contexts[] =
 	"{clusters: [{name: one, cluster: {server: 'https://127.0.0.1:1'}},"
 	" {name: two, cluster: {server: 'https://127.0.0.1:2'}}],"
@@ -292,9 +325,10 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_yaml_is_read_back, test_path,      test_told,
-		test_same_object,       test_plain,     test_unknown_cluster,
-		test_no_cluster,        test_immutable, test_context_by_name,
+		test_yaml_is_read_back, test_path,    test_told,
+		test_same_object,       test_plain,   test_unknown_cluster,
+		test_no_cluster,        test_no_file, test_immutable,
+		test_context_by_name,
 	};
 
 	(void)unsetenv("KUBE_CONFIG_PATH");

@@ -547,8 +547,11 @@ static void list_prepare(struct list *l, struct object_op *ops)
 static struct err *work_end(struct work *w)
 {
 	AUTO_STR title = document_title(w->want ? w->want : w->op->want);
-	struct err *e = err_wrap(w->e, "%s", title);
+	struct err *e = w->e;
 
+	/* A wait has said whose it is. */
+	if (e && strncmp(e->text, title, strlen(title)) != 0)
+		e = err_wrap(e, "%s", title);
 	json_object_put(w->want);
 	free(w->ns);
 	free(w->name);

@@ -562,7 +562,7 @@ static char *unknown_names(struct json_object *args)
 }
 
 /* With the lock held. */
-static struct err *begin(const char *name, struct session **ret, char **why)
+static struct err *begin(const char *name, struct session **ret, char **why, bool *absent)
 {
 	AUTO_JSON args = NULL;
 	AUTO_JSON options = NULL;
@@ -576,6 +576,7 @@ static struct err *begin(const char *name, struct session **ret, char **why)
 	}
 	if (!e)
 		e = options_of(args, &options, why);
+	*absent = *why;
 	if (!e && options)
 		e = cluster_new(options, &cluster);
 	if (e || !cluster)
@@ -587,7 +588,8 @@ static struct err *begin(const char *name, struct session **ret, char **why)
 	return NULL;
 }
 
-struct err *clusters_get(const char *name, struct cluster **ret, char **why)
+/* *absent: what *why says is that its kubeconfig is not there. */
+static struct err *get(const char *name, struct cluster **ret, char **why, bool *absent)
 {
 	struct session *s;
 	struct err *e = NULL;
@@ -598,11 +600,36 @@ struct err *clusters_get(const char *name, struct cluster **ret, char **why)
 	while (s && (s->is_old || strcmp(s->name, name) != 0))
 		s = s->next;
 	if (!s)
-		e = begin(name, &s, why);
+		e = begin(name, &s, why, absent);
 	(void)pthread_mutex_unlock(&lock);
 	*ret = s ? s->cluster : NULL;
 	return *name ? err_at(err_wrap(e, "cluster '%s'", name), "cluster")
 		     : err_wrap(e, "the provider block");
+}
+
+struct err *clusters_get(const char *name, struct cluster **ret, char **why)
+{
+	bool absent = false;
+
+	return get(name, ret, why, &absent);
+}
+
+struct err *clusters_ask(struct tf_op *t, const char *name, struct cluster **ret)
+{
+	AUTO_STR why = NULL;
+	const char *was = json_str(t->prior, "cluster");
+	bool absent = false;
+	struct err *e = get(name, ret, &why, &absent);
+
+	if (e || !absent)
+		return e;
+	if (t->prior && strcmp(was ? was : "", name ? name : "") == 0)
+		return err_new(ERR_USAGE, "%s: what is in the state cannot be looked at", why);
+	op_warn(t->op,
+		"%s: planned from the configuration alone; if this run does not bring that "
+		"file, applying will fail.",
+		why);
+	return NULL;
 }
 
 struct err *clusters_want(const char *name, struct cluster **ret)

@@ -17,6 +17,11 @@ extern const struct tf_attr clusters_config[];
  * a value of the configuration is not known or its kubeconfig is not there; *why, owned, says which.
  */
 MUST_USE struct err *clusters_get(const char *name, struct cluster **ret, char **why);
+/*
+ * The same for planning and reading. A kubeconfig that is not there is an error where the state has an object of that
+ * cluster, since it was there when that was made; else a warning.
+ */
+MUST_USE struct err *clusters_ask(struct tf_op *t, const char *name, struct cluster **ret);
 /* The same, where it has to be there by now. */
 MUST_USE struct err *clusters_want(const char *name, struct cluster **ret);
 /* Whether kubeconfig is read where nothing names one (the kubectl providers do), before anything else. */

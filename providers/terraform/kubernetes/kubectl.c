@@ -212,9 +212,12 @@ static struct object_op op_of(struct tf_op *t, const struct subject *s, bool che
 static struct err *try_out(struct tf_op *t, struct json_object *object)
 {
 	AUTO_SUBJECT s = SUBJECT_INIT;
-	AUTO_STR why = NULL;
 	struct cluster *c = NULL;
-	struct err *e = clusters_get(json_str(t->planned, "cluster"), &c, &why);
+	struct err *e;
+
+	if (value_is_unknown(json_at(t->planned, "cluster")))
+		return NULL;
+	e = clusters_ask(t, json_str(t->planned, "cluster"), &c);
 
 	if (e || !c)
 		return e;
@@ -291,7 +294,7 @@ static struct err *plan(struct tf_op *t)
 	plan_names(t, object);
 	if (t->prior)
 		return plan_change(t, object);
-	return value_is_unknown(json_at(t->planned, "cluster")) ? NULL : try_out(t, object);
+	return try_out(t, object);
 }
 
 /* ---- waiting ---- */
@@ -480,13 +483,12 @@ static struct err *read_it(struct tf_op *t)
 {
 	AUTO_JSON object = NULL;
 	AUTO_JSON live = NULL;
-	AUTO_STR why = NULL;
 	struct cluster *c = NULL;
 	const char *cluster = json_str(t->prior, "cluster");
 	struct err *e = object_of(t->prior, &object);
 
 	if (!e)
-		e = clusters_get(cluster, &c, &why);
+		e = clusters_ask(t, cluster, &c);
 	if (!e && c)
 		e = subject_read(cluster, object, &live);
 	if (e || (c && !live))

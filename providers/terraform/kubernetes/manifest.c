@@ -335,7 +335,6 @@ static struct err *plan_with(struct tf_op *t, struct cluster *c)
 static struct err *plan(struct tf_op *t)
 {
 	struct json_object *cluster = json_at(t->planned, "cluster");
-	AUTO_STR why = NULL;
 	struct cluster *c = NULL;
 	struct err *e;
 
@@ -347,7 +346,7 @@ static struct err *plan(struct tf_op *t)
 		plan_alone(t);
 		return NULL;
 	}
-	e = clusters_get(json_object_get_string(cluster), &c, &why);
+	e = clusters_ask(t, json_object_get_string(cluster), &c);
 	if (e || c)
 		return e ? e : plan_with(t, c);
 	plan_alone(t);
@@ -543,10 +542,9 @@ static struct err *read_it(struct tf_op *t)
 {
 	AUTO_JSON object = prior_object(t);
 	AUTO_JSON live = NULL;
-	AUTO_STR why = NULL;
 	struct cluster *c = NULL;
 	const char *cluster = json_str(t->prior, "cluster");
-	struct err *e = clusters_get(cluster, &c, &why);
+	struct err *e = clusters_ask(t, cluster, &c);
 
 	if (!e && c)
 		e = subject_read(cluster, object, &live);

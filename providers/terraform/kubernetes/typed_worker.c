@@ -75,9 +75,8 @@ static struct err *delete_it(struct tf_op *t)
 
 static struct err *read_it(struct tf_op *t)
 {
-	AUTO_STR why = NULL;
 	struct cluster *c = NULL;
-	struct err *e = clusters_get(cluster_name(t), &c, &why);
+	struct err *e = t->prior ? clusters_ask(t, cluster_name(t), &c) : NULL;
 
 	if (!e && !c && t->prior) {
 		t->state = json_copy(t->prior);
