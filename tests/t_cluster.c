@@ -12,6 +12,7 @@
 #include "kubernetes/credentials.h"
 #include "kubernetes/fault.h"
 #include "kubernetes/kinds.h"
+#include "kubernetes/objects.h"
 #include "pool.h"
 #include "sandbox.h"
 #include "unit.h"
@@ -1188,6 +1189,70 @@ START_TEST(kinds_are_forgotten)
 }
 END_TEST
 
+#define NO_PATH \
+	.status = 404, .headers = "Content-Type: text/plain\r\n", .body = "404 page not found\n"
+#define NOT_THERE \
+	.status = 404, .headers = JSON, .body = "{\"kind\": \"Status\", \"reason\": \"NotFound\"}"
+#define SAME_CORE                                                      \
+	{                                                              \
+		.target = "/api", .status = 304, .headers = ETAG("c1") \
+	}
+#define FIRST_TIME                                                       \
+	{ .target = "/api", .headers = ETAG("c1"), .body = core },       \
+	{                                                                \
+		.target = "/apis", .headers = ETAG("g1"), .body = groups \
+	}
+
+/* Somebody else removed its CRD: what we know of it is no older than ten minutes, but wrong. */
+START_TEST(a_kind_that_has_gone)
+{
+	const struct object_query q = { .api_version = "example.org/v1",
+					.kind = "Widget",
+					.name = "a" };
+	const struct kube_kind *k = NULL;
+	AUTO_JSON list = NULL;
+
+	SERVE(FIRST_TIME, { .target = "/apis/example.org/v1/widgets/a", NOT_THERE },
+	      { .target = "/apis/example.org/v1/widgets/a", NO_PATH }, SAME_CORE,
+	      { .target = "/apis", .headers = ETAG("g2"), .body = more_groups }, SAME_CORE,
+	      { .target = "/apis", .status = 304, .headers = ETAG("g2") }, SAME_CORE,
+	      { .target = "/apis", .status = 304, .headers = ETAG("g2") });
+	unit_ok(open_with("http", "{'api_key':'t'}"));
+	unit_ok(objects_list(cluster, &q, &list));
+	ck_assert_uint_eq(faulty_count(server), 3); /* that is an object that is not there */
+	json_object_put(TAKE(list));
+	unit_ok(objects_list(cluster, &q, &list));
+	ck_assert_uint_eq(json_len(list), 0);
+	unit_fails(kind_find(cluster, "example.org/v1", "Widget", &k), ERR_NOT_FOUND,
+		   "knows no kind 'Widget'");
+}
+END_TEST
+
+START_TEST(a_kind_that_is_another_now)
+{
+	static const char now[] = AGGREGATED(GROUP(
+		"example.org", VERSION_OF("v1", RESOURCE("widgets", "Widget", "Namespaced", ""))));
+	static const char path[] = "/apis/example.org/v1/namespaces/n/widgets";
+	AUTO_JSON want = unit_json("{'apiVersion':'example.org/v1','kind':'Widget',"
+				   "'metadata':{'name':'a','namespace':'n'}}");
+	struct object_op op = { .want = want };
+	struct err *e = NULL;
+
+	SERVE(FIRST_TIME, { .target = "/apis/example.org/v1/widgets/a", NO_PATH }, SAME_CORE,
+	      { .target = "/apis", .headers = ETAG("g2"), .body = now }, { NOT_THERE },
+	      { .status = 201, .headers = JSON, .body = "{\"metadata\": {\"name\": \"a\"}}" });
+	unit_ok(open_with("http", "{'api_key':'t'}"));
+	op.cluster = cluster;
+	objects_apply(&op, 1, 1, &e);
+	unit_ok(e);
+	ck_assert(op.changed && op.kind->namespaced);
+	ck_assert_uint_eq(faulty_count(server), 7);
+	ck_assert_str_eq(faulty_seen(server, 6)->method, "POST");
+	ck_assert_int_eq(strncmp(faulty_seen(server, 6)->target, path, strlen(path)), 0);
+	object_op_release(&op);
+}
+END_TEST
+
 START_TEST(kinds_without_a_cache)
 {
 	const struct kube_kind *k = NULL;
@@ -1316,6 +1381,8 @@ int main(void)
 		paths_are_escaped,
 		kinds_are_asked_for_once,
 		kinds_are_forgotten,
+		a_kind_that_has_gone,
+		a_kind_that_is_another_now,
 		kinds_without_a_cache,
 		a_group_that_is_down,
 		kinds_of_an_old_server,

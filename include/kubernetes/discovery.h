@@ -8,6 +8,8 @@ struct discovery;
 
 struct discovery *discovery_new(void);
 void discovery_free(struct discovery *d);
+/* A path of a kind was none to the server: kind_find() asks again. Any thread, also one that is asking. */
+void discovery_doubt(struct discovery *d);
 struct discovery *cluster_discovery(struct cluster *c);
 /* What tells this server and user from others, without secrets. Owned. */
 char *cluster_identity(const struct cluster *c);

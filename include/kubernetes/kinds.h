@@ -28,6 +28,11 @@ MUST_USE struct err *kind_find(struct cluster *c, const char *api_version, const
 			       const struct kube_kind **ret);
 /* What was asked before now may have changed: CRDs came or went. */
 void kinds_forget(struct cluster *c);
+/*
+ * A path was answered with a 404 that is no Status, since kinds were asked for: a CRD has gone or is another
+ * one now. The next kind_find() asks the server; what was found before may be wrong.
+ */
+bool kinds_doubted(struct cluster *c);
 /* "apps/v1"; owned. */
 char *kind_api_version(const struct kube_kind *k);
 /*

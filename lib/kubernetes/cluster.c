@@ -335,6 +335,8 @@ static struct err *carry(struct cluster *c, const struct kube_request *req, cons
 			&http.body_len);
 	e = send_twice(c, &http, ret, &who);
 	lines_free(headers);
+	if (!e && ret->status == 404 && *ret->body != '{')
+		discovery_doubt(c->discovery);
 	if (!e && ret->status >= 300 && ret->status != 304) {
 		e = asked(req, refusal(c, who, ret));
 		http_answer_release(ret);

@@ -1,6 +1,7 @@
 #include "kubernetes/kinds.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 
 enum {
 	FRESH_MS = 600000, /* what was asked of the server within this time is taken as it is */
+	AHEAD_MS = 1000,   /* of the clock, where much is asked within one millisecond */
 	TURN_MS = 10000,   /* how long to wait for another process's fetch */
 	WIDTH = 8,
 	KINDS_MAX = 20000,
@@ -40,6 +42,7 @@ struct discovery {
 	struct table *newest;
 	int64_t asked_ms; /* wall clock: when the server last said that the newest holds */
 	int64_t since_ms; /* what was asked before is not to be believed any more */
+	atomic_bool doubted;
 };
 
 struct discovery *discovery_new(void)
@@ -443,7 +446,7 @@ static bool is_fresh(const struct discovery *d)
 {
 	const int64_t now = wall_ms();
 
-	return d->newest && d->asked_ms >= d->since_ms && d->asked_ms <= now &&
+	return d->newest && d->asked_ms >= d->since_ms && d->asked_ms <= now + AHEAD_MS &&
 	       now - d->asked_ms < FRESH_MS;
 }
 
@@ -485,7 +488,7 @@ static void cache_look(struct discovery *d, const struct cache *cache)
 static struct err *table_ask(struct cluster *c, struct discovery *d, const struct cache *cache)
 {
 	struct json_object *old = d->newest ? d->newest->doc : NULL, *doc = NULL;
-	const int64_t at = wall_ms();
+	const int64_t now = wall_ms(), at = now > d->since_ms ? now : d->since_ms;
 	struct err *e = doc_ask(c, old, &doc);
 
 	if (e)
@@ -525,6 +528,14 @@ static struct err *table_refresh(struct cluster *c, struct discovery *d)
 	return e;
 }
 
+/* Even of what was asked within this very millisecond. The lock is held. */
+static void disbelieve(struct discovery *d)
+{
+	const int64_t now = wall_ms();
+
+	d->since_ms = now > d->asked_ms ? now : d->asked_ms + 1;
+}
+
 /* `anew`: what is known already does not do. */
 static struct err *table_need(struct cluster *c, bool anew, const struct table **ret)
 {
@@ -532,10 +543,12 @@ static struct err *table_need(struct cluster *c, bool anew, const struct table *
 	struct err *e = NULL;
 
 	(void)pthread_mutex_lock(&d->lock);
-	if (anew)
-		d->since_ms = wall_ms();
-	if (!is_fresh(d))
+	if (atomic_exchange(&d->doubted, false) || anew)
+		disbelieve(d);
+	if (!is_fresh(d)) {
 		e = table_refresh(c, d);
+		d->doubted = false; /* groups that are down have no paths */
+	}
 	*ret = d->newest;
 	(void)pthread_mutex_unlock(&d->lock);
 	return e;
@@ -546,8 +559,18 @@ void kinds_forget(struct cluster *c)
 	struct discovery *d = cluster_discovery(c);
 
 	(void)pthread_mutex_lock(&d->lock);
-	d->since_ms = wall_ms();
+	disbelieve(d);
 	(void)pthread_mutex_unlock(&d->lock);
+}
+
+void discovery_doubt(struct discovery *d)
+{
+	d->doubted = true;
+}
+
+bool kinds_doubted(struct cluster *c)
+{
+	return cluster_discovery(c)->doubted;
 }
 
 /* ---- finding ---- */

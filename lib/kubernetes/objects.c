@@ -252,6 +252,45 @@ static void kinds_resolve(const struct list *l)
 	}
 }
 
+/* Whether its kind is another one than was known, so that it is to be read again. */
+static bool kind_renew(struct work *w)
+{
+	const struct kube_kind *old = w->op->kind;
+	struct json_object *ns = json_at(w->op->want, "metadata.namespace");
+	struct err *e = kind_find(w->op->cluster, json_str(w->op->want, "apiVersion"),
+				  json_str(w->op->want, "kind"), &w->op->kind);
+
+	if (e) {
+		w->op->kind = NULL;
+		w->lacking = true;
+		if (w->op->absent && e->kind == ERR_NOT_FOUND)
+			err_free(e);
+		else
+			w->e = e;
+		return false;
+	}
+	if (ns)
+		json_set(json_at(w->want, "metadata"), "namespace", json_copy(ns));
+	want_make(w);
+	return w->op->kind != old;
+}
+
+/* Somebody removed CRDs, or made them anew, since kinds were asked for. */
+static void kinds_renew(struct work **works, size_t n, int width)
+{
+	struct work **again = xcalloc(n + 1, sizeof(struct work *));
+	size_t found = 0, left = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!works[i]->e && !works[i]->op->before && kinds_doubted(works[i]->op->cluster))
+			again[found++] = works[i];
+	for (size_t i = 0; i < found; i++)
+		if (kind_renew(again[i]))
+			again[left++] = again[i];
+	works_read(again, left, width);
+	free(again);
+}
+
 /* ---- kinds to come ---- */
 
 /* A CRD that is Established is served some moments later. */
@@ -458,6 +497,7 @@ static void turn_run(const struct list *l, struct turn *t)
 			read[n++] = w;
 	}
 	works_read(read, n, l->width);
+	kinds_renew(read, n, l->width);
 	pool_run(t->n, l->width, one_do, t);
 	turn_wait(t);
 	for (size_t i = 0; i < t->n; i++)
