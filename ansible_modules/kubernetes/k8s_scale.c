@@ -2,17 +2,25 @@
 
 #include "common/tasks.h"
 
+enum { TRIES = 8 }; /* against who writes the same object at the same time */
+
 /* One object to be scaled, and what is told of it. */
 struct scaling {
 	struct op *op;
 	const struct kube_kind *kind;
 	bool job;
-	struct json_object *have, *told;
+	struct json_object *have, *told; /* `have`: owned */
 };
 
 static const char *field(const struct scaling *s)
 {
 	return s->job ? "parallelism" : "replicas";
+}
+
+static bool is_expected(const struct scaling *s)
+{
+	return json_str(s->op->want, "resource_version") ||
+	       json_has(s->op->want, "current_replicas");
 }
 
 /* Why it is left as it is; NULL: it is not. */
@@ -65,9 +73,14 @@ static struct err *send(struct scaling *s, int64_t replicas, struct json_object 
 {
 	AUTO_JSON body = json_wrap("spec", json_wrap(field(s), json_object_new_int64(replicas)));
 	AUTO_JSON answer = NULL;
-	struct err *e = object_patch(s->op, s->kind, s->have, s->job ? NULL : "scale", "merge",
-				     body, &answer);
+	struct err *e;
 
+	/* What was expected of it is to hold when it is written, too. */
+	if (is_expected(s))
+		json_set(body, "metadata",
+			 json_wrap("resourceVersion",
+				   json_object_get(json_at(s->have, "metadata.resourceVersion"))));
+	e = object_patch(s->op, s->kind, s->have, s->job ? NULL : "scale", "merge", body, &answer);
 	if (e)
 		return e;
 	if (s->op->check || s->job) {
@@ -78,7 +91,7 @@ static struct err *send(struct scaling *s, int64_t replicas, struct json_object 
 			    json_str(s->have, "metadata.name"), after);
 }
 
-static struct err *scale(struct scaling *s)
+static struct err *scale_once(struct scaling *s)
 {
 	AUTO_STR path = xasprintf("spec.%s", field(s));
 	const int64_t count = json_int(s->have, path, -1);
@@ -109,6 +122,27 @@ static struct err *scale(struct scaling *s)
 		json_set(s->told, "diff", diff_of(s->op, s->have, after));
 	e = settle(s, &after);
 	json_set(s->told, "result", json_object_get(after));
+	return e;
+}
+
+/* Someone else wrote between our reading and our writing: what was expected may be no more. */
+static struct err *scale(struct scaling *s)
+{
+	struct err *e = scale_once(s);
+
+	for (int tries = 1; e && e->status == 409 && is_expected(s) && tries < TRIES; tries++) {
+		struct json_object *now = NULL;
+		struct err *unread =
+			object_there(s->op, s->kind, json_str(s->have, "metadata.namespace"),
+				     json_str(s->have, "metadata.name"), &now);
+
+		err_free(e);
+		if (unread)
+			return unread;
+		json_object_put(s->have);
+		s->have = now;
+		e = scale_once(s);
+	}
 	return e;
 }
 
@@ -167,10 +201,11 @@ static struct err *scale_all(struct op *op, const struct kube_kind *kind, struct
 		struct scaling s = { .op = op,
 				     .kind = kind,
 				     .job = strcmp(kind->kind, "Job") == 0,
-				     .have = json_nth(list, i),
+				     .have = json_object_get(json_nth(list, i)),
 				     .told = json_object_new_object() };
 
 		e = scale(&s);
+		json_object_put(s.have);
 		op->out->changed = op->out->changed || json_truth(s.told, "changed", false);
 		if (e && many && go_on) {
 			struct json_object *o = json_wrap("error", json_object_new_string(e->text));
@@ -193,6 +228,40 @@ static struct err *scale_all(struct op *op, const struct kube_kind *kind, struct
 	return e;
 }
 
+/* In check mode: its namespace is not there, as one that an earlier task is to make. */
+static struct err *is_homeless(struct op *op, const struct kube_kind *kind,
+			       struct json_object *want, bool *ret)
+{
+	const char *ns = json_str(want, "metadata.namespace");
+	const struct kube_kind *spaces = NULL;
+	AUTO_JSON space = NULL;
+	struct err *e =
+		kind->namespaced ? kind_find(op->cluster, "v1", "Namespace", &spaces) : NULL;
+
+	if (!e && spaces)
+		e = object_get(op->cluster, spaces, NULL, ns ? ns : namespace_of(op), &space);
+	if (!e)
+		*ret = spaces && !space;
+	return e;
+}
+
+static struct err *assume(struct op *op, const struct kube_kind *kind, struct json_object *want,
+			  struct err *missing)
+{
+	bool homeless = false;
+	struct err *e = is_homeless(op, kind, want, &homeless);
+
+	if (e || !homeless) {
+		err_free(e);
+		return missing;
+	}
+	op_warn(op, "%s, nor its namespace: check mode takes it that an earlier task makes it",
+		missing->text);
+	err_free(missing);
+	op->out->changed = true;
+	return NULL;
+}
+
 static struct err *run(struct op *op)
 {
 	AUTO_JSON definitions = NULL;
@@ -209,12 +278,8 @@ static struct err *run(struct op *op)
 	if (e)
 		return e;
 	e = find(op, kind, want, &list);
-	if (e && e->kind == ERR_NOT_FOUND && op->check) {
-		op_warn(op, "%s, but check mode takes it that an earlier task makes it", e->text);
-		err_free(e);
-		op->out->changed = true;
-		return NULL;
-	}
+	if (e && e->kind == ERR_NOT_FOUND && op->check)
+		return assume(op, kind, want, e);
 	return e ? e : scale_all(op, kind, list);
 }
 
