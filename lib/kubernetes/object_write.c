@@ -492,11 +492,12 @@ static struct err *remove_object(struct work *w)
 		err_free(e);
 		e = NULL;
 	}
-	if (e)
-		return e;
-	op->method = "delete";
-	op->changed = true;
-	return NULL;
+	/* One whose answer was lost may have arrived: it is rather told once too often. */
+	if (!e || (e->ambiguous && !op->check)) {
+		op->method = "delete";
+		op->changed = true;
+	}
+	return e;
 }
 
 /* Whether what `named` names is in both the same; lists are as a whole. */
