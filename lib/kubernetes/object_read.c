@@ -175,11 +175,13 @@ static struct err *one_read(const struct listing *l, const char *name, struct re
 		json_sets(object, "apiVersion", version);
 		json_sets(object, "kind", l->kind->kind);
 	}
-	return e ? e : r->each(r->arg, object);
+	if (e)
+		return e;
+	r->last = xstrdup(name);
+	return r->each(r->arg, object);
 }
 
-struct err *objects_each(struct cluster *c, const struct object_query *q,
-			 struct err *(*each)(void *arg, struct json_object *object), void *arg)
+static struct err *all_read(struct cluster *c, const struct object_query *q, struct reading *r)
 {
 	CLEANUP(listing_release)
 	struct listing l = { .cluster = c,
@@ -187,7 +189,6 @@ struct err *objects_each(struct cluster *c, const struct object_query *q,
 			     .labels = q->labels,
 			     .fields = q->fields,
 			     .metadata_only = q->metadata_only };
-	struct reading r = { .each = each, .arg = arg };
 	AUTO_STR fields = NULL;
 	struct err *e = kind_find(c, q->api_version, q->kind, &l.kind);
 	const bool named = q->name && *q->name;
@@ -200,13 +201,25 @@ struct err *objects_each(struct cluster *c, const struct object_query *q,
 	if (e)
 		return e;
 	if (named && !selected && (l.ns || !l.kind->namespaced))
-		return one_read(&l, q->name, &r);
+		return one_read(&l, q->name, r);
 	if (named) {
 		fields = xasprintf("metadata.name=%s%s%s", q->name,
 				   q->fields && *q->fields ? "," : "", q->fields ? q->fields : "");
 		l.fields = fields;
 	}
-	e = list_read(&l, &r);
+	return list_read(&l, r);
+}
+
+struct err *objects_each(struct cluster *c, const struct object_query *q,
+			 struct err *(*each)(void *arg, struct json_object *object), void *arg)
+{
+	struct reading r = { .each = each, .arg = arg };
+	struct err *e = all_read(c, q, &r);
+
+	if ((!e || is_gone(e)) && !r.last && kinds_doubted(c)) {
+		err_free(e);
+		e = all_read(c, q, &r);
+	}
 	free(r.last);
 	return e;
 }
