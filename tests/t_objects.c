@@ -39,6 +39,12 @@ START_TEST(bad_documents_are_named)
 	unit_fails(documents_parse("a: 1\n---\nfoo\n", 13, "x.yml", &none), ERR_USAGE,
 		   "x.yml: document 2 is a string");
 	unit_fails(documents_parse("a:\n\tb: 1\n", 9, "x.yml", &none), ERR_USAGE, "x.yml:2");
+	unit_fails(documents_parse("metadata: {name: no}\n", 21, "x.yml", &none), ERR_USAGE,
+		   "x.yml: document 1: metadata.name is false, a boolean, and no text");
+	unit_fails(
+		documents_parse("items: [{metadata: {namespace: 5}}]\nkind: List\napiVersion: v1\n",
+				62, "x.yml", &none),
+		ERR_USAGE, "metadata.namespace is 5");
 	unit_fails(documents_parse("a: 1\na: 2\n", 10, "x.yml", &none), ERR_USAGE,
 		   "'a' is given twice");
 	for (int i = 0; i < 12; i++)

@@ -113,6 +113,8 @@ MUST_USE struct err *object_get(struct cluster *c, const struct kube_kind *k, co
 /* Text of YAML or JSON, any number of documents; Lists and nulls taken apart; `file` for errors. */
 MUST_USE struct err *documents_parse(const char *s, size_t len, const char *file,
 				     struct json_object **ret);
+/* Refuses what names an object and is no text: YAML's 123, or no, in place of a name. */
+MUST_USE struct err *document_check(struct json_object *object);
 /* "Deployment a/b"; owned. */
 char *document_title(struct json_object *object);
 /* `object` without hidden fields ("metadata.managedFields", "spec.containers[0].env"); owned. */

@@ -33,6 +33,22 @@ static void item_named_after(struct json_object *item, struct json_object *list)
 		json_sets(item, "apiVersion", json_str(list, "apiVersion"));
 }
 
+struct err *document_check(struct json_object *object)
+{
+	static const char *const paths[] = { "apiVersion", "kind", "metadata.name",
+					     "metadata.generateName", "metadata.namespace" };
+
+	for (size_t i = 0; i < COUNT(paths); i++) {
+		struct json_object *v = json_at(object, paths[i]);
+		AUTO_STR text = v ? json_text(v) : NULL;
+
+		if (v && !json_object_is_type(v, json_type_string))
+			return err_new(ERR_USAGE, "%s is %s, %s, and no text: put it into quotes",
+				       paths[i], text, json_type_words(v));
+	}
+	return NULL;
+}
+
 static struct err *flatten(struct json_object *v, const char *file, size_t nr, int depth,
 			   struct json_object *ret)
 {
@@ -49,7 +65,7 @@ static struct err *flatten(struct json_object *v, const char *file, size_t nr, i
 			       file, nr, json_type_words(v));
 	if (!items) {
 		json_object_array_add(ret, json_object_get(v));
-		return NULL;
+		return err_wrap(document_check(v), "%s: document %zu", file, nr);
 	}
 	if (depth > 8)
 		return err_new(ERR_USAGE, "%s: document %zu has lists in lists in lists", file, nr);

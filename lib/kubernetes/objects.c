@@ -120,6 +120,10 @@ static struct err *want_check(const struct object_op *op)
 	if (!json_object_is_type(op->want, json_type_object))
 		return err_new(ERR_USAGE, "an object is a dictionary, not %s",
 			       json_type_words(op->want));
+	AUTO_ERR e = document_check(op->want);
+
+	if (e)
+		return TAKE(e);
 	if (!kind || !*kind)
 		return err_new(ERR_USAGE, "an object needs a kind");
 	if (!json_object_is_type(meta, json_type_object))

@@ -48,6 +48,9 @@ static void validate_row(const struct row *row, struct json_object *v, const cha
 {
 	const bool set = row->flags & TF_SET;
 
+	/* Terraform takes null for given, as what -generate-config-out writes in place of secrets. */
+	if (!v && row->flags & TF_REQUIRED && !(row->flags & TF_BLOCK))
+		diags_add(d, DIAG_ERROR, path, WRONG, "%s is needed, and null.", path);
 	if (value_is_unknown(v) || !v || row->write_only)
 		return;
 	if (row->single) {

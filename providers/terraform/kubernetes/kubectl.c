@@ -27,16 +27,16 @@ static struct err *object_of(struct json_object *values, struct json_object **re
 	const char *ns = json_str(values, "override_namespace");
 	AUTO_JSON all = NULL;
 	struct json_object *object;
-	struct err *e =
-		documents_parse(json_object_get_string(body),
-				(size_t)json_object_get_string_len(body), "yaml_body", &all);
+	struct err *e;
 
+	if (!body)
+		return err_at(err_new(ERR_USAGE, "yaml_body is null: it takes the object, as YAML"),
+			      "yaml_body");
+	e = documents_parse(json_object_get_string(body), (size_t)json_object_get_string_len(body),
+			    "yaml_body", &all);
 	if (!e && json_len(all) != 1)
-		e = err_new(
-			ERR_USAGE,
-			"yaml_body has %zu objects, not one: kubectl_file_documents takes a text "
-			"apart",
-			json_len(all));
+		e = err_new(ERR_USAGE, "yaml_body has %zu objects, not one%s", json_len(all),
+			    json_len(all) ? ": kubectl_file_documents takes a text apart" : "");
 	object = json_nth(all, 0);
 	if (!e && (!json_str(object, "apiVersion") || !json_str(object, "kind") ||
 		   !json_str(object, "metadata.name")))

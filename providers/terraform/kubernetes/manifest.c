@@ -301,6 +301,8 @@ static struct err *dry_run(struct tf_op *t, const struct subject *s, struct json
 	objects_apply(&op, 1, 1, &e);
 	if (e)
 		e = plan_without(t, err_at(e, "manifest"));
+	else if (op.assumed) /* no server has looked at it: there is no such namespace yet */
+		plan_alone(t);
 	else
 		plan_change(t, &op, live);
 	object_op_release(&op);
@@ -611,6 +613,12 @@ static struct err *validate(struct tf_op *t)
 			return wrong(text);
 		}
 	meta = json_at(manifest, "metadata");
+	if (!value_has_unknown(manifest)) {
+		AUTO_ERR e = document_check(manifest);
+
+		if (e)
+			return err_at(err_wrap(TAKE(e), "manifest"), "manifest");
+	}
 	if (!value_is_unknown(meta) && !json_at(meta, "name") && !json_at(meta, "generateName"))
 		return wrong("has no metadata.name");
 	if (json_at(manifest, "status"))
