@@ -146,6 +146,8 @@ def check_fails(c, where, step, records):
         c.that(r['result'].get('changed') or all(after or not (before or {}).get('apiVersion')
                                                  for before, after in diff_of(r['result'])),
                '%s %s: the diff of what failed: %s' % (where, kind, r['result'].get('diff')))
+        c.that(r['result'].get('changed') or 'method' not in r['result'],
+               '%s %s: what failed says it did %s' % (where, kind, r['result'].get('method')))
         # Some refusals only the service can tell.
         c.that(step.get('writes') or not sent(r, True), '%s %s: wrote %s' % (where, kind, sent(r, True)))
 

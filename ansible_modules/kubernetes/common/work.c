@@ -27,9 +27,14 @@ void work_run(struct work *w)
 		objects_apply(w->ops, w->n, 0, w->errs);
 }
 
-/* The peer names it by what was asked for, whether there was anything to do or not. */
-static const char *method(const struct object_op *o)
+/*
+ * The peer names it by what was asked for, whether there was anything to do or not; what failed before
+ * it was done is none.
+ */
+static const char *method(const struct object_op *o, const struct err *e)
 {
+	if (e && !o->changed)
+		return NULL;
 	if (o->absent)
 		return "delete";
 	if (o->way == WAY_SERVER_APPLY || o->way == WAY_CLIENT_APPLY)
@@ -59,8 +64,8 @@ struct json_object *work_told(struct work *w, size_t i)
 
 	json_set(told, "changed", json_object_new_boolean(o->changed));
 	json_set(told, "result", shown(w->op, o->absent ? o->before : o->after));
-	if (method(o))
-		json_sets(told, "method", method(o));
+	if (method(o, w->errs[i]))
+		json_sets(told, "method", method(o, w->errs[i]));
 	if (w->waits && !w->op->check)
 		json_set(told, "duration", json_object_new_int64(o->duration_ms / 1000));
 	/* What others did while it was waited for is not ours, and what failed before it was done is none. */
