@@ -11,10 +11,11 @@
  * The seam between the resource engine and the world: whatever carries a request. The programs put
  * an OpenStack session behind it (lib/session/session.c), the tests an in-process cloud.
  *
- * call() promises, besides http.h's: adds token and microversion; on 401 logs in once more and
- * repeats once; turns statuses >= 400 into errors with the service's own message, status and request
- * id (ERR_AUTH 401/403, ERR_NOT_FOUND 404, ERR_CONFLICT 409, ERR_USAGE 400/413/422, else ERR_REMOTE;
- * `ambiguous` on 502/504 and lost connections), all of them with request_failed(); may be called from many threads at once.
+ * call() promises, besides http.h's: adds token and microversion; on 401 logs in again and repeats, at
+ * most twice, the second time a second later; turns statuses >= 400 into errors with the service's own
+ * message, status and request id (ERR_AUTH 401/403, ERR_NOT_FOUND 404, ERR_CONFLICT 409, ERR_USAGE
+ * 400/413/422, else ERR_REMOTE; `ambiguous` on 502/504 and lost connections), all of them with
+ * request_failed(); may be called from many threads at once.
  */
 struct request {
 	const char *method; /* "GET" */

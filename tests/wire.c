@@ -309,13 +309,13 @@ char *wire_last(struct wire *w, int n)
 static void good_from(struct wire *w, int n)
 {
 	(void)pthread_mutex_lock(&w->lock);
-	w->good_from = n < 0 ? w->logins + 1 : n;
+	w->good_from = n;
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
-void wire_revoke(struct wire *w)
+void wire_revoke(struct wire *w, int more)
 {
-	good_from(w, -1);
+	good_from(w, wire_logins(w) + 1 + more);
 }
 
 void wire_refuse(struct wire *w)

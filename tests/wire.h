@@ -38,8 +38,8 @@ int wire_logins(struct wire *w);
 int wire_requests(struct wire *w);
 /* The last n-th of all (0: the last one): head and body as received. Owned. */
 char *wire_last(struct wire *w, int n);
-/* From now on only the tokens of later logins are good. */
-void wire_revoke(struct wire *w);
+/* From now on only the tokens of later logins are good, but not those of the next `more`. */
+void wire_revoke(struct wire *w, int more);
 /* From now on none is. */
 void wire_refuse(struct wire *w);
 /* Logins fail with this status from now on; 0: they no longer do. */

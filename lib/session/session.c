@@ -16,6 +16,8 @@
 #include "text.h"
 
 enum {
+	LOGINS = 3,          /* for one request whose tokens are refused */
+	REVOKED_MS = 1000,   /* Keystone's own unit of time */
 	REFUSED_MS = 10000,  /* how long a failed login is not tried again: it may lock accounts */
 	TURN_MS = 60000,     /* how long to wait for another process's login */
 	NOTE_TURN_MS = 1000, /* ... to add a version to the cache */
@@ -640,22 +642,32 @@ static bool token_refused(const struct request *req, const struct err *e)
 	return e->status == 401 || (req->about_token && e->status == 404);
 }
 
+/*
+ * After the refusal of the login *l, the nth of a request: another. When a password or a role changes,
+ * Keystone takes back all tokens of that second, those made after the change, too.
+ */
+static struct err *login_again(struct session *s, int nth, struct login **l)
+{
+	if (nth > 1)
+		clock_sleep_ms(REVOKED_MS);
+	return err_wrap(login_need(s, *l, l), "the token was refused, and so is a new login");
+}
+
 static struct err *carry(struct session *s, const struct request *req, struct json_object **ret)
 {
 	const off_t start = req->upload_size > 0 ? lseek(req->upload_fd, 0, SEEK_CUR) : -1;
-	struct login *l = NULL, *second = NULL;
-	struct err *e = login_need(s, NULL, &l), *e2;
+	struct login *l = NULL;
+	struct err *e = login_need(s, NULL, &l);
 
-	if (e)
-		return e;
-	e = attempt(s, l, req, ret);
-	if (!e || !token_refused(req, e) || !auth_asks(s->cloud) || !rewind_upload(req, start))
-		return e;
-	e2 = login_need(s, l, &second);
-	err_free(e);
-	if (e2)
-		return err_wrap(e2, "the token was refused, and so is a new login");
-	return attempt(s, second, req, ret);
+	for (int nth = 1; !e; nth++) {
+		e = attempt(s, l, req, ret);
+		if (!e || !token_refused(req, e) || nth == LOGINS || !auth_asks(s->cloud) ||
+		    !rewind_upload(req, start))
+			break;
+		err_free(e);
+		e = login_again(s, nth, &l);
+	}
+	return e;
 }
 
 static struct err *call(struct api *api, const struct request *req, struct json_object **ret)
@@ -717,17 +729,17 @@ static struct err *offers_with(struct session *s, const struct login *l, const c
 static struct err *offers(struct api *api, const char *service, const char *wanted, bool *ret)
 {
 	struct session *s = (struct session *)api;
-	struct login *l = NULL, *second = NULL;
+	struct login *l = NULL;
 	struct err *e = login_need(s, NULL, &l);
 
-	if (e)
-		return e;
-	e = offers_with(s, l, service, wanted, ret);
-	if (!e || e->status != 401 || !auth_asks(s->cloud))
-		return e;
-	err_free(e);
-	e = login_need(s, l, &second);
-	return e ? e : offers_with(s, second, service, wanted, ret);
+	for (int nth = 1; !e; nth++) {
+		e = offers_with(s, l, service, wanted, ret);
+		if (!e || e->status != 401 || nth == LOGINS || !auth_asks(s->cloud))
+			break;
+		err_free(e);
+		e = login_again(s, nth, &l);
+	}
+	return e;
 }
 
 static void sleep_ms(struct api *api, int64_t ms)
