@@ -21,6 +21,9 @@
 #define AS_PROVIDER "TREENAIL_TEST_PROVIDER"
 #define FAST_CLOCK  "TREENAIL_TEST_FAST_CLOCK" /* a hundred times, there */
 
+/* For what takes a moment, also where the machine is slow; its contrary takes 100 s. */
+#define ENOUGH_MS 25000
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -203,23 +206,21 @@ static void expect_said(const char *words)
 	free(said);
 }
 
-static void expect_end(int status, int64_t ms, const char *words)
+static void expect_end(int status, const char *words)
 {
-	ck_assert_int_eq(client_exit(client, ms), status);
+	ck_assert_int_eq(client_exit(client, ENOUGH_MS), status);
 	expect_said(words);
 }
 
-static void shut_down(int64_t ms)
+static void shut_down(void)
 {
 	const int32_t stream = client_send(
 		client, &(struct client_request){ .path = "/plugin.GRPCController/Shutdown",
 						  .frames = "\0\0\0\0",
 						  .len = 5 });
-	const int64_t since_ms = now_ms();
 
-	ck_assert_int_eq(client_wait(client, stream, 1000)->status, 0);
-	expect_end(0, ms, "");
-	ck_assert_int_le(now_ms() - since_ms, ms);
+	ck_assert_int_eq(client_wait(client, stream, ENOUGH_MS)->status, 0);
+	expect_end(0, "");
 }
 
 /* ---- start ---- */
@@ -245,7 +246,7 @@ START_TEST(starts)
 	/* Nothing is left behind, even if it were killed now. */
 	ck_assert_int_eq(stat(path, &st), -1);
 	ck_assert(!is_left());
-	shut_down(500);
+	shut_down();
 	expect_said("ended as asked");
 }
 END_TEST
@@ -264,7 +265,7 @@ START_TEST(socket_is_private)
 	ck_assert_uint_eq(st.st_mode & 0777, 0700);
 	/* Before there is any client, the end has to be asked for. */
 	ck_assert_int_eq(kill(client_pid(client), SIGTERM), 0);
-	expect_end(0, 2000, "ended alone");
+	expect_end(0, "ended alone");
 }
 END_TEST
 
@@ -277,7 +278,7 @@ START_TEST(by_a_person)
 
 	client = client_spawn(&o);
 	ck_assert_str_eq(client_line(client), "");
-	expect_end(1, 2000, "echo = { source = \"example.org/test/echo\" }");
+	expect_end(1, "echo = { source = \"example.org/test/echo\" }");
 	expect_said("start it themselves");
 }
 END_TEST
@@ -302,7 +303,7 @@ START_TEST(protocols)
 	client = client_spawn(&o);
 	ck_assert_int_eq(*client_line(client) != '\0', offers[_i].good);
 	if (!offers[_i].good) {
-		expect_end(1, 2000, "take Terraform 1.0 or later");
+		expect_end(1, "take Terraform 1.0 or later");
 		return;
 	}
 	unit_ok(client_connect(client, CLIENT_OWN));
@@ -316,7 +317,7 @@ START_TEST(unreadable_certificate)
 
 	client = client_spawn(&o);
 	ck_assert_str_eq(client_line(client), "");
-	expect_end(1, 2000, "PLUGIN_CLIENT_CERT");
+	expect_end(1, "PLUGIN_CLIENT_CERT");
 }
 END_TEST
 
@@ -361,7 +362,7 @@ START_TEST(no_tls)
 	ck_assert_str_eq(field, "");
 	ck_assert_str_eq(client_line(client) + strlen(client_line(client)) - 5, "grpc|");
 	expect_echo(client);
-	shut_down(500);
+	shut_down();
 	ck_assert(!is_left());
 }
 END_TEST
@@ -438,7 +439,7 @@ START_TEST(malformed)
 	expect_echo(client);
 	(void)client_raw(client, garbage[_i].bytes, garbage[_i].len);
 	ck_assert(client_is_cut(client, 2000));
-	expect_end(0, 2000, "ended alone");
+	expect_end(0, "ended alone");
 }
 END_TEST
 
@@ -448,7 +449,7 @@ START_TEST(half_a_frame)
 	expect_echo(client);
 	(void)client_raw(client, "\0\0\10\6\0\0", 6);
 	client_disconnect(client);
-	expect_end(0, 2000, "ended alone");
+	expect_end(0, "ended alone");
 }
 END_TEST
 
@@ -526,7 +527,7 @@ START_TEST(odd_requests)
 	if (requests[_i].words)
 		ck_assert_ptr_nonnull(strstr(a->words, requests[_i].words));
 	expect_echo(client);
-	shut_down(500);
+	shut_down();
 }
 END_TEST
 
@@ -575,7 +576,7 @@ START_TEST(side_services)
 	ck_assert_uint_eq(a->body.len, 7);
 	ck_assert_int_eq(memcmp(a->body.s, "\0\0\0\0\2\10\1", 7), 0);
 	expect_echo(client);
-	shut_down(500);
+	shut_down();
 }
 END_TEST
 
@@ -598,7 +599,7 @@ START_TEST(large)
 {
 	start(with(NULL));
 	expect_large(sizes[_i]);
-	shut_down(500);
+	shut_down();
 }
 END_TEST
 
@@ -606,7 +607,7 @@ START_TEST(large_plain)
 {
 	start_plain();
 	expect_large(12 << 20);
-	shut_down(500);
+	shut_down();
 }
 END_TEST
 
@@ -614,7 +615,7 @@ START_TEST(largest)
 {
 	start_plain();
 	expect_large(PLUGIN_MESSAGE_MAX);
-	shut_down(500);
+	shut_down();
 }
 END_TEST
 
@@ -625,15 +626,15 @@ START_TEST(hundred_at_once)
 
 	start(with(NULL));
 	for (size_t i = 0; i < COUNT(streams); i++)
-		streams[i] = client_begin(client, "Sleep", "500", 3);
+		streams[i] = client_begin(client, "Sleep", "3000", 4);
 	for (size_t i = 0; i < COUNT(streams); i++) {
 		AUTO_BUF reply = BUF_INIT;
 
-		expect_reply(client_finish(client, streams[i], 20000, &reply), &reply, "slept");
+		expect_reply(client_finish(client, streams[i], ENOUGH_MS, &reply), &reply, "slept");
 	}
-	/* One after the other they would take 50 s, ten at a time 5. */
-	ck_assert_int_lt(now_ms() - since_ms, 4000);
-	shut_down(500);
+	/* One after the other they would take 300 s, ten at a time 30. */
+	ck_assert_int_lt(now_ms() - since_ms, ENOUGH_MS);
+	shut_down();
 }
 END_TEST
 
@@ -648,14 +649,15 @@ START_TEST(stop_when_busy)
 		streams[i] = client_begin(client, "Sleep", "100000", 6);
 	since_ms = now_ms();
 	unit_ok(client_call(client, "StopProvider", NULL, 0, NULL));
-	ck_assert_int_lt(now_ms() - since_ms, 1000);
+	ck_assert_int_lt(now_ms() - since_ms, ENOUGH_MS);
 	for (size_t i = 0; i < COUNT(streams); i++) {
 		AUTO_BUF reply = BUF_INIT;
 
-		expect_reply(client_finish(client, streams[i], 5000, &reply), &reply, "stopped");
+		expect_reply(client_finish(client, streams[i], ENOUGH_MS, &reply), &reply,
+			     "stopped");
 	}
-	ck_assert_int_lt(now_ms() - since_ms, 5000);
-	shut_down(500);
+	ck_assert_int_lt(now_ms() - since_ms, ENOUGH_MS);
+	shut_down();
 }
 END_TEST
 
@@ -679,7 +681,7 @@ START_TEST(resets)
 	expect_echo(client);
 	spend_ms(100);
 	expect_echo(client);
-	shut_down(500);
+	shut_down();
 }
 END_TEST
 
@@ -694,7 +696,7 @@ START_TEST(reset_of_a_reply)
 		client_reset(client, stream);
 	}
 	expect_echo(client);
-	shut_down(500);
+	shut_down();
 }
 END_TEST
 
@@ -706,7 +708,7 @@ START_TEST(client_goes)
 	(void)client_begin(client, "Sleep", "100000", 6);
 	expect_echo(client);
 	client_disconnect(client);
-	expect_end(0, 2000, "call stopped");
+	expect_end(0, "call stopped");
 	expect_said("ended alone");
 }
 END_TEST
@@ -716,7 +718,7 @@ START_TEST(shutdown_with_calls)
 	start(with(NULL));
 	(void)client_begin(client, "Sleep", "100000", 6);
 	expect_echo(client);
-	shut_down(500);
+	shut_down();
 	expect_said("call stopped");
 }
 END_TEST
@@ -727,7 +729,7 @@ START_TEST(stubborn_call)
 	start(with(NULL));
 	(void)client_begin(client, "Stubborn", "100000", 6);
 	expect_echo(client);
-	shut_down(1900);
+	shut_down();
 	expect_said("did not end in time");
 }
 END_TEST
@@ -737,7 +739,7 @@ START_TEST(stubborn_call_ends)
 	start(with(NULL));
 	(void)client_begin(client, "Stubborn", "700", 3);
 	expect_echo(client);
-	shut_down(1900);
+	shut_down();
 	expect_said("ended as asked");
 }
 END_TEST
@@ -784,8 +786,8 @@ START_TEST(interrupted)
 	expect_echo(client);
 	ck_assert_int_eq(kill(client_pid(client), SIGINT), 0);
 	ck_assert_int_eq(kill(client_pid(client), SIGPIPE), 0);
-	expect_reply(client_finish(client, stream, 5000, &reply), &reply, "slept");
-	shut_down(500);
+	expect_reply(client_finish(client, stream, ENOUGH_MS, &reply), &reply, "slept");
+	shut_down();
 }
 END_TEST
 
@@ -795,7 +797,7 @@ START_TEST(terminated)
 	(void)client_begin(client, "Sleep", "100000", 6);
 	expect_echo(client);
 	ck_assert_int_eq(kill(client_pid(client), SIGTERM), 0);
-	expect_end(0, 2000, "call stopped");
+	expect_end(0, "call stopped");
 }
 END_TEST
 
@@ -809,7 +811,7 @@ START_TEST(nobody_comes)
 	ck_assert_int_eq(client_exit(client, 100), -1);
 	spend_ms(700);
 	ck_assert_int_eq(kill(client_pid(client), SIGINT), 0);
-	expect_end(0, 2000, "no client came");
+	expect_end(0, "no client came");
 	ck_assert(!is_left());
 }
 END_TEST
@@ -826,7 +828,7 @@ START_TEST(several_plain_connections)
 	expect_echo(other);
 	ck_assert_int_eq(client_exit(client, 50), -1);
 	client_free(other);
-	expect_end(0, 2000, "ended alone");
+	expect_end(0, "ended alone");
 	ck_assert(!is_left());
 }
 END_TEST
@@ -878,12 +880,13 @@ START_TEST(debugging)
 		expect_reply(client_call(one, "Sleep", "1", 1, &reply), &reply, "slept");
 		unit_ok(client_call(one, "StopProvider", NULL, 0, NULL));
 		expect_reply(client_call(one, "Sleep", "100000", 6, &reply), &reply, "stopped");
-		ck_assert_int_eq(client_wait(one, client_send(one, &shutdown), 1000)->status, 0);
+		ck_assert_int_eq(client_wait(one, client_send(one, &shutdown), ENOUGH_MS)->status,
+				 0);
 		client_free(one);
 	}
 	ck_assert_int_eq(client_exit(client, 50), -1);
 	ck_assert_int_eq(kill(client_pid(client), endings[_i]), 0);
-	expect_end(0, 2000, "ended as asked");
+	expect_end(0, "ended as asked");
 	ck_assert(!is_left());
 }
 END_TEST
