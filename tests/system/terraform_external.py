@@ -178,14 +178,14 @@ def interrupted(command, kill):
     kill(p.pid, signal.SIGINT)
     out, err = p.communicate(timeout=30)
     took = time.monotonic() - began
-    check(took < 3 and p.returncode == 1, '%s interrupted: ended in %.1f s' % (command, took), out + err)
+    check(took < 20 and p.returncode == 1, '%s interrupted: ended in %.1f s' % (command, took), out + err)
     check(not sleepers(), '%s interrupted: nothing of it is left' % command, sleepers())
 
 
 def ends():
     began = time.monotonic()
     refused('timeout', sh('sleep %s & sleep %s' % (MARK, MARK), 'timeout = "1s"'), 'more than 1 s')
-    check(time.monotonic() - began < 6, 'timeout: in time')
+    check(time.monotonic() - began < 30, 'timeout: in time')
     refused('timeout: what does not listen to SIGTERM', sh('trap "" TERM; sleep %s; sleep %s' % (MARK, MARK),
                                                             'timeout = "1s"'), 'more than 1 s')
     check(not sleepers(), 'timeout: nothing of it is left', sleepers())
@@ -198,8 +198,8 @@ def ends():
     interrupted('plan', os.kill)
     interrupted('apply', os.killpg)  # as the terminal does it
     began = time.monotonic()
-    done = root(''.join(sh('sleep 1; echo {}', name='n%d' % i) for i in range(10))).apply()
-    check(done.ok and time.monotonic() - began < 8, 'ten run side by side', done.text)
+    done = root(''.join(sh('sleep 4; echo {}', name='n%d' % i) for i in range(10))).apply()
+    check(done.ok and time.monotonic() - began < 30, 'ten run side by side', done.text)
 
 
 schema()
