@@ -48,6 +48,7 @@ struct http_try {
 	char *named_url;   /* with another host, see http_options.server_name */
 	struct buf piece;  /* streamed, and not handed on yet; under the lock */
 	bool streamed;     /* something was */
+	bool handing;      /* its reader is at work, and drives nothing meanwhile */
 	bool full;         /* libcurl was told to wait; under the lock */
 	atomic_bool again; /* ... and may go on */
 	atomic_bool cut;   /* the caller has enough */

@@ -595,12 +595,12 @@ static void drive(struct http *h, const struct http_try *own)
 	}
 }
 
-/* Somebody else who waits: the reader of a stream is busy with it. */
+/* Somebody else who waits: the reader of a stream is busy with it, and looks itself when it is back. */
 static struct http_try *heir_of(const struct http *h, const struct http_try *t)
 {
 	struct http_try *heir = h->active;
 
-	while (heir && heir == t)
+	while (heir && (heir == t || heir->handing))
 		heir = heir->next;
 	return heir ? heir : h->queued;
 }
@@ -613,7 +613,7 @@ static void hand_on(struct http *h, struct http_try *t)
 
 	t->piece = (struct buf)BUF_INIT;
 	t->full = false;
-	t->streamed = true;
+	t->streamed = t->handing = true;
 	(void)pthread_mutex_unlock(&h->lock);
 	if (!t->cut && !t->req->stream(t->req->stream_arg, piece.s, piece.len))
 		t->cut = true;
@@ -621,6 +621,7 @@ static void hand_on(struct http *h, struct http_try *t)
 	if ((t->cut || full) && h->multi)
 		(void)curl_multi_wakeup(h->multi);
 	(void)pthread_mutex_lock(&h->lock);
+	t->handing = false;
 }
 
 /* One driver at a time; the others sleep until they are done or it is their turn. */

@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1382,6 +1383,74 @@ START_TEST(deadline_in_a_crowd)
 }
 END_TEST
 
+static sem_t second_done;
+
+enum reading { UNREAD, MEANWHILE, ALONE };
+
+/* With the first piece in hand it waits for the end of the second call. */
+static bool slow_reader(void *arg, const char *s, size_t n)
+{
+	enum reading *is = arg;
+	struct timespec until;
+
+	(void)s;
+	(void)n;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 30;
+	if (*is == UNREAD)
+		*is = sem_timedwait(&second_done, &until) == 0 ? MEANWHILE : ALONE;
+	return true;
+}
+
+static void *read_slowly(void *arg)
+{
+	struct http_answer a = { 0 };
+	struct err *e = CALL(&a, .url = "/stream", .stream = slow_reader, .stream_arg = arg);
+
+	http_answer_release(&a);
+	return e;
+}
+
+static void *call_plainly(void *path)
+{
+	struct http_answer a = { 0 };
+	struct err *e = CALL(&a, .url = path);
+
+	http_answer_release(&a);
+	if (strcmp(path, "/second") == 0)
+		(void)sem_post(&second_done);
+	return e;
+}
+
+/* Who drives for all hands on to somebody who waits: not to the reader of a stream, who is at work. */
+START_TEST(reader_at_work)
+{
+	static const struct faulty_step steps[] = {
+		{ .target = "/first", .delay_ms = 400 },
+		{ .target = "/second", .delay_ms = 800 },
+		{ .act = FAULTY_BIG_BODY, .target = "/stream", .size = 16 << 20 },
+	};
+	char first[] = "/first", second[] = "/second";
+	enum reading is = UNREAD;
+	pthread_t t[3];
+	void *e;
+
+	ck_assert_int_eq(sem_init(&second_done, 0, 0), 0);
+	client(&(struct http_options){ .max_connections = 3 });
+	script(steps, COUNT(steps));
+	ck_assert_int_eq(pthread_create(&t[0], NULL, call_plainly, first), 0);
+	(void)usleep(50000);
+	ck_assert_int_eq(pthread_create(&t[1], NULL, call_plainly, second), 0);
+	(void)usleep(50000);
+	ck_assert_int_eq(pthread_create(&t[2], NULL, read_slowly, &is), 0);
+	for (size_t i = 0; i < COUNT(t); i++) {
+		ck_assert_int_eq(pthread_join(t[i], &e), 0);
+		OK(e);
+	}
+	ck_assert_int_eq(is, MEANWHILE);
+}
+END_TEST
+
 static void certs_up(void)
 {
 	set_up_dir();
@@ -1480,6 +1549,7 @@ static void add_rest(Suite *s)
 	tcase_add_loop_test(c, url_texts, 0, COUNT(urls));
 	tcase_add_test(c, origins);
 	tcase_add_test(c, threads);
+	tcase_add_test(c, reader_at_work);
 	tcase_add_test(c, deadline_in_a_crowd);
 }
 
