@@ -268,6 +268,33 @@ START_TEST(sent_odd)
 }
 END_TEST
 
+/* What ends is not started again unless one says so, and the server has to be told. */
+#define JOB_OF(pod)                                                                        \
+	"'spec':[{'template':[{'metadata':[{}],'spec':[{'container':[{'name':'c','image':" \
+	"'i'}]" pod "}]}]}]"
+
+START_TEST(sent_jobs)
+{
+	AUTO_JSON job = unit_json("{'metadata':[{'name':'j'}]," JOB_OF("") "}");
+	AUTO_JSON given = unit_json(
+		"{'metadata':[{'name':'j'}]," JOB_OF(",'restart_policy':'OnFailure'") "}");
+	AUTO_JSON cron = unit_json("{'metadata':[{'name':'j'}],'spec':[{'schedule':'* * * * *',"
+				   "'job_template':[{'metadata':[{}]," JOB_OF("") "}]}]}");
+	AUTO_JSON j = typed_manifest(kind("job_v1"), job, NULL, NULL);
+	AUTO_JSON g = typed_manifest(kind("job"), given, NULL, NULL);
+	AUTO_JSON c = typed_manifest(kind("cron_job_v1"), cron, NULL, NULL);
+	AUTO_JSON replace = json_object_new_array();
+	AUTO_JSON planned = NULL;
+
+	ck_assert_str_eq(json_str(j, "spec.template.spec.restartPolicy"), "Never");
+	ck_assert_str_eq(json_str(g, "spec.template.spec.restartPolicy"), "OnFailure");
+	ck_assert_str_eq(json_str(c, "spec.jobTemplate.spec.template.spec.restartPolicy"), "Never");
+	unit_ok(typed_plan(kind("job_v1"), job, NULL, NULL, &planned, replace));
+	ck_assert_ptr_nonnull(
+		strstr(json_object_to_json_string_ext(planned, 0), "\"restart_policy\":\"Never\""));
+}
+END_TEST
+
 /* ---- planning ---- */
 
 static struct json_object *plan(const struct typed_kind *k, struct json_object *config,
@@ -545,6 +572,6 @@ START_TEST(nonsense)
 }
 END_TEST
 
-UNIT_MAIN("typed", tables, there_and_back, sent, sent_secrets, sent_odd, plan_creation,
+UNIT_MAIN("typed", tables, there_and_back, sent, sent_secrets, sent_odd, sent_jobs, plan_creation,
 	  plan_changes, plan_given_no_more, plan_replaces, plan_hides, imported,
 	  others_do_not_matter, states_of_the_peer, quantities, places, nonsense)

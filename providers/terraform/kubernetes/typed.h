@@ -13,7 +13,7 @@
  * camelCase, or .attr; "": not in the API. A block with TF_UNIQUE is an object there, another one a
  * list. What is given is sent, and of what is not given nothing: the server's own defaults and what
  * other managers set is no difference. A row with .value is planned as that where it is not given,
- * which is what the server makes of it; a computed one stays as it is.
+ * which is what the server makes of it, or .sent sends; a computed one stays as it is.
  */
 enum typed_flags {
 	TYPED_INT = 1 << 20,           /* a number in the API, text here */

@@ -69,9 +69,25 @@ static const struct tf_attr job_rows[] = {
 	{ 0 },
 };
 
+/* The server's own default is Always, which it refuses for a job. */
+static void restart_never(struct json_object *job)
+{
+	struct json_object *pod = json_at(job, "template.spec");
+
+	if (pod && !json_has(pod, "restartPolicy"))
+		json_sets(pod, "restartPolicy", "Never");
+}
+
+static void job_sent(struct json_object *manifest, struct json_object *config)
+{
+	(void)config;
+	restart_never(json_at(manifest, "spec"));
+}
+
 #define JOB                                                                               \
 	.api_version = "batch/v1", .kind = "Job", .namespaced = true, .foreground = true, \
-	.wait = WAIT_READY, .wait_row = "wait_for_completion", .wait_on_update = true
+	.wait = WAIT_READY, .wait_row = "wait_for_completion", .wait_on_update = true,    \
+	.sent = job_sent
 const struct typed_kind typed_job_v1 = {
 	RESOURCE("job_v1", job_rows, .version = 1, .minutes = { 1, 1, 1 },
 		 .doc = "Pods that have to succeed once.",
@@ -154,8 +170,15 @@ static const struct tf_attr old_cron_job_rows[] = {
 	{ 0 },
 };
 
-#define CRON_JOB \
-	.api_version = "batch/v1", .kind = "CronJob", .namespaced = true, .foreground = true
+static void cron_job_sent(struct json_object *manifest, struct json_object *config)
+{
+	(void)config;
+	restart_never(json_at(manifest, "spec.jobTemplate.spec"));
+}
+
+#define CRON_JOB                                                                              \
+	.api_version = "batch/v1", .kind = "CronJob", .namespaced = true, .foreground = true, \
+	.sent = cron_job_sent
 const struct typed_kind typed_cron_job_v1 = {
 	RESOURCE("cron_job_v1", cron_job_rows, .minutes = { .remove = 1 },
 		 .doc = "Jobs at certain times.",

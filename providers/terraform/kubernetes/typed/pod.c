@@ -738,52 +738,64 @@ static const struct tf_attr readiness_gate[] = {
 	{ 0 },
 };
 
+/* What ends is started again, by default, as its kind has it. */
+#define POD_SPEC(restart)                                                                          \
+	{ "active_deadline_seconds", TF_OPTIONAL, NULL, "After so long it is ended.",              \
+	  .type = T_NUMBER },                                                                      \
+		{ "automount_service_account_token", TF_OC, NULL,                                  \
+		  "Whether the token of the service account is mounted.", .type = T_BOOL },        \
+		{ "dns_policy", TF_OPTIONAL, NULL,                                                 \
+		  "ClusterFirst, ClusterFirstWithHostNet, Default or None.",                       \
+		  .value = "\"ClusterFirst\"" },                                                   \
+		{ "enable_service_links",                                                          \
+		  TF_OPTIONAL,                                                                     \
+		  NULL,                                                                            \
+		  "Whether Services are told by variables of the environment.",                    \
+		  .type = T_BOOL,                                                                  \
+		  .value = "true" },                                                               \
+		{ "host_ipc", TF_OPTIONAL, "hostIPC", "Whether it shares the node's IPC.",         \
+		  .type = T_BOOL },                                                                \
+		{ "host_network", TF_OPTIONAL, NULL, "Whether it shares the node's network.",      \
+		  .type = T_BOOL },                                                                \
+		{ "host_pid", TF_OPTIONAL, "hostPID", "Whether it sees the node's processes.",     \
+		  .type = T_BOOL },                                                                \
+		{ "hostname", TF_OC, NULL, "Its host name; by default the pod's name." },          \
+		{ "node_name", TF_OC, NULL, "Node it is put on without the scheduler." },          \
+		{ "node_selector", TF_OPTIONAL, NULL, "Labels that its node has to have.",         \
+		  .type = T_MAP },                                                                 \
+		{ "priority_class_name", TF_OPTIONAL, NULL, "Priority class." },                   \
+		{ "restart_policy", TF_OPTIONAL, NULL, "Always, OnFailure or Never.",              \
+		  .value = (restart) },                                                            \
+		{ "runtime_class_name", TF_OPTIONAL, NULL, "Runtime class." },                     \
+		{ "scheduler_name", TF_OC, NULL, "Scheduler that places it." },                    \
+		{ "service_account_name", TF_OC, NULL, "Service account it runs as." },            \
+		{ "share_process_namespace", TF_OPTIONAL, NULL,                                    \
+		  "Whether its containers see each other's processes.", .type = T_BOOL },          \
+		{ "subdomain", TF_OPTIONAL, NULL, "Subdomain of its host name." },                 \
+		{ "termination_grace_period_seconds",  TF_OPTIONAL,      NULL,                     \
+		  "How long it has to end by itself.", .type = T_NUMBER, .value = "30" },          \
+		{ "affinity", ONE, NULL, "Where it likes to be.", .sub = affinity },               \
+		{ "container", MANY, "containers", "A container.", .sub = container },             \
+		{ "dns_config", ONE, NULL, "Settings of its resolver.", .sub = dns_config },       \
+		{ "host_aliases", MANY, NULL, "A line of its /etc/hosts.", .sub = host_aliases },  \
+		{ "image_pull_secrets", MANY, NULL, "Credentials for its images.",                 \
+		  .sub = image_pull_secrets },                                                     \
+		{ "init_container", MANY, "initContainers",                                        \
+		  "A container that has to end before the others start.", .sub = container },      \
+		{ "os", ONE, NULL, "Operating system it needs.", .sub = os },                      \
+		{ "readiness_gate", MANY, "readinessGates",                                        \
+		  "A further condition of its being ready.", .sub = readiness_gate },              \
+		{ "security_context", ONE, NULL, "What it may do.", .sub = pod_security_context }, \
+		{ "toleration", MANY, "tolerations", "A taint of nodes that it puts up with.",     \
+		  .sub = toleration },                                                             \
+		{ "topology_spread_constraint", MANY, "topologySpreadConstraints",                 \
+		  "How it is spread over domains.", .sub = topology_spread_constraint },           \
+	{                                                                                          \
+		"volume", MANY, "volumes", "A volume for its containers.", .sub = volume           \
+	}
+
 static const struct tf_attr pod_spec[] = {
-	{ "active_deadline_seconds", TF_OPTIONAL, NULL, "After so long it is ended.",
-	  .type = T_NUMBER },
-	{ "automount_service_account_token", TF_OC, NULL,
-	  "Whether the token of the service account is mounted.", .type = T_BOOL },
-	{ "dns_policy", TF_OPTIONAL, NULL,
-	  "ClusterFirst, ClusterFirstWithHostNet, Default or None.", .value = "\"ClusterFirst\"" },
-	{ "enable_service_links", TF_OPTIONAL, NULL,
-	  "Whether Services are told by variables of the environment.", .type = T_BOOL,
-	  .value = "true" },
-	{ "host_ipc", TF_OPTIONAL, "hostIPC", "Whether it shares the node's IPC.", .type = T_BOOL },
-	{ "host_network", TF_OPTIONAL, NULL, "Whether it shares the node's network.",
-	  .type = T_BOOL },
-	{ "host_pid", TF_OPTIONAL, "hostPID", "Whether it sees the node's processes.",
-	  .type = T_BOOL },
-	{ "hostname", TF_OC, NULL, "Its host name; by default the pod's name." },
-	{ "node_name", TF_OC, NULL, "Node it is put on without the scheduler." },
-	{ "node_selector", TF_OPTIONAL, NULL, "Labels that its node has to have.", .type = T_MAP },
-	{ "priority_class_name", TF_OPTIONAL, NULL, "Priority class." },
-	{ "restart_policy", TF_OPTIONAL, NULL, "Always, OnFailure or Never.",
-	  .value = "\"Always\"" },
-	{ "runtime_class_name", TF_OPTIONAL, NULL, "Runtime class." },
-	{ "scheduler_name", TF_OC, NULL, "Scheduler that places it." },
-	{ "service_account_name", TF_OC, NULL, "Service account it runs as." },
-	{ "share_process_namespace", TF_OPTIONAL, NULL,
-	  "Whether its containers see each other's processes.", .type = T_BOOL },
-	{ "subdomain", TF_OPTIONAL, NULL, "Subdomain of its host name." },
-	{ "termination_grace_period_seconds", TF_OPTIONAL, NULL,
-	  "How long it has to end by itself.", .type = T_NUMBER, .value = "30" },
-	{ "affinity", ONE, NULL, "Where it likes to be.", .sub = affinity },
-	{ "container", MANY, "containers", "A container.", .sub = container },
-	{ "dns_config", ONE, NULL, "Settings of its resolver.", .sub = dns_config },
-	{ "host_aliases", MANY, NULL, "A line of its /etc/hosts.", .sub = host_aliases },
-	{ "image_pull_secrets", MANY, NULL, "Credentials for its images.",
-	  .sub = image_pull_secrets },
-	{ "init_container", MANY, "initContainers",
-	  "A container that has to end before the others start.", .sub = container },
-	{ "os", ONE, NULL, "Operating system it needs.", .sub = os },
-	{ "readiness_gate", MANY, "readinessGates", "A further condition of its being ready.",
-	  .sub = readiness_gate },
-	{ "security_context", ONE, NULL, "What it may do.", .sub = pod_security_context },
-	{ "toleration", MANY, "tolerations", "A taint of nodes that it puts up with.",
-	  .sub = toleration },
-	{ "topology_spread_constraint", MANY, "topologySpreadConstraints",
-	  "How it is spread over domains.", .sub = topology_spread_constraint },
-	{ "volume", MANY, "volumes", "A volume for its containers.", .sub = volume },
+	POD_SPEC("\"Always\""),
 	{ 0 },
 };
 
@@ -801,9 +813,15 @@ const struct tf_attr rows_pod_template[] = {
 	{ 0 },
 };
 
+/* The server refuses Always for what is to end. */
+static const struct tf_attr job_pod_spec[] = {
+	POD_SPEC("\"Never\""),
+	{ 0 },
+};
+
 const struct tf_attr rows_job_pod_template[] = {
 	{ "metadata", ONE | MUST, NULL, "Labels and annotations of the pods.",
 	  .sub = rows_template_metadata },
-	{ "spec", ONE, NULL, "The pods.", .sub = pod_spec },
+	{ "spec", ONE, NULL, "The pods.", .sub = job_pod_spec },
 	{ 0 },
 };
