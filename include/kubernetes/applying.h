@@ -18,6 +18,8 @@ struct work {
 	bool lacking;              /* its kind is to come with a CRD of the same list */
 	bool foretold; /* check: its namespace, kind or object is only made by the same run */
 	bool anew;     /* what was there is on its way out: it is made again when it is gone */
+	bool gone;     /* the answer to its deletion said so */
+	struct json_object *leaving; /* what that answer said is still there; owned */
 	struct err *e;
 };
 

@@ -115,6 +115,11 @@ MUST_USE struct err *documents_parse(const char *s, size_t len, const char *file
 				     struct json_object **ret);
 /* Refuses what names an object and is no text: YAML's 123, or no, in place of a name. */
 MUST_USE struct err *document_check(struct json_object *object);
+/*
+ * The name that the server would make of generateName, by its rule: made here it is known when the answer is
+ * lost, and asking again makes no second object. Owned.
+ */
+char *name_generate(const char *stem);
 /* "Deployment a/b"; owned. */
 char *document_title(struct json_object *object);
 /* `object` without hidden fields ("metadata.managedFields", "spec.containers[0].env"); owned. */

@@ -1,11 +1,16 @@
 #include <ctype.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "digest.h"
 #include "kubernetes/objects.h"
 #include "yaml.h"
 
-enum { HIDDEN_DEPTH = 64 };
+enum {
+	HIDDEN_DEPTH = 64,
+	GENERATED_STEM = 58, /* what the server leaves of a long generateName */
+	GENERATED_TAIL = 5,
+};
 
 /* ---- text to objects ---- */
 
@@ -47,6 +52,19 @@ struct err *document_check(struct json_object *object)
 				       paths[i], text, json_type_words(v));
 	}
 	return NULL;
+}
+
+char *name_generate(const char *stem)
+{
+	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
+	unsigned char bytes[GENERATED_TAIL];
+	char tail[GENERATED_TAIL + 1] = "";
+
+	while (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		;
+	for (size_t i = 0; i < GENERATED_TAIL; i++)
+		tail[i] = letters[bytes[i] % (sizeof(letters) - 1)];
+	return xasprintf("%.*s%s", GENERATED_STEM, stem, tail);
 }
 
 static struct err *flatten(struct json_object *v, const char *file, size_t nr, int depth,

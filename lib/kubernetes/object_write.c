@@ -1,4 +1,3 @@
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "clock.h"
@@ -8,10 +7,8 @@
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 
 enum {
-	TRIES = 8,           /* against who writes the same object at the same time */
-	GONE_MS = 60000,     /* how long what is being deleted is waited for */
-	GENERATED_STEM = 58, /* what the server leaves of a long generateName */
-	GENERATED_TAIL = 5,
+	TRIES = 8,       /* against who writes the same object at the same time */
+	GONE_MS = 60000, /* how long what is being deleted is waited for */
 };
 
 /* ---- is it another one ---- */
@@ -83,22 +80,6 @@ static struct err *patch_send(const struct work *w, struct json_object *body, co
 }
 
 /* ---- what is not there ---- */
-
-/*
- * The name that the server would make of generateName is made here by its rule: so it is known
- * when the answer is lost, and asking again makes no second object.
- */
-static char *name_generate(const char *stem)
-{
-	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
-	unsigned char bytes[GENERATED_TAIL] = { 0 };
-	char tail[GENERATED_TAIL + 1] = "";
-
-	(void)RAND_bytes(bytes, sizeof(bytes));
-	for (size_t i = 0; i < GENERATED_TAIL; i++)
-		tail[i] = letters[bytes[i] % (sizeof(letters) - 1)];
-	return xasprintf("%.*s%s", GENERATED_STEM, stem, tail);
-}
 
 static void name_need(struct work *w)
 {
@@ -468,10 +449,29 @@ static struct json_object *delete_body(const struct work *w)
 	return body;
 }
 
+/*
+ * What the answer says of the end: that the object is gone (a Status, or the object as it was last), or that it
+ * stays until its finalizers or its pods' grace are over. It may say neither: then it has to be looked.
+ */
+static void delete_answer(struct work *w, struct json_object *answer)
+{
+	struct json_object *meta = json_at(answer, "metadata");
+
+	if (json_is_str(json_at(answer, "kind"), "Status"))
+		w->gone = json_is_str(json_at(answer, "status"), "Success");
+	else if (!json_at(meta, "deletionTimestamp"))
+		w->gone = json_str(meta, "uid");
+	else if (json_int(meta, "deletionGracePeriodSeconds", 0) > 0 ||
+		 json_len(json_at(meta, "finalizers")) ||
+		 json_len(json_at(answer, "spec.finalizers")))
+		w->leaving = json_object_get(answer);
+}
+
 static struct err *remove_object(struct work *w)
 {
 	struct object_op *op = w->op;
 	AUTO_JSON body = NULL;
+	AUTO_JSON answer = NULL;
 	AUTO_STR path = NULL;
 	AUTO_STR whole = NULL;
 	struct err *e;
@@ -485,12 +485,15 @@ static struct err *remove_object(struct work *w)
 	whole = xasprintf("%s%s", path, op->check ? "?dryRun=All" : "");
 	e = cluster_call(op->cluster,
 			 &(struct kube_request){ .method = "DELETE", .path = whole, .body = body },
-			 NULL);
+			 &answer);
+	if (!e)
+		delete_answer(w, answer);
 	if (e && (e->kind == ERR_NOT_FOUND ||
 		  (e->status == 409 && strstr(e->text, "UID in precondition") &&
 		   !json_has(op->delete_options, "preconditions")))) {
 		err_free(e);
 		e = NULL;
+		w->gone = true;
 	}
 	/* One whose answer was lost may have arrived: it is rather told once too often. */
 	if (!e || (e->ambiguous && !op->check)) {

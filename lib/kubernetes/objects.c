@@ -423,7 +423,7 @@ static bool awaits(const struct work *w)
 	if (w->e || w->op->check || !w->op->kind)
 		return false;
 	if (w->op->absent)
-		return w->op->wait && w->op->before;
+		return w->op->wait && w->op->before && !w->gone;
 	return w->op->after && (w->op->wait || is_crd(w));
 }
 
@@ -461,7 +461,7 @@ static void turn_wait_at(const struct turn *t, struct cluster *c)
 		items[n] = (struct ready_item){ .kind = w->op->kind,
 						.ns = w->ns,
 						.name = w->name,
-						.object = w->op->after,
+						.object = w->op->absent ? w->leaving : w->op->after,
 						.wish = &wishes[n] };
 		who[n++] = w;
 	}
@@ -597,6 +597,7 @@ static struct err *work_end(struct work *w)
 	if (e && strncmp(e->text, title, strlen(title)) != 0)
 		e = err_wrap(e, "%s", title);
 	json_object_put(w->want);
+	json_object_put(w->leaving);
 	free(w->ns);
 	free(w->name);
 	return e;

@@ -1,5 +1,4 @@
 #include <string.h>
-#include <sys/random.h>
 
 #include "clock.h"
 #include "kubernetes/live.h"
@@ -38,22 +37,6 @@ static struct err *name_it(struct err *e, const struct typed_op *op, const struc
 
 /* ---- names that are made up ---- */
 
-/* As the API server does, but known before it is asked: so a lost answer makes no second object. */
-static char *made_up(const char *beginning)
-{
-	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
-	unsigned char some[5];
-	AUTO_BUF name = BUF_INIT;
-
-	while (getrandom(some, sizeof(some), 0) != (ssize_t)sizeof(some))
-		;
-	/* A name has at most 63 characters where it matters. */
-	buf_addf(&name, "%.58s", beginning);
-	for (size_t i = 0; i < sizeof(some); i++)
-		(void)buf_add(&name, &letters[some[i] % (sizeof(letters) - 1)], 1);
-	return buf_take(&name);
-}
-
 static char *id_of(struct json_object *manifest)
 {
 	struct json_object *metadata = json_at(manifest, "metadata");
@@ -72,7 +55,7 @@ static struct err *complete_name(const struct typed_op *op, struct json_object *
 		return NULL;
 	if (!beginning)
 		return err_at(err_new(ERR_USAGE, "name or generate_name is needed"), "metadata[0]");
-	AUTO_STR name = made_up(beginning);
+	AUTO_STR name = name_generate(beginning);
 	json_sets(metadata, "name", name);
 	return NULL;
 }
