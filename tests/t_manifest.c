@@ -3,11 +3,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "faulty.h"
 #include "kubernetes/clusters.h"
 #include "kubernetes/manifest.h"
 #include "kubernetes/subject.h"
 #include "kubernetes/yaml_text.h"
 #include "protocol/value.h"
+#include "sandbox.h"
 #include "unit.h"
 #include "yaml.h"
 
@@ -322,13 +325,217 @@ START_TEST(test_context_by_name)
 }
 END_TEST
 
+/* ---- texts ---- */
+
+static const struct {
+	const char *object, *text;
+} bare[] = {
+	{ "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'labels':{'a':1,'b':'x'}},"
+	  "'data':{'port':8080,'ratio':1.5,'on':true,'none':null}}",
+	  "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'labels':{'a':'1','b':'x'}},"
+	  "'data':{'port':'8080','ratio':'1.5','on':'true','none':null}}" },
+	{ "{'apiVersion':'v1','kind':'Secret','stringData':{'a':1},'data':{'b':false}}",
+	  "{'apiVersion':'v1','kind':'Secret','stringData':{'a':'1'},'data':{'b':'false'}}" },
+	{ "{'apiVersion':'apps/v1','kind':'Deployment','spec':{'replicas':2,'selector':{"
+	  "'matchLabels':{'v':1},'matchExpressions':[{'key':'k','values':[1,'a']}]},"
+	  "'template':{'metadata':{'annotations':{'n':true}},'spec':{'nodeSelector':{'gpu':true},"
+	  "'hostNetwork':true,'containers':[{'args':['--port',80],'ports':[{'containerPort':80}],"
+	  "'env':[{'name':'P','value':80}],'resources':{'limits':{'cpu':1}}}]}}}}",
+	  "{'apiVersion':'apps/v1','kind':'Deployment','spec':{'replicas':2,'selector':{"
+	  "'matchLabels':{'v':'1'},'matchExpressions':[{'key':'k','values':['1','a']}]},"
+	  "'template':{'metadata':{'annotations':{'n':'true'}},'spec':{'nodeSelector':{'gpu':'true'},"
+	  "'hostNetwork':true,'containers':[{'args':['--port','80'],'ports':[{'containerPort':80}],"
+	  "'env':[{'name':'P','value':'80'}],'resources':{'limits':{'cpu':1}}}]}}}}" },
+	/* What a CRD has in there is its own affair. */
+	{ "{'apiVersion':'example.com/v1','kind':'ConfigMap','metadata':{'annotations':{'a':1}},"
+	  "'data':{'a':1},'spec':{'selector':{'a':1},'metadata':{'labels':{'a':1}}}}",
+	  "{'apiVersion':'example.com/v1','kind':'ConfigMap','metadata':{'annotations':{'a':'1'}},"
+	  "'data':{'a':1},'spec':{'selector':{'a':1},'metadata':{'labels':{'a':1}}}}" },
+};
+
+START_TEST(test_numbers_become_texts)
+{
+	for (size_t i = 0; i < COUNT(bare); i++) {
+		AUTO_JSON object = unit_json(bare[i].object);
+
+		object_to_text(object);
+		unit_same(object, bare[i].text);
+	}
+}
+END_TEST
+
+START_TEST(test_generated_names)
+{
+	static const char long_stem[] =
+		"a23456789-a23456789-a23456789-a23456789-a23456789-a23456789-a23456789-";
+	AUTO_STR one = name_generate("web-");
+	AUTO_STR two = name_generate("web-");
+	AUTO_STR cut = name_generate(long_stem);
+	AUTO_JSON x = unit_json(
+		"{'apiVersion':'v1','kind':'ConfigMap','metadata':{'generateName':'web-'}}");
+	AUTO_JSON y = json_copy(x);
+
+	ck_assert_int_eq(strncmp(one, "web-", 4), 0);
+	ck_assert_uint_eq(strlen(one), 9);
+	ck_assert_str_ne(one, two);
+	ck_assert_uint_eq(strlen(cut), 63);
+	ck_assert_int_eq(strncmp(cut, long_stem, 58), 0);
+	ck_assert(same_object(x, y));
+	json_sets(json_at(y, "metadata"), "generateName", "other-");
+	ck_assert(!same_object(x, y));
+}
+END_TEST
+
+/* ---- against a server that says what the test wants ---- */
+
+static struct faulty *server;
+static char *bodies[16]; /* of steps */
+static size_t n_bodies;
+
+#define KINDS_CORE                                                                          \
+	"{'kind':'APIGroupDiscoveryList','items':[{'metadata':{'name':''},'versions':[{"    \
+	"'version':'v1','resources':[{'resource':'configmaps','responseKind':{'kind':"      \
+	"'ConfigMap'},'scope':'Namespaced','singularResource':'configmap','verbs':['get']," \
+	"'subresources':[]}]}]}]}"
+#define KINDS_GROUPS                                                                          \
+	"{'kind':'APIGroupDiscoveryList','items':[{'metadata':{'name':'apps'},'versions':[{"  \
+	"'version':'v1','resources':[{'resource':'deployments','responseKind':{'kind':"       \
+	"'Deployment'},'scope':'Namespaced','singularResource':'deployment','verbs':['get']," \
+	"'subresources':[]}]}]}]}"
+#define JSON "Content-Type: application/json\r\n"
+
+static const char *body_of(const char *s)
+{
+	AUTO_JSON v = unit_json(s);
+
+	ck_assert_uint_lt(n_bodies, COUNT(bodies));
+	bodies[n_bodies] = xasprintf("%s\n", json_object_to_json_string(v));
+	return bodies[n_bodies++];
+}
+
+#define ANSWER(path, said)                                               \
+	{                                                                \
+		.headers = JSON, .body = body_of(said), .target = (path) \
+	}
+
+static void serve(const struct faulty_step *steps, size_t n)
+{
+	AUTO_JSON block = json_object_new_object();
+
+	server = faulty_start(&(struct faulty_options){ .steps = steps, .n = n });
+	ck_assert_ptr_nonnull(server);
+	AUTO_STR host = xasprintf("http://127.0.0.1:%d", faulty_port(server));
+	json_sets(block, "host", host);
+	configure(block);
+}
+#define SERVE(...)                                                                         \
+	const struct faulty_step steps[] = { ANSWER("/api", KINDS_CORE),                   \
+					     ANSWER("/apis", KINDS_GROUPS), __VA_ARGS__ }; \
+	serve(steps, COUNT(steps))
+
+static void stop(void)
+{
+	clusters_backend.end();
+	faulty_stop(TAKE(server));
+	while (n_bodies)
+		free(bodies[--n_bodies]);
+}
+
+/* Requests for anything but kinds. */
+static size_t asked(char **ret_all)
+{
+	AUTO_BUF all = BUF_INIT;
+	size_t n = 0;
+
+	for (size_t i = 0; i < faulty_count(server); i++) {
+		const struct faulty_request *r = faulty_seen(server, i);
+
+		if (strcmp(r->target, "/api") != 0 && strcmp(r->target, "/apis") != 0) {
+			buf_addf(&all, "%s %s\n", r->method, r->target);
+			n++;
+		}
+	}
+	*ret_all = buf_take(&all);
+	return n;
+}
+
+#define MAP_PATH "/api/v1/namespaces/n/configmaps/m"
+#define MAP(more)                                                                       \
+	"{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'m','namespace':'n'," \
+	"'uid':'u','resourceVersion':'7'" more "}}"
+
+static void removed(const char *answer, size_t requests, const char *words)
+{
+	AUTO_JSON want = unit_json(
+		"{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'m','namespace':'n'}}");
+	AUTO_STR all = NULL;
+
+	sandbox_enter();
+	SERVE(ANSWER(MAP_PATH, MAP("")), ANSWER(MAP_PATH, answer),
+	      ANSWER(NULL, "{'type':'DELETED','object':" MAP(",'deletionTimestamp':'x'") "}"));
+	fine(subject_remove(NULL, want, NULL, 20000, true));
+	ck_assert_msg(asked(&all) == requests && strstr(all, words), "%s", all);
+	stop();
+	sandbox_leave();
+}
+
+/* Nothing is asked once more that the answer to the deletion has said. */
+START_TEST(test_removal_asks_no_more_than_needed)
+{
+	removed("{'kind':'Status','status':'Success','details':{'uid':'u'}}", 2, "DELETE");
+	removed(MAP(""), 2, "DELETE");
+	removed(MAP(",'deletionTimestamp':'x','deletionGracePeriodSeconds':0,'finalizers':['a/b']"),
+		3, "watch=true");
+	removed(MAP(",'deletionTimestamp':'x','deletionGracePeriodSeconds':30"), 3,
+		"resourceVersion=7&fieldSelector=metadata.name%3Dm");
+}
+END_TEST
+
+static struct err *open_kind(struct cluster *c, const char *version, const char *kind)
+{
+	AUTO_SUBJECT s = SUBJECT_INIT;
+	AUTO_JSON want = json_wrap("metadata", json_wrap("name", json_object_new_string("a")));
+
+	json_sets(want, "apiVersion", version);
+	json_sets(want, "kind", kind);
+	return subject_await(&s, c, want, clock_ms() + 300, true);
+}
+
+/* A kind that no CRD can bring is not waited for. */
+START_TEST(test_mistaken_kinds)
+{
+	struct cluster *c = NULL;
+	struct err *e;
+	char *why;
+
+	sandbox_enter();
+	SERVE(ANSWER("/api", KINDS_CORE), ANSWER("/apis", KINDS_GROUPS));
+	fine(get(NULL, &c, &why));
+	e = open_kind(c, "apps/v1", "Deploymint");
+	ck_assert_int_eq(e->kind, ERR_USAGE);
+	says(e, "Deployment of apps/v1");
+	stop();
+	sandbox_leave();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_yaml_is_read_back, test_path,    test_told,
-		test_same_object,       test_plain,   test_unknown_cluster,
-		test_no_cluster,        test_no_file, test_immutable,
+		test_yaml_is_read_back,
+		test_path,
+		test_told,
+		test_same_object,
+		test_plain,
+		test_unknown_cluster,
+		test_no_cluster,
+		test_no_file,
+		test_immutable,
 		test_context_by_name,
+		test_numbers_become_texts,
+		test_generated_names,
+		test_removal_asks_no_more_than_needed,
+		test_mistaken_kinds,
 	};
 
 	(void)unsetenv("KUBE_CONFIG_PATH");

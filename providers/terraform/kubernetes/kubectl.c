@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "clock.h"
 #include "clusters.h"
 #include "data.h"
 #include "digest.h"
@@ -231,6 +230,8 @@ static struct err *try_out(struct tf_op *t, struct json_object *object)
 			objects_apply(&op, 1, 1, &e);
 		object_op_release(&op);
 	}
+	if (e && !s.kind && e->kind == ERR_NOT_FOUND)
+		warn_to_come(t, e);
 	if (e && t->prior && is_immutable(e)) {
 		tf_replace(t, "yaml_body");
 		plan_unknown(t, of_object);
@@ -299,23 +300,6 @@ static struct err *plan(struct tf_op *t)
 
 /* ---- waiting ---- */
 
-static struct err *wait_for(struct tf_op *t, const struct subject *s, struct ready_wish *wish,
-			    struct json_object **object)
-{
-	struct json_object *last = NULL;
-	struct err *e;
-
-	wish->timeout_ms = t->op->deadline - clock_ms();
-	if (wish->timeout_ms < 1)
-		wish->timeout_ms = 1;
-	e = ready_wait(s->c, s->kind, s->ns, s->name, *object, wish, &last);
-	if (last) {
-		json_object_put(*object);
-		*object = last;
-	}
-	return e;
-}
-
 /* A regular expression that only this text matches. */
 static char *literally(const char *s)
 {
@@ -353,22 +337,14 @@ static bool rolls_out(const struct subject *s)
 static struct err *wait_all(struct tf_op *t, const struct subject *s, struct json_object **object)
 {
 	struct json_object *wanted = json_nth(json_at(t->planned, "wait_for"), 0);
-	struct json_object *conditions = json_at(wanted, "condition");
 	AUTO_JSON fields = fields_of(json_at(wanted, "field"));
-	struct ready_wish wish = { .rollout = true };
-	struct err *e = NULL;
+	const struct subject_wish wish = {
+		.ready = json_truth(t->planned, "wait_for_rollout", true) && rolls_out(s),
+		.fields = fields,
+		.conditions = json_at(wanted, "condition"),
+	};
 
-	if (json_truth(t->planned, "wait_for_rollout", true) && rolls_out(s))
-		e = wait_for(t, s, &wish, object);
-	wish = (struct ready_wish){ .fields = fields };
-	if (!e && !json_empty(fields))
-		e = wait_for(t, s, &wish, object);
-	for (size_t i = 0; i < json_len(conditions) && !e; i++) {
-		wish = (struct ready_wish){ .condition = json_str(json_nth(conditions, i), "type"),
-					    .status = json_str(json_nth(conditions, i), "status") };
-		e = wait_for(t, s, &wish, object);
-	}
-	return e;
+	return subject_wait(s, t->op->deadline, &wish, object);
 }
 
 /* ---- work ---- */
@@ -402,8 +378,9 @@ static struct err *apply(struct tf_op *t)
 	if (!e)
 		e = clusters_want(json_str(t->planned, "cluster"), &c);
 	if (!e)
-		e = subject_await(&s, c, object, t->op->deadline,
-				  !json_empty(json_at(t->planned, "timeouts")));
+		e = err_at(subject_await(&s, c, object, t->op->deadline,
+					 !json_empty(json_at(t->planned, "timeouts"))),
+			   "yaml_body");
 	if (!e)
 		e = subject_before(&s, t->op->deadline, &before);
 	if (e)

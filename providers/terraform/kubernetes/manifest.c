@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "clock.h"
 #include "clusters.h"
 #include "digest.h"
 #include "live.h"
@@ -34,6 +33,33 @@ static const char *manager_of(struct json_object *values)
 static bool forces(struct json_object *values)
 {
 	return json_truth(json_nth(json_at(values, "field_manager"), 0), "force_conflicts", false);
+}
+
+/* ---- which object it is ---- */
+
+/* With the name that was generated for it when it was made. New. */
+static struct json_object *named(const struct tf_op *t, struct json_object *values)
+{
+	struct json_object *object = plain_object(manifest_of(values));
+	const char *name = json_str(value_inner(json_at(t->prior, "object")), "metadata.name");
+
+	if (!json_str(object, "metadata.name") && name)
+		json_sets(json_at(object, "metadata"), "name", name);
+	return object;
+}
+
+static struct json_object *prior_object(const struct tf_op *t)
+{
+	return named(t, t->prior);
+}
+
+/* As it is sent. */
+static struct json_object *wanted_object(const struct tf_op *t)
+{
+	struct json_object *object = named(t, t->planned);
+
+	object_to_text(object);
+	return object;
 }
 
 /* ---- what `object` tells ---- */
@@ -312,20 +338,18 @@ static struct err *dry_run(struct tf_op *t, const struct subject *s, struct json
 static struct err *plan_with(struct tf_op *t, struct cluster *c)
 {
 	AUTO_SUBJECT s = SUBJECT_INIT;
+	AUTO_JSON want = wanted_object(t);
 	AUTO_JSON live = NULL;
-	struct err *e = subject_open(&s, c, manifest_of(t->planned));
+	struct err *e = subject_open(&s, c, want);
 
 	if (e && e->kind == ERR_NOT_FOUND) {
-		op_warn(t->op,
-			"%s: planned from the configuration alone; if this run does not bring that "
-			"kind, applying will fail.",
-			e->text);
+		warn_to_come(t, e);
 		return plan_without(t, e);
 	}
 	if (!e && s.name)
 		e = (t->prior ? live_get : live_lately)(c, s.kind, s.ns, s.name, &live);
 	if (e)
-		return e;
+		return err_at(e, "manifest");
 	if (!t->prior || !live || !as_wanted(t, &s, live))
 		return dry_run(t, &s, live);
 	keep(t);
@@ -357,48 +381,19 @@ static struct err *plan(struct tf_op *t)
 
 /* ---- waiting ---- */
 
-static struct err *wait_for(struct tf_op *t, const struct subject *s, struct ready_wish *wish,
-			    struct json_object **object)
-{
-	struct json_object *last = NULL;
-	struct err *e;
-
-	wish->timeout_ms = t->op->deadline - clock_ms();
-	if (wish->timeout_ms < 1)
-		wish->timeout_ms = 1;
-	e = ready_wait(s->c, s->kind, s->ns, json_str(*object, "metadata.name"), *object, wish,
-		       &last);
-	if (last) {
-		json_object_put(*object);
-		*object = last;
-	}
-	return e;
-}
-
 static struct err *wait_all(struct tf_op *t, const struct subject *s, struct json_object **object)
 {
 	struct json_object *wait = json_nth(json_at(t->planned, "wait"), 0);
 	struct json_object *fields = json_at(wait, "fields");
-	struct json_object *conditions = json_at(wait, "condition");
-	struct ready_wish wish = { .rollout = json_truth(wait, "rollout", false) };
-	struct err *e = NULL;
+	/* What comes next in this run may be of the kind that a CRD brings. */
+	const struct subject_wish wish = {
+		.ready = json_truth(wait, "rollout", false) ||
+			 strcmp(s->kind->kind, "CustomResourceDefinition") == 0,
+		.fields = fields ? fields : json_at(json_at(t->planned, "wait_for"), "fields"),
+		.conditions = json_at(wait, "condition"),
+	};
 
-	/* What comes next in this run may be of the kind that it brings. */
-	if (strcmp(s->kind->kind, "CustomResourceDefinition") == 0)
-		e = wait_for(t, s, &wish, object);
-	else if (wish.rollout)
-		e = wait_for(t, s, &wish, object);
-	fields = fields ? fields : json_at(json_at(t->planned, "wait_for"), "fields");
-	wish = (struct ready_wish){ .fields = fields };
-	if (!e && !json_empty(fields))
-		e = wait_for(t, s, &wish, object);
-	for (size_t i = 0; i < json_len(conditions) && !e; i++) {
-		wish = (struct ready_wish){ .condition = json_str(json_nth(conditions, i), "type"),
-					    .status = json_str(json_nth(conditions, i), "status") };
-		if (wish.condition)
-			e = wait_for(t, s, &wish, object);
-	}
-	return e;
+	return subject_wait(s, t->op->deadline, &wish, object);
 }
 
 /* ---- work ---- */
@@ -485,12 +480,11 @@ static struct err *apply(struct tf_op *t, const struct subject *s, struct json_o
 static struct err *open_subject(struct tf_op *t, struct subject *s)
 {
 	const bool patient = json_len(json_at(t->planned, "timeouts"));
+	AUTO_JSON want = wanted_object(t);
 	struct cluster *c = NULL;
 	struct err *e = clusters_want(json_str(t->planned, "cluster"), &c);
 
-	return e ? e
-		 : err_at(subject_await(s, c, manifest_of(t->planned), t->op->deadline, patient),
-			  "manifest");
+	return e ? e : err_at(subject_await(s, c, want, t->op->deadline, patient), "manifest");
 }
 
 /* One that is there is somebody's, unless a run that was killed made it just so. */
@@ -520,17 +514,6 @@ static struct err *write_it(struct tf_op *t)
 	if (!e && !t->prior)
 		e = not_theirs(t, &s, have);
 	return e ? e : apply(t, &s, TAKE(have));
-}
-
-/* Its name may be the server's choice. */
-static struct json_object *prior_object(const struct tf_op *t)
-{
-	struct json_object *object = plain_object(manifest_of(t->prior));
-	const char *name = json_str(value_inner(json_at(t->prior, "object")), "metadata.name");
-
-	if (!json_str(object, "metadata.name") && name)
-		json_sets(json_at(object, "metadata"), "name", name);
-	return object;
 }
 
 static struct err *delete_it(struct tf_op *t)

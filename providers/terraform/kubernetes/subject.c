@@ -8,6 +8,7 @@
 #include "kubernetes/compare.h"
 #include "live.h"
 #include "protocol/value.h"
+#include "text.h"
 
 enum { KIND_WAIT_MS = 60000, KIND_PAUSE_MS = 250, KIND_PAUSE_MAX_MS = 2000 };
 
@@ -33,6 +34,87 @@ struct json_object *plain_object(struct json_object *v)
 	return ret;
 }
 
+/* ---- texts ---- */
+
+/* What of built-in kinds has nothing but texts in it, below which key ("": the object; NULL: any). */
+static const struct {
+	const char *up, *keys;
+} texts[] = {
+	{ "", "parameters" },
+	{ "metadata", "labels annotations" },
+	{ "spec", "selector" },
+	{ NULL, "matchLabels nodeSelector" },
+	{ "matchExpressions", "values" },
+	{ "containers initContainers ephemeralContainers exec", "command args" },
+	{ "env", "value" },
+};
+
+static bool has_texts(const char *up, const char *key)
+{
+	for (size_t i = 0; i < COUNT(texts); i++)
+		if (words_have(texts[i].keys, key) &&
+		    (!texts[i].up || (*texts[i].up ? words_have(texts[i].up, up) : !*up)))
+			return true;
+	return false;
+}
+
+static bool is_bare(struct json_object *v)
+{
+	return json_object_is_type(v, json_type_int) || json_object_is_type(v, json_type_double) ||
+	       json_object_is_type(v, json_type_boolean);
+}
+
+static struct json_object *as_text(struct json_object *v)
+{
+	AUTO_STR text = is_bare(v) ? json_text(v) : NULL;
+
+	return text ? json_object_new_string(text) : json_object_get(v);
+}
+
+/* What is in it, and not below. */
+static void members_to_text(struct json_object *v)
+{
+	for (size_t i = 0; i < json_len(v); i++)
+		(void)json_object_array_put_idx(v, i, as_text(json_nth(v, i)));
+	if (!json_object_is_type(v, json_type_object))
+		return;
+	json_object_object_foreach(v, key, one) {
+		if (is_bare(one))
+			json_set(v, key, as_text(one));
+	}
+}
+
+static void below_to_text(struct json_object *v, const char *up)
+{
+	for (size_t i = 0; i < json_len(v); i++)
+		below_to_text(json_nth(v, i), up);
+	if (!json_object_is_type(v, json_type_object))
+		return;
+	json_object_object_foreach(v, key, one) {
+		if (has_texts(up, key)) {
+			members_to_text(one);
+			if (is_bare(one))
+				json_set(v, key, as_text(one));
+		}
+		below_to_text(one, key);
+	}
+}
+
+void object_to_text(struct json_object *object)
+{
+	const char *version = json_str(object, "apiVersion"), *kind = json_str(object, "kind");
+
+	members_to_text(json_at(object, "metadata.labels"));
+	members_to_text(json_at(object, "metadata.annotations"));
+	if (!version || !kind || !group_builtin(version))
+		return;
+	if (strcmp(version, "v1") == 0 && words_have("ConfigMap Secret", kind)) {
+		members_to_text(json_at(object, "data"));
+		members_to_text(json_at(object, "stringData"));
+	}
+	below_to_text(object, "");
+}
+
 /* ---- where it is ---- */
 
 static void set_namespace(struct subject *s)
@@ -52,7 +134,8 @@ static void set_namespace(struct subject *s)
 	s->name = json_str(meta, "name");
 }
 
-struct err *subject_open(struct subject *s, struct cluster *c, struct json_object *want)
+/* ERR_NOT_FOUND: the cluster has no such kind. */
+static struct err *open_any(struct subject *s, struct cluster *c, struct json_object *want)
 {
 	const char *version = json_str(want, "apiVersion"), *kind = json_str(want, "kind");
 	struct err *e;
@@ -67,6 +150,24 @@ struct err *subject_open(struct subject *s, struct cluster *c, struct json_objec
 	s->want = plain_object(want);
 	set_namespace(s);
 	return NULL;
+}
+
+struct err *subject_open(struct subject *s, struct cluster *c, struct json_object *want)
+{
+	struct err *e = open_any(s, c, want);
+
+	/* No CRD brings a kind of a group that is the server's own. */
+	if (e && e->kind == ERR_NOT_FOUND && group_builtin(json_str(want, "apiVersion")))
+		e->kind = ERR_USAGE;
+	return e;
+}
+
+void warn_to_come(struct tf_op *t, const struct err *e)
+{
+	op_warn(t->op,
+		"%s: planned from the configuration alone; if this run does not bring that kind, "
+		"applying will fail.",
+		e->text);
 }
 
 struct err *subject_await(struct subject *s, struct cluster *c, struct json_object *want,
@@ -106,6 +207,47 @@ struct err *subject_before(const struct subject *s, int64_t deadline, struct jso
 	if (!e)
 		*ret = TAKE(have);
 	json_object_put(have);
+	return e;
+}
+
+/* ---- waiting ---- */
+
+static struct err *wait_for(const struct subject *s, int64_t deadline, struct ready_wish wish,
+			    struct json_object **object)
+{
+	struct json_object *last = NULL;
+	struct err *e;
+
+	wish.timeout_ms = deadline - clock_ms();
+	if (wish.timeout_ms < 1)
+		wish.timeout_ms = 1;
+	e = ready_wait(s->c, s->kind, s->ns, json_str(*object, "metadata.name"), *object, &wish,
+		       &last);
+	if (last) {
+		json_object_put(*object);
+		*object = last;
+	}
+	return e;
+}
+
+struct err *subject_wait(const struct subject *s, int64_t deadline, const struct subject_wish *wish,
+			 struct json_object **object)
+{
+	struct err *e = NULL;
+
+	if (wish->ready)
+		e = wait_for(s, deadline, (struct ready_wish){ .rollout = true }, object);
+	if (!e && !json_empty(wish->fields))
+		e = wait_for(s, deadline, (struct ready_wish){ .fields = wish->fields }, object);
+	for (size_t i = 0; i < json_len(wish->conditions) && !e; i++) {
+		struct json_object *one = json_nth(wish->conditions, i);
+
+		if (json_str(one, "type"))
+			e = wait_for(s, deadline,
+				     (struct ready_wish){ .condition = json_str(one, "type"),
+							  .status = json_str(one, "status") },
+				     object);
+	}
 	return e;
 }
 
@@ -158,7 +300,7 @@ struct err *subject_read(const char *cluster, struct json_object *want, struct j
 
 	if (e)
 		return e;
-	e = subject_open(&s, c, want);
+	e = open_any(&s, c, want);
 	if (e && e->kind == ERR_NOT_FOUND) {
 		*ret = NULL;
 		return confirm_gone(c, want, e);
@@ -190,7 +332,7 @@ struct err *subject_remove(const char *cluster, struct json_object *want,
 
 	if (e)
 		return e;
-	e = subject_open(&s, c, want);
+	e = open_any(&s, c, want);
 	if (e && e->kind == ERR_NOT_FOUND)
 		return confirm_gone(c, want, e);
 	if (e)
@@ -235,6 +377,7 @@ bool same_object(struct json_object *x, struct json_object *y)
 
 	return a && b && group_len(a) == group_len(b) && strncmp(a, b, group_len(a)) == 0 &&
 	       same_text(x, y, "kind", "") && same_text(x, y, "metadata.name", "") &&
+	       (json_str(x, "metadata.name") || same_text(x, y, "metadata.generateName", "")) &&
 	       same_text(x, y, "metadata.namespace", "default");
 }
 

@@ -20,7 +20,10 @@ struct subject {
 	}
 #define AUTO_SUBJECT CLEANUP(subject_release) struct subject
 
-/* ERR_NOT_FOUND: the cluster has no such kind. `want` is taken a copy of, without nulls and types. */
+/*
+ * ERR_NOT_FOUND: the cluster has no such kind yet; one of a group of the server's own, which no CRD can bring, is
+ * ERR_USAGE. `want` is taken a copy of, without nulls and types.
+ */
 MUST_USE struct err *subject_open(struct subject *s, struct cluster *c, struct json_object *want);
 /*
  * The same, waiting for a kind that another object of this very run may bring: to the deadline where
@@ -29,12 +32,24 @@ MUST_USE struct err *subject_open(struct subject *s, struct cluster *c, struct j
 MUST_USE struct err *subject_await(struct subject *s, struct cluster *c, struct json_object *want,
 				   int64_t deadline, bool patient);
 void subject_release(struct subject *s);
+/* Of a plan: e is subject_open()'s ERR_NOT_FOUND. */
+void warn_to_come(struct tf_op *t, const struct err *e);
 /*
  * What is there before it is made, or changed: NULL if nothing is. One that is on its way out is waited for until it is
  * gone, or what is made would go with it.
  */
 MUST_USE struct err *subject_before(const struct subject *s, int64_t deadline,
 				    struct json_object **ret);
+
+/* What has to be so before what was written counts as done. */
+struct subject_wish {
+	bool ready;                     /* rolled out, Established, ... */
+	struct json_object *fields;     /* {JSONPath: regular expression}, or NULL */
+	struct json_object *conditions; /* array of {type, status}, or NULL */
+};
+/* *object: what is known of it, and then what was seen last. */
+MUST_USE struct err *subject_wait(const struct subject *s, int64_t deadline,
+				  const struct subject_wish *wish, struct json_object **object);
 
 /* *ret NULL: gone, or its kind is; an API that is only down is an error. */
 MUST_USE struct err *subject_read(const char *cluster, struct json_object *want,
@@ -46,7 +61,12 @@ MUST_USE struct err *subject_remove(const char *cluster, struct json_object *wan
 
 /* Terraform's value as an object of the API: without types and nulls. New. */
 struct json_object *plain_object(struct json_object *v);
-/* Group, kind, namespace and name are the same. */
+/*
+ * Numbers and truths become texts where the API has nothing but texts for sure: data of ConfigMaps and Secrets,
+ * labels and annotations; of built-in kinds also selectors, arguments and variables of containers, parameters.
+ */
+void object_to_text(struct json_object *object);
+/* Group, kind, namespace and name are the same; or the beginning of a name that is generated. */
 bool same_object(struct json_object *x, struct json_object *y);
 /* Whether all of `want` is in `have`, whatever else there is. */
 bool has_all(struct json_object *have, struct json_object *want);
