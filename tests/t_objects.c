@@ -367,6 +367,108 @@ START_TEST(nothing_is_owned)
 }
 END_TEST
 
+/* What the server made of a Deployment, and what is wanted of it; `patch` of that; whether a PUT would change it. */
+static const char replaced_have[] =
+	"{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':'web','namespace':'x',"
+	"'annotations':{'deployment.kubernetes.io/revision':'3'}},'spec':{'replicas':1,"
+	"'progressDeadlineSeconds':600,'revisionHistoryLimit':10,'selector':{'matchLabels':{'app':'web'}},"
+	"'strategy':{'type':'RollingUpdate','rollingUpdate':{'maxSurge':'25%','maxUnavailable':'25%'}},"
+	"'template':{'metadata':{'creationTimestamp':null,'labels':{'app':'web'}},'spec':{'containers':[{"
+	"'name':'web','image':'a/b:1','imagePullPolicy':'IfNotPresent','ports':[{'containerPort':80,"
+	"'protocol':'TCP'}],'livenessProbe':{'httpGet':{'path':'/','port':80,'scheme':'HTTP'},"
+	"'timeoutSeconds':1,'periodSeconds':10,'successThreshold':1,'failureThreshold':3},"
+	"'resources':{'limits':{'cpu':'1'}},'terminationMessagePath':'/dev/termination-log',"
+	"'terminationMessagePolicy':'File'}],'restartPolicy':'Always','dnsPolicy':'ClusterFirst',"
+	"'serviceAccountName':'a','serviceAccount':'a','securityContext':{},'schedulerName':"
+	"'default-scheduler','terminationGracePeriodSeconds':30}}}}";
+static const char replaced_want[] =
+	"{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':'web','namespace':'x'},"
+	"'spec':{'selector':{'matchLabels':{'app':'web'}},'template':{'metadata':{'labels':{'app':'web'}},"
+	"'spec':{'serviceAccountName':'a','containers':[{'name':'web','image':'a/b:1','ports':[{"
+	"'containerPort':80}],'livenessProbe':{'httpGet':{'port':80}},'resources':{'limits':{'cpu':'1000m'}}"
+	"}]}}}}";
+static const struct {
+	const char *have, *want; /* merge patches */
+	bool same;
+} replaced[] = {
+	{ "{}", "{}", true },
+	{ "{}", "{'spec':{'replicas':1,'strategy':{'type':'RollingUpdate'}}}", true },
+	{ "{}", "{'metadata':{'labels':{},'annotations':{}}}", true },
+	{ "{}", "{'spec':{'replicas':0}}", false },
+	{ "{}", "{'metadata':{'labels':{'a':'b'}}}", false },
+	{ "{'metadata':{'labels':{'a':'b'}}}", "{}", false },
+	{ "{'metadata':{'annotations':{'a':'b'}}}", "{}", false },
+	{ "{'spec':{'replicas':2}}", "{}", false },
+	{ "{'spec':{'paused':true}}", "{}", false },
+	{ "{'spec':{'strategy':{'rollingUpdate':{'maxSurge':1}}}}", "{}", false },
+	{ "{'spec':{'strategy':{'type':'Recreate','rollingUpdate':null}}}", "{}", false },
+	{ "{'spec':{'template':{'spec':{'dnsPolicy':'Default'}}}}", "{}", false },
+	{ "{'spec':{'template':{'spec':{'serviceAccount':'b'}}}}", "{}", false },
+	{ "{'spec':{'template':{'spec':{'nodeName':'n'}}}}", "{}", false },
+	{ "{'spec':{'template':{'spec':{'automountServiceAccountToken':false}}}}", "{}", false },
+	{ "{}", "{'spec':{'template':{'spec':{'automountServiceAccountToken':false}}}}", false },
+	{ "{}", "{'spec':{'template':{'spec':{'tolerations':[]}}}}", true },
+	{ "{}", "{'apiVersion':'example.com/v1'}", false },
+};
+
+START_TEST(what_a_put_leaves_as_it_is)
+{
+	AUTO_JSON base_have = unit_json(replaced_have);
+	AUTO_JSON base_want = unit_json(replaced_want);
+
+	for (size_t i = 0; i < COUNT(replaced); i++) {
+		AUTO_JSON have_patch = unit_json(replaced[i].have);
+		AUTO_JSON want_patch = unit_json(replaced[i].want);
+		AUTO_JSON have = merge_applied(base_have, have_patch);
+		AUTO_JSON want = merge_applied(base_want, want_patch);
+
+		/* RFC 7396 has no way to say null. */
+		json_set(json_at(have, "spec.template.metadata"), "creationTimestamp", NULL);
+		ck_assert_msg(replace_same(have, want) == replaced[i].same, "%zu", i);
+	}
+}
+END_TEST
+
+static const struct {
+	const char *have, *want;
+	bool same;
+} puts_small[] = {
+	{ "{'apiVersion':'v1','kind':'Service','metadata':{'name':'a'},'spec':{'clusterIP':'10.0.0.1','clusterIPs':"
+	  "['10.0.0.1'],'type':'ClusterIP','sessionAffinity':'None','ports':[{'port':80,'targetPort':80,"
+	  "'protocol':'TCP'}]}}",
+	  "{'apiVersion':'v1','kind':'Service','metadata':{'name':'a'},'spec':{'ports':[{'port':80}]}}",
+	  true },
+	{ "{'apiVersion':'v1','kind':'Service','metadata':{'name':'a'},'spec':{'ports':[{'port':80,'targetPort':81}]}}",
+	  "{'apiVersion':'v1','kind':'Service','metadata':{'name':'a'},'spec':{'ports':[{'port':80}]}}",
+	  false },
+	{ "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'a','labels':{'kubernetes.io/metadata.name':'a'}},"
+	  "'spec':{'finalizers':['kubernetes']}}",
+	  "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'a'}}", true },
+	{ "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'a'},'data':{'a':'b'}}",
+	  "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'a'},'data':{}}", false },
+	{ "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'image':'x:5000/a','imagePullPolicy':'Always'}]}}",
+	  "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'image':'x:5000/a'}]}}", true },
+	{ "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'image':'x:5000/a@sha256:0','imagePullPolicy':"
+	  "'Always'}]}}",
+	  "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'image':'x:5000/a@sha256:0'}]}}",
+	  false },
+	{ "{'apiVersion':'a.b/v1','kind':'X','metadata':{},'spec':{'replicas':1}}",
+	  "{'apiVersion':'a.b/v1','kind':'X','metadata':{},'spec':{}}", false },
+	{ "{'apiVersion':'a.b/v1','kind':'X','spec':{'l':[{'a':1}]}}",
+	  "{'apiVersion':'a.b/v1','kind':'X','spec':{'l':[{'a':1}]}}", true },
+};
+
+START_TEST(what_the_server_puts_there_again)
+{
+	for (size_t i = 0; i < COUNT(puts_small); i++) {
+		AUTO_JSON have = unit_json(puts_small[i].have);
+		AUTO_JSON want = unit_json(puts_small[i].want);
+
+		ck_assert_msg(replace_same(have, want) == puts_small[i].same, "%zu", i);
+	}
+}
+END_TEST
+
 START_TEST(owned_as_paths)
 {
 	AUTO_JSON have = unit_json(deployment);
@@ -545,5 +647,6 @@ END_TEST
 
 UNIT_MAIN("objects", documents_are_flattened, bad_documents_are_named, titles, fields_are_hidden,
 	  secrets_are_masked, digests_are_kubectls, what_is_owned_is_the_same,
-	  items_are_told_apart_by_their_keys, trees_in_small, nothing_is_owned, owned_as_paths,
-	  what_holds, patches_of_three, patches_are_applied)
+	  items_are_told_apart_by_their_keys, trees_in_small, nothing_is_owned,
+	  what_a_put_leaves_as_it_is, what_the_server_puts_there_again, owned_as_paths, what_holds,
+	  patches_of_three, patches_are_applied)

@@ -137,12 +137,14 @@ void document_applied_mask(struct json_object *object);
 /* kubectl's digest of a ConfigMap's or Secret's content, 10 characters; owned. */
 char *document_hash(struct json_object *object);
 
-/* ---- comparing (lib/kubernetes/owned.c, merge.c): pure ---- */
+/* ---- comparing (lib/kubernetes/{owned,merge,replace}.c): pure ---- */
 
 /* Whether applying `want` as `manager` would alter nothing of `have`. */
 bool owned_same(struct json_object *have, struct json_object *want, const char *manager);
 /* Paths we own at present: ["spec.replicas", "spec.template...[name=web].image"]; owned. */
 struct json_object *owned_paths(struct json_object *have, const char *manager);
+/* Whether a PUT of `want` would alter nothing of `have`; both without what the server alone keeps. */
+bool replace_same(struct json_object *have, struct json_object *want);
 /* Whether all of `want` is in `have`: maps by key, lists of objects by their merge key where strategic, else as a whole. */
 bool merge_holds(struct json_object *have, struct json_object *want, bool strategic);
 /* RFC 7396 patch that makes `want` of `have`, keeping what neither `last` nor `want` has; NULL: nothing to do. Owned. */
