@@ -26,7 +26,7 @@ static bool is_lenient(struct op *op, enum object_way way)
 	       !json_truth(validate, "strict", true);
 }
 
-static void set_up(struct work *w)
+static void set_up(struct lot *w)
 {
 	struct op *op = w->op;
 	struct json_object *ssa = json_at(op->want, "server_side_apply");
@@ -125,18 +125,28 @@ static struct err *find_like(struct op *op, struct json_object *o, struct json_o
 	return objects_each(op->cluster, &q, add_found, ret);
 }
 
-static struct err *select_unwanted(struct op *op, struct json_object **definitions)
+/* *groups: see struct lot; what delete_all finds is told one by one. */
+static struct err *select_unwanted(struct op *op, struct json_object **definitions,
+				   struct json_object *groups)
 {
+	const bool one_by_one = json_truth(op->want, "delete_all", false);
 	AUTO_JSON all = json_object_new_array();
 	struct err *e = NULL;
 
 	for (size_t i = 0; i < json_len(*definitions) && !e; i++) {
 		struct json_object *o = json_nth(*definitions, i);
+		const size_t before = json_len(all);
+		const bool named = json_str(o, "metadata.name");
 
-		if (json_str(o, "metadata.name"))
+		if (named)
 			json_object_array_add(all, json_object_get(o));
 		else
 			e = find_like(op, o, all);
+		if (!named && !one_by_one)
+			json_object_array_add(
+				groups, json_object_new_int64((int64_t)(json_len(all) - before)));
+		for (size_t k = before; (named || one_by_one) && k < json_len(all); k++)
+			json_object_array_add(groups, NULL);
 	}
 	if (!e) {
 		json_object_put(*definitions);
@@ -145,7 +155,7 @@ static struct err *select_unwanted(struct op *op, struct json_object **definitio
 	return e;
 }
 
-static void warn_missing(struct work *w)
+static void warn_missing(struct lot *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		const struct object_op *o = &w->ops[i];
@@ -160,7 +170,9 @@ static void warn_missing(struct work *w)
 static struct err *run(struct op *op)
 {
 	AUTO_JSON definitions = NULL;
-	struct work w = { 0 };
+	AUTO_JSON groups = json_object_new_array();
+	const bool absent = strcmp(op->state, "absent") == 0;
+	struct lot w = { 0 };
 	struct err *e;
 
 	if (json_has(op->want, "template"))
@@ -169,18 +181,19 @@ static struct err *run(struct op *op)
 				      "the module by its full name, or resource_definition"),
 			      "template");
 	e = definitions_of(op, &definitions);
-	if (!e && strcmp(op->state, "absent") == 0)
-		e = select_unwanted(op, &definitions);
+	if (!e && absent)
+		e = select_unwanted(op, &definitions, groups);
 	else if (!e)
 		e = select_wanted(op, &definitions);
 	if (e)
 		return e;
-	work_init(&w, op, definitions);
+	lot_init(&w, op, definitions);
+	w.groups = absent ? groups : NULL;
 	set_up(&w);
-	work_run(&w);
+	lot_run(&w);
 	warn_missing(&w);
-	e = work_tell(&w);
-	work_release(&w);
+	e = lot_tell(&w);
+	lot_release(&w);
 	return e;
 }
 

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "clock.h"
 #include "common/output.h"
 #include "common/tasks.h"
@@ -34,6 +36,30 @@ static struct err *on_err(void *arg, const char *s, size_t n)
 	return keep(o, &o->err, s, n);
 }
 
+static void tell(struct op *op, int code, const struct output *o)
+{
+	put(op, "rc", json_object_new_int(code));
+	put(op, "return_code", json_object_new_int(code));
+	put(op, "stdout", output_text(o->out.s, o->out.len));
+	put(op, "stderr", output_text(o->err.s, o->err.len));
+}
+
+/* Ansible makes a failure of the exit code, and shows msg: its last words say most. */
+static void tell_failure(struct op *op, const char *command, int code, const struct buf *words)
+{
+	size_t end = words->len, from;
+
+	while (end && strchr("\r\n", words->s[end - 1]))
+		end--;
+	for (from = end; from && words->s[from - 1] != '\n'; from--)
+		;
+	AUTO_JSON last = output_text(words->s + from, end - from);
+	AUTO_STR msg = xasprintf("'%s' in pod %s/%s ended with exit code %d%s%s", command,
+				 json_str(op->want, "namespace"), json_str(op->want, "pod"), code,
+				 end > from ? ": " : "", json_object_get_string(last));
+	put(op, "msg", json_object_new_string(msg));
+}
+
 static struct err *execute(struct op *op, struct json_object *words)
 {
 	const int64_t s = json_int(op->want, "timeout", 0);
@@ -58,12 +84,10 @@ static struct err *execute(struct op *op, struct json_object *words)
 		argv[i] = json_object_get_string(json_nth(words, i));
 	e = exec_run(&x, &code);
 	op->out->changed = !e || e->ambiguous;
-	if (!e) {
-		put(op, "rc", json_object_new_int(code));
-		put(op, "return_code", json_object_new_int(code));
-		put(op, "stdout", output_text(o.out.s, o.out.len));
-		put(op, "stderr", output_text(o.err.s, o.err.len));
-	}
+	if (!e)
+		tell(op, code, &o);
+	if (!e && code)
+		tell_failure(op, argv[0], code, &o.err);
 	buf_release(&o.out);
 	buf_release(&o.err);
 	free(argv);
@@ -77,8 +101,13 @@ static struct err *run(struct op *op)
 
 	if (e)
 		return e;
-	if (op->check) { /* nobody knows what it would do */
+	/* Nobody knows what it would do; what a playbook registers has all its keys, as that of `command`. */
+	if (op->check) {
+		const struct output none = { .out = BUF_INIT, .err = BUF_INIT };
+
 		op->out->changed = true;
+		tell(op, 0, &none);
+		put(op, "msg", json_object_new_string("not run, as this is check mode"));
 		return NULL;
 	}
 	return execute(op, words);
@@ -98,10 +127,13 @@ static const struct attr attrs[] = {
 };
 
 static const struct attr returned[] = {
-	{ "rc", INT, READONLY, "The command's exit code; Ansible takes all but 0 for a failure." },
+	{ "rc", INT, READONLY,
+	  "The command's exit code; Ansible takes all but 0 for a failure. In check mode nothing is run: it is "
+	  "0 then, and the output empty." },
 	{ "return_code", INT, READONLY, "The same, under its older name." },
 	{ "stdout", STR, READONLY, "What it wrote; bytes that are no UTF-8 are replaced." },
 	{ "stderr", STR, READONLY, "What it wrote to its standard error." },
+	{ "msg", STR, READONLY, "Of an exit code but 0: which, and the last line of stderr." },
 	{ "stdout_lines", LIST, READONLY, "The lines of stdout; Ansible adds them." },
 	{ "stderr_lines", LIST, READONLY, "The lines of stderr; Ansible adds them." },
 	{ 0 },

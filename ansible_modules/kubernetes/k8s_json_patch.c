@@ -3,17 +3,17 @@
 static struct err *run(struct op *op)
 {
 	AUTO_JSON definitions = NULL;
-	struct work w = { 0 };
+	struct lot w = { 0 };
 	struct err *e = definitions_of(op, &definitions);
 
 	if (e)
 		return e;
-	work_init(&w, op, definitions);
+	lot_init(&w, op, definitions);
 	w.ops[0].way = WAY_JSON_PATCH;
 	w.ops[0].patch = json_at(op->want, "patch");
-	work_run(&w);
-	e = work_tell(&w);
-	work_release(&w);
+	lot_run(&w);
+	e = lot_tell(&w);
+	lot_release(&w);
 	return e;
 }
 

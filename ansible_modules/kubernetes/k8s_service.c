@@ -42,7 +42,7 @@ static struct err *run(struct op *op)
 {
 	AUTO_JSON definitions = NULL;
 	AUTO_JSON types = NULL;
-	struct work w = { 0 };
+	struct lot w = { 0 };
 	struct err *e = merge_types(op, &types);
 
 	json_sets(op->want, "kind", "Service");
@@ -54,14 +54,14 @@ static struct err *run(struct op *op)
 	if (e)
 		return e;
 	complete(op, json_nth(definitions, 0));
-	work_init(&w, op, definitions);
+	lot_init(&w, op, definitions);
 	w.ops[0].merge_types = types;
 	w.ops[0].way = json_truth(op->want, "apply", false)   ? WAY_CLIENT_APPLY
 		       : json_truth(op->want, "force", false) ? WAY_REPLACE
 							      : WAY_MERGE;
-	work_run(&w);
-	e = work_tell(&w);
-	work_release(&w);
+	lot_run(&w);
+	e = lot_tell(&w);
+	lot_release(&w);
 	return e;
 }
 

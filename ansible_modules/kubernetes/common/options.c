@@ -16,7 +16,7 @@ const struct attr wait_condition_rows[] = {
 const struct attr result_rows[] = {
 	{ "result", MAP, READONLY,
 	  "The object as it is now; of several, the dictionary results: a list of changed, method and "
-	  "result for each." },
+	  "result for each. Of what label_selectors find to be absent, a list of the objects." },
 	{ "method", STR, READONLY, "What was done: create, update, replace, apply or delete." },
 	{ "duration", INT, READONLY, "Seconds that were waited." },
 	{ 0 },

@@ -35,21 +35,26 @@ MUST_USE struct err *object_there(struct op *op, const struct kube_kind *k, cons
 				  const char *name, struct json_object **ret);
 
 /* Several objects, and what comes of them. */
-struct work {
+struct lot {
 	struct op *op;
 	struct object_op *ops;
 	struct err **errs;
 	size_t n;
 	struct ready_wish wish;
 	bool waits;
+	/*
+	 * NULL: each is told by itself. Else an array in their order: null for one that is, and a number for so
+	 * many that are told as one, as the peer does with all that label_selectors find; borrowed.
+	 */
+	struct json_object *groups;
 };
-/* One for each of `definitions`, which must live as long; set their rest before work_run(). */
-void work_init(struct work *w, struct op *op, struct json_object *definitions);
-void work_run(struct work *w);
+/* One for each of `definitions`, which must live as long; set their rest before lot_run(). */
+void lot_init(struct lot *w, struct op *op, struct json_object *definitions);
+void lot_run(struct lot *w);
 /* {changed, result, method, duration, diff, error} of one, in the peer's words. Owned. */
-struct json_object *work_told(struct work *w, size_t i);
+struct json_object *lot_told(struct lot *w, size_t i);
 /* All into op->out. The error of one is it; of many, all are named. */
-MUST_USE struct err *work_tell(struct work *w);
-void work_release(struct work *w);
+MUST_USE struct err *lot_tell(struct lot *w);
+void lot_release(struct lot *w);
 
 #endif
