@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 #include <stddef.h>
 
+#include "buf.h"
 #include "err.h"
 
 /*
@@ -35,5 +36,11 @@ MUST_USE struct err *yaml_parse(const char *s, size_t len, const char *file,
 /* Any number of documents, as a list. */
 MUST_USE struct err *yaml_parse_all(const char *s, size_t len, const char *file,
 				    struct json_object **ret);
+
+/*
+ * Appends a value in blocks, keys in their order (lib/yaml_write.c). What yaml_parse() makes of it is the same value,
+ * and other readers, of YAML 1.1 or 1.2, take no string in it for anything else.
+ */
+void yaml_write(struct json_object *v, struct buf *out);
 
 #endif

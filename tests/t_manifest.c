@@ -8,7 +8,6 @@
 #include "kubernetes/clusters.h"
 #include "kubernetes/manifest.h"
 #include "kubernetes/subject.h"
-#include "kubernetes/yaml_text.h"
 #include "protocol/value.h"
 #include "sandbox.h"
 #include "unit.h"
@@ -34,6 +33,8 @@ static const char *const values[] = {
 	"{\"text\":\"two\\nlines\\n\",\"colon\":\"a: b\",\"hash\":\"a #b\",\"dash\":\"- a\",\"quote\":\"'\\\"\",\"tab\":\"a\\tb\"}",
 	"{\"1\":\"number as key\",\"yes\":\"truth as key\",\"a b\":\"\\u00e4\\u20ac\",\"0x10\":\"0o17\",\"12:30\":\"2020-01-01\"}",
 	"{\"ends \":\" begins\",\"{\":\"}\",\"*\":\"&\",\"!x\":\"%y\",\"@\":\"`\",\"|\":\">\",\"?\":\"!!str\",\"=\":\"<<\"}",
+	"{\"del\":\"a\\u007fb\",\"c1\":\"a\\u0085b\\u009f\",\"lines\":\"a\\u2028b\\u2029\",\"bom\":\"\\ufeffa\",\"none\":\"\\uffff\"}",
+	"{\"y\":\"n\",\"Off\":\"NO\",\"a\":\"web:1\",\"b\":\"(x, y)\",\"c\":\"a:\",\"d\":\"a: b\",\"e\":\"a b \",\"f\":\"https://x:1/y\"}",
 	"[{\"a\":1},{\"b\":[1,2]}]",
 	"\"only text\"",
 };
@@ -45,7 +46,7 @@ static void read_back(const char *value)
 	AUTO_BUF text = BUF_INIT;
 
 	fine(json_parse(value, strlen(value), &want));
-	yaml_text(want, &text);
+	yaml_write(want, &text);
 	fine(yaml_parse(text.s, text.len, text.s, &have));
 	ck_assert_msg(value_equal(want, have), "%s", text.s);
 }
@@ -54,6 +55,21 @@ START_TEST(test_yaml_is_read_back)
 {
 	for (size_t i = 0; i < COUNT(values); i++)
 		read_back(values[i]);
+}
+END_TEST
+
+/* What readers of YAML 1.2, or of Go, may take for something else stands in quotes; what none does is bare. */
+START_TEST(test_yaml_of_others)
+{
+	AUTO_JSON v =
+		unit_json("{'octal':'0o17','y':'On','text':'two words','image':'web:1',"
+			  "'time':'12:30:45','date':'2020-01-01','list':[{'a':'b','c':['d']}]}");
+	AUTO_BUF text = BUF_INIT;
+
+	yaml_write(v, &text);
+	ck_assert_str_eq(text.s, "octal: \"0o17\"\n\"y\": \"On\"\ntext: two words\nimage: web:1\n"
+				 "time: \"12:30:45\"\ndate: \"2020-01-01\"\nlist:\n- a: b\n  c:\n"
+				 "  - d\n");
 }
 END_TEST
 
@@ -523,6 +539,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		test_yaml_is_read_back,
+		test_yaml_of_others,
 		test_path,
 		test_told,
 		test_same_object,

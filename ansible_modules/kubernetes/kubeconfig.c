@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -8,99 +7,26 @@
 #include <unistd.h>
 
 #include "common/tasks.h"
+#include "kubernetes/kubeconfig.h"
 #include "session/config.h"
 #include "text.h"
 #include "yaml.h"
 
 static const char MASK[] = "********";
 
-/* ---- YAML of JSON values ---- */
-
-/* Whether a string may stand bare: as no other YAML reader could take it for something else. */
-static bool is_plain(const char *s)
-{
-	static const char words[] = "true false yes no on off null y n";
-	AUTO_STR lower = xstrdup(s);
-
-	for (char *p = lower; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return (isalpha((unsigned char)*s) || *s == '/') && !words_have(words, lower) &&
-	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./@=+-") ==
-		       strlen(s);
-}
-
-static void scalar(struct buf *out, struct json_object *v)
-{
-	const char *s = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
-
-	buf_adds(out, s && is_plain(s) ? s
-				       : json_object_to_json_string_ext(
-						 v, JSON_C_TO_STRING_PLAIN |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
-}
-
-static void value(struct buf *out, struct json_object *v, int indent);
-
-static void members(struct buf *out, struct json_object *v, int indent, bool first_in_line)
-{
-	json_object_object_foreach(v, key, inner) {
-		AUTO_JSON name = json_object_new_string(key);
-
-		buf_addf(out, "%*s", first_in_line ? 0 : indent, "");
-		first_in_line = false;
-		scalar(out, name);
-		buf_adds(out, ":");
-		value(out, inner, indent + 2);
-	}
-}
-
-/* After "key:", or "-"; ends its last line. */
-static void value(struct buf *out, struct json_object *v, int indent)
-{
-	if (json_object_is_type(v, json_type_object) && json_object_object_length(v)) {
-		buf_adds(out, "\n");
-		members(out, v, indent, false);
-		return;
-	}
-	if (!json_len(v)) {
-		buf_adds(out, " ");
-		scalar(out, v);
-		buf_adds(out, "\n");
-		return;
-	}
-	buf_adds(out, "\n");
-	for (size_t i = 0; i < json_len(v); i++) {
-		struct json_object *one = json_nth(v, i);
-
-		buf_addf(out, "%*s-", indent - 2, "");
-		if (json_object_is_type(one, json_type_object) && json_object_object_length(one)) {
-			buf_adds(out, " ");
-			members(out, one, indent, true);
-		} else {
-			value(out, one, indent + 2);
-		}
-	}
-}
-
 /* ---- files ---- */
 
 static struct err *read_config(const char *path, struct json_object **ret, bool *ret_there)
 {
-	AUTO_BUF text = { .s = buf_empty, .max = YAML_BYTES };
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char part[16384];
-	ssize_t n = 0;
+	AUTO_BUF text = BUF_INIT;
+	struct err *e;
 
-	*ret_there = fd >= 0 || errno != ENOENT;
-	if (fd < 0)
-		return *ret_there ? err_new(ERR_USAGE, "%s: %s", path, strerror(errno)) : NULL;
-	while ((n = read(fd, part, sizeof(part))) > 0)
-		if (!buf_add(&text, part, (size_t)n))
-			break;
-	struct err *e = n > 0   ? err_new(ERR_USAGE, "%s: more than %d bytes", path, YAML_BYTES)
-			: n < 0 ? err_new(ERR_USAGE, "%s: %s", path, strerror(errno))
-				: yaml_parse(text.s, text.len, path, ret);
-	(void)close(fd);
+	*ret_there = access(path, F_OK) == 0 || errno != ENOENT;
+	if (!*ret_there)
+		return NULL;
+	e = file_text(path, YAML_BYTES, &text);
+	if (!e)
+		e = yaml_parse(text.s, text.len, path, ret);
 	buf_wipe(&text);
 	if (!e && *ret && !json_object_is_type(*ret, json_type_object))
 		e = err_new(ERR_USAGE, "%s is %s, no kubeconfig", path, json_type_words(*ret));
@@ -136,7 +62,7 @@ static struct err *write_config(const char *name, struct json_object *config)
 
 	if (fd < 0)
 		return err_new(ERR_USAGE, "%s: %s", path, strerror(errno));
-	members(&text, config, 0, false);
+	yaml_write(config, &text);
 	e = write_all(fd, text.s, text.len);
 	if (!e && there && fchmod(fd, old.st_mode & 0700) != 0)
 		e = err_new(ERR_USAGE, "%s", strerror(errno));

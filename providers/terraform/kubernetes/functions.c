@@ -5,7 +5,7 @@
 #include "kubernetes/objects.h"
 #include "protocol/value.h"
 #include "subject.h"
-#include "yaml_text.h"
+#include "yaml.h"
 
 static struct err *decode(struct json_object *args, struct json_object **ret, int *at)
 {
@@ -66,7 +66,7 @@ static struct err *encode(struct json_object *args, struct json_object **ret, in
 		if (many)
 			buf_adds(&text, "---\n");
 		if (!e)
-			yaml_text(one, &text);
+			yaml_write(one, &text);
 	}
 	if (!e)
 		*ret = json_object_new_string_len(text.s, (int)text.len);

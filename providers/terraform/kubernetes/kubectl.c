@@ -13,7 +13,7 @@
 #include "protocol/value.h"
 #include "subject.h"
 #include "text.h"
-#include "yaml_text.h"
+#include "yaml.h"
 
 static const char HIDDEN_VALUE[] = "(sensitive value)";
 
@@ -91,7 +91,7 @@ static char *parsed_text(struct json_object *object, struct json_object *values)
 		put_at(shown, "data", HIDDEN_VALUE);
 		put_at(shown, "stringData", HIDDEN_VALUE);
 	}
-	yaml_text(shown, &text);
+	yaml_write(shown, &text);
 	return buf_take(&text);
 }
 
@@ -442,7 +442,7 @@ static void show_import(struct tf_op *t, struct json_object *live)
 	       NULL);
 	if (json_empty(json_at(bare, "metadata.annotations")))
 		put_at(bare, "metadata.annotations", NULL);
-	yaml_text(bare, &text);
+	yaml_write(bare, &text);
 	json_sets(t->state, "yaml_body", text.s);
 	json_sets(t->state, "uid", json_str(live, "metadata.uid"));
 	for (const struct tf_attr *row = t->kind->attrs; row->name; row++)
@@ -511,7 +511,7 @@ static struct err *import(struct tf_op *t, const char *id)
 			id);
 	if (!json_str(meta, "namespace"))
 		json_object_object_del(meta, "namespace");
-	yaml_text(object, &text);
+	yaml_write(object, &text);
 	json_sets(t->state, "yaml_body", text.s);
 	json_sets(t->state, "id", id);
 	return NULL;

@@ -10,7 +10,6 @@
 #include "subject.h"
 #include "text.h"
 #include "yaml.h"
-#include "yaml_text.h"
 
 enum { FILES_MAX = 10000 };
 
@@ -349,7 +348,7 @@ static struct err *open_manifest(struct tf_op *t)
 	if (e)
 		return e;
 	AUTO_STR path = kind_path(k, ns, name, NULL);
-	yaml_text(object, &text);
+	yaml_write(object, &text);
 	json_sets(t->state, "yaml", text.s);
 	json_sets(t->state, "json",
 		  json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |

@@ -1,28 +1,67 @@
-#include "yaml_text.h"
-
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "json.h"
+#include "text.h"
 #include "yaml.h"
 
-/* Plain where it is read as just that string again; else as JSON has it, which YAML reads too. */
+/* Whether no reader of any YAML takes it bare for anything but this text. */
+static bool is_plain(const char *s, size_t len)
+{
+	static const char words[] = "true false yes no on off null y n";
+
+	if (!len || strlen(s) != len || s[len - 1] == ' ' || s[len - 1] == ':' ||
+	    !(isalpha((unsigned char)*s) || strchr("/_(", *s)) || strstr(s, ": "))
+		return false;
+	WORDS_EACH(w, words) {
+		if (words_len(w) == len && strncasecmp(w, s, len) == 0)
+			return false;
+	}
+	return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			 "_./@=+-:(), ") == len;
+}
+
+/* What YAML wants escaped though JSON does not: DEL, C1 controls, line and paragraph separators, the BOM. */
+static size_t escaped(const unsigned char *s, struct buf *out)
+{
+	if (s[0] == 0x7f) {
+		buf_adds(out, "\\u007f");
+		return 1;
+	}
+	if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) {
+		buf_addf(out, "\\u00%02x", s[1]);
+		return 2;
+	}
+	if (s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0xa8 || s[2] == 0xa9)) {
+		buf_adds(out, s[2] == 0xa8 ? "\\u2028" : "\\u2029");
+		return 3;
+	}
+	if (s[0] == 0xef && ((s[1] == 0xbb && s[2] == 0xbf) || (s[1] == 0xbf && s[2] >= 0xbe))) {
+		buf_adds(out, s[1] == 0xbb ? "\\ufeff" : s[2] == 0xbe ? "\\ufffe" : "\\uffff");
+		return 3;
+	}
+	return 0;
+}
+
 static void put_string(struct json_object *v, struct buf *out)
 {
 	const char *s = json_object_get_string(v);
 	const size_t len = (size_t)json_object_get_string_len(v);
-	AUTO_JSON back = NULL;
-	AUTO_STR entry = xasprintf("a: %s", s);
-	struct err *e = strchr(s, '\n') || strlen(s) != len
-				? NULL
-				: yaml_parse(entry, strlen(entry), "", &back);
-	struct json_object *same = json_at(back, "a");
 
-	err_free(e);
-	if (len && json_object_is_type(same, json_type_string) && json_is_str(same, s) &&
-	    !strchr("-?:,[]{}#&*!|>'\"%@`", *s))
+	if (is_plain(s, len)) {
 		(void)buf_add(out, s, len);
-	else
-		buf_adds(out, json_object_to_json_string_ext(v, JSON_C_TO_STRING_NOSLASHESCAPE));
+		return;
+	}
+	/* As JSON has it, which YAML reads too. */
+	s = json_object_to_json_string_ext(v, JSON_C_TO_STRING_NOSLASHESCAPE);
+	while (*s) {
+		const size_t n = escaped((const unsigned char *)s, out);
+
+		if (!n)
+			(void)buf_add(out, s, 1);
+		s += n ? n : 1;
+	}
 }
 
 static void put_key(const char *key, struct buf *out)
@@ -88,7 +127,7 @@ static void put(struct json_object *v, size_t depth, bool after_dash, struct buf
 	buf_adds(out, "\n");
 }
 
-void yaml_text(struct json_object *v, struct buf *out)
+void yaml_write(struct json_object *v, struct buf *out)
 {
 	put(v, 0, false, out);
 }
