@@ -364,8 +364,9 @@ static void born(const struct keeper *k, struct op *op, const char *id)
 {
 	const struct journal_entry *entry = k->arg;
 
+	(void)op;
 	(void)pthread_mutex_lock(&lock);
-	know(op->r->name, id);
+	know(entry->of, id);
 	write_line(about(entry->number, "id", id));
 	(void)pthread_mutex_unlock(&lock);
 }
@@ -521,6 +522,19 @@ void journal_seen(const char *of, const char *id)
 		lost_free(l);
 	}
 	(void)pthread_mutex_unlock(&lock);
+}
+
+bool journal_knows(const char *of, const char *what)
+{
+	bool found;
+
+	(void)pthread_mutex_lock(&lock);
+	look(false);
+	found = is_known(of, what);
+	for (const struct lost *l = losts; l && !found; l = l->next)
+		found = strcmp(l->key, what) == 0;
+	(void)pthread_mutex_unlock(&lock);
+	return found;
 }
 
 void journal_gone(const char *of, const char *id)

@@ -223,14 +223,14 @@ static void configure(struct reply *r, const Tf__ConfigureProvider__Request *in,
 		      Tf__ConfigureProvider__Response *out)
 {
 	AUTO_JSON config = value_of(r, kind_provider(), in->config);
+	AUTO_STR digest = diags_failed(&r->diags) ? NULL : block_digest(config);
 
+	journal_for(digest);
 	if (!diags_failed(&r->diags) && provider.backend)
 		fail(r, NULL, "configuring", NULL, provider.backend->configure(config));
 	if (!diags_failed(&r->diags) && provider.targets) {
-		AUTO_STR digest = block_digest(config);
 		struct err *e = targets_configure(config);
 
-		journal_for(digest);
 		fail(r, NULL, "configuring", NULL, e ? e : look_at_target(config));
 	}
 	DIAGNOSE(out, *r);

@@ -59,7 +59,7 @@ const struct tf_attr clusters_config[] = {
 	{ "proxy_url", .doc = "Proxy to the server; KUBE_PROXY_URL by default." },
 	{ "exec", TF_BLOCK | TF_UNIQUE, .doc = "A program that tells credentials.",
 	  .sub = exec_rows },
-	{ "clusters",
+	{ "clusters", TF_SENSITIVE,
 	  .doc = "Further clusters, for the argument `cluster` of resources: objects by name, with "
 		 "arguments as of this block. Those that are not known yet do not keep the others "
 		 "from being planned.",
@@ -637,8 +637,12 @@ struct err *clusters_want(const char *name, struct cluster **ret)
 	AUTO_STR why = NULL;
 	struct err *e = clusters_get(name, ret, &why);
 
+	/* Terraform reads data in the plan unless it waits for something: resources do not come here before apply. */
 	if (!e && !*ret)
-		e = err_new(ERR_USAGE, "%s%s%s: %s",
+		e = err_new(ERR_USAGE,
+			    "%s%s%s: %s; if it is this run that makes it, a data source has to "
+			    "wait for that: give it depends_on = [what makes the cluster], and it "
+			    "is read after that",
 			    name && *name ? "cluster '" : "the provider's cluster",
 			    name && *name ? name : "", name && *name ? "'" : "", why);
 	return e;

@@ -1,6 +1,7 @@
 #ifndef KUBERNETES_SUBJECT_H
 #define KUBERNETES_SUBJECT_H
 
+#include "adapter/journal.h"
 #include "kubernetes/objects.h"
 #include "terraform.h"
 
@@ -50,6 +51,26 @@ struct subject_wish {
 /* *object: what is known of it, and then what was seen last. */
 MUST_USE struct err *subject_wait(const struct subject *s, int64_t deadline,
 				  const struct subject_wish *wish, struct json_object **object);
+
+/*
+ * Creation (adoption.c). Applying takes over what is there. So one that is there is refused, with the ID to
+ * import it by, unless the journal knows that a run of this root was killed while it made it, and `manager`
+ * has applied it. The journal is told before anything is sent; what has no name yet is not in it.
+ *
+ *   struct journal_entry entry = { 0 };
+ *   e = subject_may_adopt(&s, have, manager, import_id, &entry);
+ *   ... if (!e) send ...
+ *   subject_created(&entry, whether it is there, e);
+ */
+MUST_USE struct err *subject_may_adopt(const struct subject *s, struct json_object *have,
+				       const char *manager, const char *import_id,
+				       struct journal_entry *entry);
+/* What came of it, also of a refusal. Releases the entry. */
+void subject_created(struct journal_entry *entry, bool made, const struct err *e);
+/* Terraform's state has it: to be said of all that is read. */
+void subject_seen(const struct subject *s);
+/* One that is there is no stranger: it was seen, or a run that was killed was making it. */
+bool subject_is_known(const struct subject *s);
 
 /* *ret NULL: gone, or its kind is; an API that is only down is an error. */
 MUST_USE struct err *subject_read(const char *cluster, struct json_object *want,

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "kubernetes/live.h"
 #include "kubernetes/objects.h"
+#include "kubernetes/subject.h"
 #include "rows.h"
 
 #define MANAGER "treenail"
@@ -27,6 +28,12 @@ static struct err *open_at(struct subject_of *s, const struct typed_op *op, cons
 
 	s->deadline = clock_ms() + op->deadline_ms;
 	return e ? e : kind_find(op->cluster, op->kind->api_version, op->kind->kind, &s->kind);
+}
+
+/* The same for who knows no tables. */
+static struct subject place_of(const struct typed_op *op, const struct subject_of *s)
+{
+	return (struct subject){ .c = op->cluster, .kind = s->kind, .ns = s->ns, .name = s->name };
 }
 
 static struct err *name_it(struct err *e, const struct typed_op *op, const struct subject_of *s)
@@ -110,29 +117,18 @@ static struct err *wait_for(struct typed_op *op, const struct subject_of *s,
 
 /* ---- creation and update ---- */
 
-/*
- * Server-side apply would take over what somebody else made. What is just as wanted, and ours, a
- * killed run made.
- */
-static struct err *check_new(const struct typed_op *op, const struct subject_of *s,
-			     struct json_object *manifest, struct json_object *have)
-{
-	if (!have || owned_same(have, manifest, MANAGER))
-		return NULL;
-	return name_it(err_new(ERR_CONFLICT,
-			       "it is there already; to manage it here, import it as %s%s%s",
-			       s->ns ? s->ns : "", s->ns ? "/" : "", s->name),
-		       op, s);
-}
-
+/* have: what is there, if that was looked for. */
 static struct err *send(struct typed_op *op, const struct subject_of *s,
-			struct json_object *manifest, struct json_object **after)
+			struct json_object *manifest, bool looked, struct json_object *have,
+			struct json_object **after)
 {
 	struct object_op o = { .cluster = op->cluster,
 			       .want = manifest,
 			       .way = WAY_SERVER_APPLY,
 			       .field_manager = MANAGER,
-			       .force_conflicts = true };
+			       .force_conflicts = true,
+			       .read = looked,
+			       .before = json_object_get(have) };
 	struct err *e = NULL;
 
 	live_drop(op->cluster, s->kind, s->ns, s->name);
@@ -142,11 +138,42 @@ static struct err *send(struct typed_op *op, const struct subject_of *s,
 	return e;
 }
 
+static struct err *create(struct typed_op *op, const struct subject_of *s, const char *id,
+			  struct json_object *manifest, struct json_object **after)
+{
+	const struct subject place = place_of(op, s);
+	struct journal_entry entry = { 0 };
+	AUTO_JSON have = NULL;
+	struct err *e = subject_before(&place, s->deadline, &have);
+
+	if (!e)
+		e = subject_may_adopt(&place, have, MANAGER, id, &entry);
+	if (!e)
+		e = send(op, s, manifest, true, have, after);
+	subject_created(&entry, *after, e);
+	return e;
+}
+
+static struct err *update(struct typed_op *op, const struct subject_of *s,
+			  struct json_object *manifest, struct json_object **after)
+{
+	const bool keeps = json_at(op->config, "data_wo_revision") ||
+			   json_at(op->config, "binary_data_wo_revision");
+	AUTO_JSON have = NULL;
+	AUTO_JSON whole = NULL;
+	struct err *e = keeps ? object_get(op->cluster, s->kind, s->ns, s->name, &have) : NULL;
+
+	if (e)
+		return e;
+	whole = have ? typed_manifest(op->kind, op->config, op->prior, have)
+		     : json_object_get(manifest);
+	return send(op, s, whole, keeps, have, after);
+}
+
 struct err *typed_apply(struct typed_op *op)
 {
 	AUTO_SUBJECT_OF s = { 0 };
 	AUTO_JSON manifest = typed_manifest(op->kind, op->config, op->prior, NULL);
-	AUTO_JSON have = NULL;
 	AUTO_JSON after = NULL;
 	struct err *e = complete_name(op, manifest);
 
@@ -154,18 +181,9 @@ struct err *typed_apply(struct typed_op *op)
 		return e;
 	AUTO_STR id = id_of(manifest);
 	e = open_at(&s, op, id);
-	if (!e && (!op->prior || json_at(op->config, "data_wo_revision") ||
-		   json_at(op->config, "binary_data_wo_revision")))
-		e = object_get(op->cluster, s.kind, s.ns, s.name, &have);
-	if (!e && !op->prior)
-		e = check_new(op, &s, manifest, have);
-	if (e)
-		return e;
-	if (op->prior && have) {
-		json_object_put(manifest);
-		manifest = typed_manifest(op->kind, op->config, op->prior, have);
-	}
-	e = send(op, &s, manifest, &after);
+	if (!e)
+		e = op->prior ? update(op, &s, manifest, &after)
+			      : create(op, &s, id, manifest, &after);
 	if (e)
 		return e;
 	op->state = typed_made(op->kind, op->planned, after);
@@ -214,8 +232,12 @@ struct err *typed_read(struct typed_op *op)
 	e = open_at(&s, op, id ? id : "");
 	if (!e)
 		e = live_get(op->cluster, s.kind, s.ns, s.name, &object);
-	if (!e && object)
+	if (!e && object) {
+		const struct subject place = place_of(op, &s);
+
+		subject_seen(&place);
 		op->state = typed_shown(op->kind, op->prior, op->origin, MANAGER, object);
+	}
 	return e;
 }
 
