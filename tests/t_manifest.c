@@ -237,7 +237,8 @@ START_TEST(test_unknown_cluster)
 	ck_assert_ptr_nonnull(c);
 	ck_assert_str_eq(cluster_server(c), "https://127.0.0.1:1");
 	says(get("wrong", &c, &why), "hots");
-	says(clusters_want("east", &c), "token");
+	says(clusters_want("east", &c), "(token); if it is this run that makes it");
+	says(clusters_want(NULL, &c), "depends_on = [what makes the cluster]");
 }
 END_TEST
 

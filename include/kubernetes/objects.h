@@ -66,7 +66,8 @@ struct object_op {
 	struct json_object *patch;
 	const char *field_manager; /* NULL: "treenail" */
 	bool force_conflicts;
-	bool lenient; /* unknown fields are warnings */
+	const char *force_words; /* how the user writes that, for errors; NULL: "force_conflicts" */
+	bool lenient;            /* unknown fields are warnings */
 	bool append_hash; /* ConfigMap, Secret: the name ends with a digest of the content, as kubectl makes it */
 	bool check;
 	bool read; /* `before` is given, owned, as it was just read: it is not read first */

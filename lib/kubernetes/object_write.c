@@ -124,10 +124,11 @@ static struct err *way_server_apply(struct work *w, struct json_object *have,
 		e->kind = ERR_USAGE;
 	if (e && e->status == 409 && strstr(e->text, "Apply failed with") &&
 	    !w->op->force_conflicts) {
+		const char *words = w->op->force_words;
 		AUTO_STR said = e->text;
 
-		e->text = xasprintf(
-			"%s; leave these fields out, or take them over with force_conflicts", said);
+		e->text = xasprintf("%s; leave these fields out, or take them over with %s", said,
+				    words ? words : "force_conflicts");
 	}
 	return e;
 }

@@ -202,6 +202,7 @@ static struct object_op op_of(struct tf_op *t, const struct subject *s, bool che
 		.way = server ? WAY_SERVER_APPLY : WAY_CLIENT_APPLY,
 		.field_manager = manager && *manager ? manager : "kubectl",
 		.force_conflicts = json_truth(t->planned, "force_conflicts", false),
+		.force_words = "force_conflicts = true",
 		.lenient = !json_truth(t->planned, "validate_schema", true),
 		.check = check,
 	};

@@ -282,6 +282,7 @@ static struct object_op op_of(struct tf_op *t, const struct subject *s, bool che
 				   .way = WAY_SERVER_APPLY,
 				   .field_manager = manager_of(t->planned),
 				   .force_conflicts = forces(t->planned),
+				   .force_words = "field_manager { force_conflicts = true }",
 				   .check = check };
 }
 
