@@ -59,7 +59,7 @@ const struct tf_attr clusters_config[] = {
 	{ "proxy_url", .doc = "Proxy to the server; KUBE_PROXY_URL by default." },
 	{ "exec", TF_BLOCK | TF_UNIQUE, .doc = "A program that tells credentials.",
 	  .sub = exec_rows },
-	{ "clusters",
+	{ "clusters", TF_SENSITIVE,
 	  .doc = "Further clusters, for the argument `cluster` of resources: objects by name, with "
 		 "arguments as of this block. Those that are not known yet do not keep the others "
 		 "from being planned.",
