@@ -173,7 +173,7 @@ $(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a 
 
 # Tables and conversions alone: no adapter, no server.
 $(B)/tests/t_typed: $(patsubst %.c,$(O)/%.o,$(filter-out %/work.c,$(wildcard providers/terraform/kubernetes/typed/*.c)))
-$(B)/tests/t_manifest: $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live manifest subject yaml_text)
+$(B)/tests/t_manifest: $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live manifest subject)
 $(B)/tests/t_adoption: $(O)/providers/terraform/kubernetes/adoption.o
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
