@@ -304,6 +304,18 @@ static struct err *find_pods(struct op *op, const char *node, struct pods *ret)
 	return objects_each(op->cluster, &q, sort_pod, ret);
 }
 
+/* In check mode with their names: that is all that is to be seen of them. */
+static void tell_pods(struct op *op, struct json_object *pods, struct buf *told)
+{
+	const char *done = chosen(op, "disable_eviction") ? "deleted" : "evicted";
+	AUTO_BUF names = BUF_INIT;
+
+	for (size_t i = 0; i < json_len(pods) && op->check; i++)
+		name(&names, json_nth(pods, i));
+	buf_addf(told, " %zu pod(s) %s%s%s%s.", json_len(pods), op->check ? "would be " : "", done,
+		 names.len ? ": " : "", names.s);
+}
+
 static struct err *drain(struct op *op, const struct kube_kind *kind, struct json_object *node,
 			 struct buf *told)
 {
@@ -320,7 +332,7 @@ static struct err *drain(struct op *op, const struct kube_kind *kind, struct jso
 		e = op->check ? NULL : send_away(op, p.going);
 	}
 	if (!e)
-		buf_addf(told, " %zu pod(s) evicted.", n);
+		tell_pods(op, p.going, told);
 	pods_release(&p);
 	return e;
 }

@@ -85,6 +85,20 @@ static struct json_object *replica_set_patch(struct json_object *set)
 	return list;
 }
 
+/* One for each workload, as what was done of each is told. */
+static void tell_diff(struct op *op, struct json_object *before, struct json_object *after)
+{
+	struct json_object *diffs = json_at(op->out->extra, "diff");
+
+	if (!op->diff)
+		return;
+	if (!diffs) {
+		diffs = json_object_new_array();
+		put(op, "diff", diffs);
+	}
+	json_object_array_add(diffs, diff_of(op, before, after));
+}
+
 static struct err *go_back(struct op *op, const struct kube_kind *kind, const struct search *s,
 			   struct json_object *have, struct json_object *told)
 {
@@ -100,8 +114,7 @@ static struct err *go_back(struct op *op, const struct kube_kind *kind, const st
 	json_sets(told, "method", "patch");
 	json_set(told, "body", json_object_get(body));
 	json_set(told, "resources", json_object_get(after));
-	if (op->diff)
-		json_set(told, "diff", diff_of(op, have, after));
+	tell_diff(op, have, after);
 	return NULL;
 }
 

@@ -274,11 +274,32 @@ static struct err *way_client_apply(struct work *w, struct json_object *have,
 	return patch_send(w, patch, "application/merge-patch+json", ret);
 }
 
+/* Of a patch that was refused, the first step that does not fit what is there. Takes e. */
+static struct err *step_blame(const struct work *w, struct json_object *have, struct err *e)
+{
+	AUTO_JSON begun = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(w->op->patch); i++) {
+		struct json_object *step = json_nth(w->op->patch, i);
+		AUTO_JSON made = NULL;
+
+		json_object_array_add(begun, json_object_get(step));
+		made = merge_applied(have, begun);
+		if (!made)
+			return err_wrap(e, "patch[%zu] (%s %s) does not fit the object", i,
+					json_str(step, "op") ? json_str(step, "op") : "no op",
+					json_str(step, "path") ? json_str(step, "path")
+							       : "without a path");
+	}
+	return e;
+}
+
 static struct err *way_json_patch(struct work *w, struct json_object *have,
 				  struct json_object *goal, struct json_object **ret)
 {
 	AUTO_JSON patch = json_copy(w->op->patch);
 	struct json_object *step = json_object_new_object();
+	struct err *e;
 
 	if (work_same(w, have, goal) && goal) {
 		json_object_put(step);
@@ -290,7 +311,8 @@ static struct err *way_json_patch(struct work *w, struct json_object *have,
 	json_sets(step, "value", json_str(have, "metadata.resourceVersion"));
 	json_object_array_add(patch, step);
 	w->op->method = "patch";
-	return patch_send(w, patch, "application/json-patch+json", ret);
+	e = patch_send(w, patch, "application/json-patch+json", ret);
+	return e && e->kind == ERR_USAGE && !goal ? step_blame(w, have, e) : e;
 }
 
 /* ---- one attempt after the other ---- */

@@ -4,6 +4,7 @@
 Each step of a case is run three times: in check mode, for real, and again. Asserted of all of them:
 check mode predicts `changed` and the diff of the real run and sends only reads (of Kubernetes, dry runs,
 too), what the diff says is what the object then is, and the second run changes nothing and sends only reads.
+A step's `expect` is of the real run's result, its `foretold` of check mode's.
 
   run.py --ansible DIR/bin/ansible-playbook --collections DIR --lab DIR --state DIR [CASE ...]
 """
@@ -24,7 +25,7 @@ SYSTEMS = {  # folder of cases: collection, action group, options for all module
     'cases': ('treenail.openstack', 'openstack', lambda case, lab: {'cloud': case.get('cloud', 'demo')}),
     'kubernetes': ('treenail.kubernetes', 'k8s', lambda case, lab: {'kubeconfig': kubeconfig(case, lab)}),
 }
-STEP_KEYS = {'writes', 'expect', 'changed', 'requests', 'fails', 'again', 'vars', 'check'}
+STEP_KEYS = {'writes', 'expect', 'foretold', 'changed', 'requests', 'fails', 'again', 'vars', 'check'}
 
 
 def kubeconfig(case, lab):
@@ -178,6 +179,9 @@ def check_step(c, where, step, records):
     for path, value in step.get('expect', {}).items():
         have = at(real['result'], path)
         c.that(covers(value, have), '%s: %s is %r, not %r' % (where, path, have, value))
+    for path, value in step.get('foretold', {}).items():
+        have = at(records['check']['result'], path)
+        c.that(covers(value, have), '%s check: %s is %r, not %r' % (where, path, have, value))
     if 'check' in records:
         check_prediction(c, where, records['check'], real)
     if not again:
