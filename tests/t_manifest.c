@@ -508,6 +508,56 @@ START_TEST(test_removal_asks_no_more_than_needed)
 }
 END_TEST
 
+/* A plan of a creation. */
+static struct err *plan_map(const char *more, struct json_object **ret)
+{
+	static const struct tf_calls none = { 0 };
+	AUTO_STR manifest =
+		xasprintf("{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'m',"
+			  "'namespace':'n'}%s}",
+			  more);
+	struct outcome out = { 0 };
+	struct op op = { .out = &out };
+	struct tf_op t = { .kind = &kubernetes_manifest,
+			   .calls = &none,
+			   .op = &op,
+			   .planned = json_wrap("manifest", unit_json(manifest)),
+			   .replace = json_object_new_array() };
+	struct err *e = kubernetes_manifest.worker->plan(&t);
+
+	json_object_put(out.warnings);
+	json_object_put(t.replace);
+	*ret = t.planned;
+	return e;
+}
+
+/* What is there is refused by the plan, unless the state has it, and this run removes it first. */
+START_TEST(test_what_is_there)
+{
+	AUTO_JSON refused = NULL;
+	AUTO_JSON planned = NULL;
+	AUTO_JSON want = unit_json(MAP(""));
+	struct subject s = SUBJECT_INIT;
+	struct cluster *c = NULL;
+	char *why;
+
+	sandbox_enter();
+	SERVE(ANSWER(MAP_PATH, MAP("")), ANSWER(MAP_PATH, MAP("")), ANSWER(NULL, MAP("")));
+	says(plan_map("", &refused),
+	     "`terraform import ADDRESS 'apiVersion=v1,kind=ConfigMap,namespace=n,name=m'`");
+	fine(get(NULL, &c, &why));
+	fine(subject_open(&s, c, want));
+	subject_seen(&s);
+	fine(plan_map(",'data':{'a':1}", &planned));
+	ck_assert(value_is_unknown(json_at(planned, "object")));
+	ck_assert_ptr_nonnull(
+		strstr(faulty_seen(server, faulty_count(server) - 1)->body, "\"a\":\"1\""));
+	subject_release(&s);
+	stop();
+	sandbox_leave();
+}
+END_TEST
+
 static struct err *open_kind(struct cluster *c, const char *version, const char *kind)
 {
 	AUTO_SUBJECT s = SUBJECT_INIT;
@@ -554,6 +604,7 @@ int main(void)
 		test_generated_names,
 		test_removal_asks_no_more_than_needed,
 		test_mistaken_kinds,
+		test_what_is_there,
 	};
 
 	(void)unsetenv("KUBE_CONFIG_PATH");

@@ -49,6 +49,15 @@ static void note_others(const struct keeper *k, struct json_object *have)
 	k->before(k, NULL, others);
 }
 
+struct err *subject_stranger(const struct subject *s, const char *import_id)
+{
+	return err_new(ERR_CONFLICT,
+		       "%s %s%s%s is there already, and was not made here: to manage it here, "
+		       "import it, by `terraform import ADDRESS '%s'` or by an import block with "
+		       "that ID; if the state has it under another address, by a moved block",
+		       s->kind->kind, s->ns ? s->ns : "", s->ns ? "/" : "", s->name, import_id);
+}
+
 struct err *subject_may_adopt(const struct subject *s, struct json_object *have,
 			      const char *manager, const char *import_id,
 			      struct journal_entry *entry)
@@ -63,11 +72,7 @@ struct err *subject_may_adopt(const struct subject *s, struct json_object *have,
 	note_others(&entry->keeper, have);
 	if (ours)
 		return NULL;
-	return err_new(ERR_CONFLICT,
-		       "%s %s%s%s is there already, and was not made here: to manage it here, "
-		       "import it, by `terraform import ADDRESS '%s'` or by an import block with "
-		       "that ID",
-		       s->kind->kind, s->ns ? s->ns : "", s->ns ? "/" : "", s->name, import_id);
+	return subject_stranger(s, import_id);
 }
 
 void subject_created(struct journal_entry *entry, bool made, const struct err *e)

@@ -208,6 +208,21 @@ static struct object_op op_of(struct tf_op *t, const struct subject *s, bool che
 	};
 }
 
+/* As kubectl's apply does; but people are told. */
+static void warn_taken(struct tf_op *t, const struct subject *s, struct json_object *have)
+{
+	AUTO_STR title = document_title(s->want);
+
+	if (!t->prior && have && !json_at(have, "metadata.deletionTimestamp") &&
+	    !subject_is_known(s))
+		op_warn(t->op,
+			"%s is there already: it is taken over as it is, changed to what is "
+			"written, and removed when this resource is. What would change an import "
+			"shows first: `terraform import ADDRESS '%s//%s//%s%s%s'`.",
+			title, json_str(s->want, "apiVersion"), s->kind->kind, s->name,
+			s->ns ? "//" : "", s->ns ? s->ns : "");
+}
+
 /* What the server would refuse is told in the plan, as far as it can be asked. */
 static struct err *try_out(struct tf_op *t, struct json_object *object)
 {
@@ -227,6 +242,8 @@ static struct err *try_out(struct tf_op *t, struct json_object *object)
 
 		op.read = true;
 		e = live_lately(c, s.kind, s.ns, s.name, &op.before);
+		if (!e)
+			warn_taken(t, &s, op.before);
 		if (!e)
 			objects_apply(&op, 1, 1, &e);
 		object_op_release(&op);

@@ -62,6 +62,17 @@ static struct json_object *wanted_object(const struct tf_op *t)
 	return object;
 }
 
+/* What import() takes. */
+static char *import_id(const struct tf_op *t, const struct subject *s)
+{
+	const char *cluster = json_str(t->planned, "cluster");
+	const bool other = cluster && *cluster;
+
+	return xasprintf("%s%s%sapiVersion=%s,kind=%s%s%s,name=%s", other ? "cluster:" : "",
+			 other ? cluster : "", other ? "/" : "", json_str(s->want, "apiVersion"),
+			 s->kind->kind, s->ns ? ",namespace=" : "", s->ns ? s->ns : "", s->name);
+}
+
 /* ---- what `object` tells ---- */
 
 static void hide_data(struct json_object *object, const char *key)
@@ -292,7 +303,7 @@ static void plan_change(struct tf_op *t, const struct object_op *op, struct json
 	AUTO_JSON after = object_told(op->after);
 	AUTO_JSON have = live ? object_told(live) : NULL;
 
-	if (!t->prior && op->before) /* in the way, unless this run removes it first */
+	if (!t->prior && op->before) /* in the way until this run removes it */
 		json_set(t->planned, "object", value_unknown());
 	else if (have && value_equal(after, have))
 		keep(t);
@@ -336,6 +347,19 @@ static struct err *dry_run(struct tf_op *t, const struct subject *s, struct json
 	return e;
 }
 
+/* What a replacement removes first is seen: the state has it. */
+static bool is_in_the_way(const struct subject *s, struct json_object *live)
+{
+	return live && !json_at(live, "metadata.deletionTimestamp") && !subject_is_known(s);
+}
+
+static struct err *stranger(const struct tf_op *t, const struct subject *s)
+{
+	AUTO_STR id = import_id(t, s);
+
+	return subject_stranger(s, id);
+}
+
 static struct err *plan_with(struct tf_op *t, struct cluster *c)
 {
 	AUTO_SUBJECT s = SUBJECT_INIT;
@@ -349,6 +373,10 @@ static struct err *plan_with(struct tf_op *t, struct cluster *c)
 	}
 	if (!e && s.name)
 		e = (t->prior ? live_get : live_lately)(c, s.kind, s.ns, s.name, &live);
+	if (!e && t->prior && s.name)
+		subject_seen(&s);
+	else if (!e && is_in_the_way(&s, live))
+		e = stranger(t, &s);
 	if (e)
 		return err_at(e, "manifest");
 	if (!t->prior || !live || !as_wanted(t, &s, live))
@@ -488,23 +516,28 @@ static struct err *open_subject(struct tf_op *t, struct subject *s)
 	return e ? e : err_at(subject_await(s, c, want, t->op->deadline, patient), "manifest");
 }
 
-/* One that is there is somebody's, unless a run that was killed made it just so. */
-static struct err *not_theirs(struct tf_op *t, const struct subject *s, struct json_object *have)
+static struct err *create_it(struct tf_op *t)
 {
-	AUTO_STR title = document_title(s->want);
+	AUTO_SUBJECT s = SUBJECT_INIT;
+	AUTO_JSON have = NULL;
+	struct journal_entry entry = { 0 };
+	struct err *e = open_subject(t, &s);
 
-	if (!have || owned_same(have, s->want, manager_of(t->planned)))
-		return NULL;
-	return err_at(err_new(ERR_CONFLICT,
-			      "%s is there already: import it with the ID "
-			      "\"apiVersion=%s,kind=%s%s%s,name=%s\"",
-			      title, json_str(s->want, "apiVersion"), s->kind->kind,
-			      s->ns ? ",namespace=" : "", s->ns ? s->ns : "", s->name),
-		      "manifest");
+	if (!e)
+		e = subject_before(&s, t->op->deadline, &have);
+	if (!e) {
+		AUTO_STR id = import_id(t, &s);
+
+		e = err_at(subject_may_adopt(&s, have, manager_of(t->planned), id, &entry),
+			   "manifest");
+	}
+	if (!e)
+		e = apply(t, &s, TAKE(have));
+	subject_created(&entry, t->state, e);
+	return e;
 }
 
-/* Creation and update. */
-static struct err *write_it(struct tf_op *t)
+static struct err *update_it(struct tf_op *t)
 {
 	AUTO_SUBJECT s = SUBJECT_INIT;
 	AUTO_JSON have = NULL;
@@ -512,8 +545,6 @@ static struct err *write_it(struct tf_op *t)
 
 	if (!e)
 		e = subject_before(&s, t->op->deadline, &have);
-	if (!e && !t->prior)
-		e = not_theirs(t, &s, have);
 	return e ? e : apply(t, &s, TAKE(have));
 }
 
@@ -610,7 +641,7 @@ static struct err *validate(struct tf_op *t)
 	return NULL;
 }
 
-static const struct tf_worker worker = { validate,  plan,    write_it, write_it,
+static const struct tf_worker worker = { validate,  plan,    create_it, update_it,
 					 delete_it, read_it, import };
 
 static const struct tf_attr manager_rows[] = {

@@ -307,7 +307,10 @@ struct err *subject_read(const char *cluster, struct json_object *want, struct j
 	}
 	if (!e && !s.name)
 		e = err_new(ERR_USAGE, "the object has no name");
-	return e ? e : live_get(c, s.kind, s.ns, s.name, ret);
+	if (e)
+		return e;
+	subject_seen(&s);
+	return live_get(c, s.kind, s.ns, s.name, ret);
 }
 
 /* Its kind may go while it is being deleted, and then there is nothing left to be watched. Takes e. */

@@ -67,6 +67,8 @@ MUST_USE struct err *subject_may_adopt(const struct subject *s, struct json_obje
 				       struct journal_entry *entry);
 /* What came of it, also of a refusal. Releases the entry. */
 void subject_created(struct journal_entry *entry, bool made, const struct err *e);
+/* The error that one is refused with. */
+MUST_USE struct err *subject_stranger(const struct subject *s, const char *import_id);
 /* Terraform's state has it: to be said of all that is read. */
 void subject_seen(const struct subject *s);
 /* One that is there is no stranger: it was seen, or a run that was killed was making it. */
