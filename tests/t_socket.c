@@ -223,5 +223,56 @@ START_TEST(command_line)
 }
 END_TEST
 
-UNIT_MAIN("socket", command_line, reads, refuses, writes, reader_ends_it, cap, accept_key,
-	  close_codes)
+static const struct {
+	const char *pod, *container;
+	const char *words; /* NULL: it runs */
+} troubles[] = {
+	{ "{'spec':{'containers':[{'name':'a'},{'name':'b'}],'initContainers':[{'name':'c'}]}}",
+	  "x", "the pod has no container 'x'; there are: a, b, c" },
+	{ "{'spec':{'containers':[{'name':'a'}]},'status':{'phase':'Running','containerStatuses':[{'name':'a',"
+	  "'state':{'running':{}}}]}}",
+	  "a", NULL },
+	{ "{'spec':{'containers':[{'name':'a'}]},'status':{'containerStatuses':[{'name':'a','state':{'waiting':{"
+	  "'reason':'ImagePullBackOff','message':'no such image.'}}}]}}",
+	  "a", "container 'a' waits: ImagePullBackOff: no such image" },
+	{ "{'spec':{'containers':[{'name':'a'}]},'status':{'containerStatuses':[{'name':'a','state':{'waiting':{"
+	  "'reason':'CrashLoopBackOff'}},'lastState':{'terminated':{'exitCode':3,'reason':'Error'}}}]}}",
+	  "a", "container 'a' waits: CrashLoopBackOff; it ended with exit code 3 (Error) before" },
+	{ "{'spec':{'initContainers':[{'name':'a'}]},'status':{'initContainerStatuses':[{'name':'a','state':{"
+	  "'terminated':{'exitCode':0,'reason':'Completed'}}}]}}",
+	  "a", "container 'a' has ended with exit code 0 (Completed)" },
+	{ "{'spec':{'containers':[{'name':'a'}]},'status':{'phase':'Pending','conditions':[{'type':'PodScheduled',"
+	  "'status':'False','reason':'Unschedulable','message':'no node'}]}}",
+	  "a", "the pod is Pending: Unschedulable: no node" },
+	{ "{'spec':{'containers':[{'name':'a'}]},'status':{'phase':'Failed','reason':'Evicted'}}",
+	  "a", "the pod is Failed: Evicted" },
+	{ "{'spec':{'containers':[{'name':'a'}]}}", "a", "the pod is new" },
+};
+
+START_TEST(states_of_containers)
+{
+	for (size_t i = 0; i < COUNT(troubles); i++) {
+		AUTO_JSON pod = unit_json(troubles[i].pod);
+		AUTO_STR words = pod_trouble(pod, troubles[i].container);
+
+		if (troubles[i].words)
+			ck_assert_str_eq(words, troubles[i].words);
+		else
+			ck_assert_ptr_null(words);
+	}
+}
+END_TEST
+
+START_TEST(errors_explained)
+{
+	AUTO_JSON pod = unit_json(troubles[2].pod);
+	struct err *e = pod_explain(pod, "a", err_new(ERR_REMOTE, "500"));
+
+	e = pod_explain(pod, "a", e);
+	unit_fails(e, ERR_REMOTE, "500; container 'a' waits: ImagePullBackOff: no such image");
+	ck_assert_ptr_null(pod_explain(pod, "a", NULL));
+}
+END_TEST
+
+UNIT_MAIN("socket", states_of_containers, errors_explained, command_line, reads, refuses, writes,
+	  reader_ends_it, cap, accept_key, close_codes)

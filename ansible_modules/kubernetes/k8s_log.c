@@ -124,6 +124,8 @@ static struct err *add_log(struct op *op, struct json_object *pod, const char *c
 			 LOG_MAX - log->len, &text, &n);
 	if (!e)
 		(void)buf_add(log, text, n);
+	else
+		e = pod_explain(pod, container, e);
 	return err_wrap(e, "log of container '%s' of pod '%s'", container,
 			json_str(pod, "metadata.name"));
 }

@@ -78,5 +78,12 @@ MUST_USE struct err *command_words(const char *s, struct json_object **ret);
  * Borrowed; NULL: it has none.
  */
 const char *pod_container(struct json_object *pod);
+/*
+ * Why nothing can be had of a container, in words: there is none of that name, it waits, it has ended, its pod is
+ * on no node. Owned; NULL: it runs.
+ */
+char *pod_trouble(struct json_object *pod, const char *container);
+/* Takes an error of a container, and adds what pod_trouble() says, unless it has said that itself. */
+MUST_USE struct err *pod_explain(struct json_object *pod, const char *container, struct err *e);
 
 #endif

@@ -20,8 +20,6 @@ char *waits_title(const struct kube_kind *k, const char *ns, const char *name);
 
 /* "reason: message", or less, in one line that is not too long, without its full stop. Owned. */
 char *because(struct json_object *condition);
-/* Adds kind and apiVersion, which the server leaves out of lists. */
-void waits_name_kind(const struct kube_kind *k, struct json_object *object);
 /* watch_run(); *trouble (owned): what kept it from watching when the time was over; NULL: nothing. */
 MUST_USE struct err *watch_run_told(struct watch *w, char **trouble);
 

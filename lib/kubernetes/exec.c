@@ -7,6 +7,7 @@
 enum {
 	CHUNK = 32 << 10,
 	GRACE_MS = 2000, /* for the goodbye of a server that told the exit code */
+	EXPLAIN_MS = 5000,
 };
 
 struct run {
@@ -14,6 +15,7 @@ struct run {
 	struct socket *s;
 	bool fed;                   /* standard input has ended */
 	struct json_object *status; /* how the command ended */
+	bool unexplained;           /* what went wrong the state of the container may tell */
 	char chunk[CHUNK];
 };
 
@@ -69,19 +71,22 @@ static struct err *pump(struct run *r)
 		err_free(e);
 		e = NULL;
 	}
-	if (!e && !r->status && !over)
+	if (!e && !r->status && !over) {
 		e = err_new(ERR_TIMEOUT, "it did not end in time; it may still be running there");
-	else if (!e && !r->status)
+	} else if (!e && !r->status) {
+		r->unexplained = true;
 		e = err_new(ERR_NETWORK, "the connection ended before the command did%s%s",
 			    *socket_last_words(r->s) ? ": " : "", socket_last_words(r->s));
+	}
 	if (e)
 		e->ambiguous = true;
 	return e;
 }
 
 /* A Status: success, an exit code, or why it could not be run. */
-static struct err *judge(struct json_object *status, int *code)
+static struct err *judge(struct run *r, int *code)
 {
+	struct json_object *status = r->status;
 	struct json_object *causes = json_at(status, "details.causes");
 	const char *message = json_str(status, "message");
 
@@ -100,19 +105,8 @@ static struct err *judge(struct json_object *status, int *code)
 			return NULL;
 		}
 	}
+	r->unexplained = !message;
 	return err_new(ERR_REMOTE, "%s", message ? message : "the server does not say why");
-}
-
-const char *pod_container(struct json_object *pod)
-{
-	static const char wish[] = "kubectl.kubernetes.io/default-container";
-	struct json_object *list = json_at(pod, "spec.containers");
-	const char *name = json_str(json_at(pod, "metadata.annotations"), wish);
-
-	for (size_t i = 0; i < json_len(list) && name; i++)
-		if (json_is_str(json_at(json_nth(list, i), "name"), name))
-			return name;
-	return json_str(json_nth(list, 0), "name");
 }
 
 static char *exec_path(const struct exec *x, const char *container)
@@ -133,19 +127,27 @@ static char *exec_path(const struct exec *x, const char *container)
 	return buf_take(&b);
 }
 
-/* The server refuses to choose where there are several. */
-struct err *exec_container(const struct exec *x, char **ret)
+/* deadline_ms 0: as usual. */
+static struct err *read_pod(const struct exec *x, int64_t deadline_ms, struct json_object **ret)
 {
 	AUTO_BUF path = BUF_INIT;
-	AUTO_JSON pod = NULL;
-	struct err *e;
 
 	buf_adds(&path, "/api/v1/namespaces/");
 	buf_addurl(&path, x->ns);
 	buf_adds(&path, "/pods/");
 	buf_addurl(&path, x->pod);
-	e = cluster_call(x->cluster, &(struct kube_request){ .method = "GET", .path = path.s },
-			 &pod);
+	return cluster_call(x->cluster,
+			    &(struct kube_request){
+				    .method = "GET", .path = path.s, .deadline_ms = deadline_ms },
+			    ret);
+}
+
+/* The server refuses to choose where there are several. */
+struct err *exec_container(const struct exec *x, char **ret)
+{
+	AUTO_JSON pod = NULL;
+	struct err *e = read_pod(x, 0, &pod);
+
 	if (!e && !pod_container(pod))
 		e = err_new(ERR_PROTOCOL, "the pod has no container");
 	if (!e)
@@ -153,11 +155,21 @@ struct err *exec_container(const struct exec *x, char **ret)
 	return e;
 }
 
+/* Takes e. Of a pod that nobody shows us it stays as it is. */
+static struct err *explain(const struct exec *x, const char *container, struct err *e)
+{
+	AUTO_JSON pod = NULL;
+	AUTO_ERR unread = read_pod(x, EXPLAIN_MS, &pod);
+
+	return unread ? e : pod_explain(pod, container, e);
+}
+
 static struct err *run(struct run *r, const char *container, int *code)
 {
 	AUTO_STR path = exec_path(r->x, container);
 	struct err *e = socket_open(r->x->cluster, path, r->x->deadline, &r->s);
 
+	r->unexplained = e && e->status >= 400 && e->kind != ERR_AUTH && e->status != 404;
 	if (!e && r->x->in && !r->x->bounded && !socket_can_close_stdin(r->s))
 		e = err_new(ERR_USAGE,
 			    "the server cannot tell the command that its input has ended "
@@ -165,7 +177,7 @@ static struct err *run(struct run *r, const char *container, int *code)
 	if (!e)
 		e = pump(r);
 	if (!e)
-		e = judge(r->status, code);
+		e = judge(r, code);
 	socket_free(r->s);
 	json_object_put(r->status);
 	return e;
@@ -180,6 +192,8 @@ struct err *exec_run(const struct exec *x, int *code)
 	r->x = x;
 	if (!e)
 		e = run(r, container, code);
+	if (e && r->unexplained)
+		e = explain(x, container, e);
 	free(r);
 	return err_wrap(e, "running '%s' in %s/%s", x->argv[0], x->ns, x->pod);
 }

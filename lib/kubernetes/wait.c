@@ -51,7 +51,8 @@ char *waits_title(const struct kube_kind *k, const char *ns, const char *name)
 	return xasprintf("%s %s%s%s", k->kind, in ? ns : "", in ? "/" : "", name);
 }
 
-void waits_name_kind(const struct kube_kind *k, struct json_object *object)
+/* The server leaves kind and apiVersion out of lists. */
+static void name_kind(const struct kube_kind *k, struct json_object *object)
 {
 	AUTO_STR version = kind_api_version(k);
 
@@ -211,7 +212,7 @@ static struct err *read_page(struct group *g, const char *next, char **ret_next)
 	if (!version)
 		return err_new(ERR_PROTOCOL, "GET %s: the list has no resourceVersion", path.s);
 	for (size_t i = 0; i < json_len(items); i++) {
-		waits_name_kind(g->kind, json_nth(items, i));
+		name_kind(g->kind, json_nth(items, i));
 		look_at_named(g, json_nth(items, i), false);
 	}
 	free(g->watch.from);
