@@ -1,9 +1,7 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "http.h"
+#include "kubernetes/kubeconfig.h"
 #include "session/config.h"
 #include "tasks.h"
 
@@ -12,21 +10,8 @@ enum { SRC_BYTES = 64 << 20 };
 static struct err *read_file(const char *src, struct buf *ret)
 {
 	AUTO_STR path = path_expand(src);
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char part[65536];
-	ssize_t n = -1;
 
-	ret->max = SRC_BYTES;
-	while (fd >= 0 && (n = read(fd, part, sizeof(part))) > 0)
-		if (!buf_add(ret, part, (size_t)n))
-			break;
-	struct err *e =
-		n > 0   ? err_new(ERR_USAGE, "src: %s has more than %d bytes", path, SRC_BYTES)
-		: n < 0 ? err_new(ERR_USAGE, "src: %s: %s", path, strerror(errno))
-			: NULL;
-	if (fd >= 0)
-		(void)close(fd);
-	return err_at(e, "src");
+	return err_at(err_wrap(file_text(path, SRC_BYTES, ret), "src"), "src");
 }
 
 static struct err *fetch(const char *url, struct buf *ret)
