@@ -15,6 +15,7 @@
 #include "kubernetes/objects.h"
 #include "pool.h"
 #include "sandbox.h"
+#include "text.h"
 #include "unit.h"
 
 /* ---- the clock: pauses take no time; in a hurry every look at it is ten seconds later ---- */
@@ -157,6 +158,13 @@ static const struct {
 	{ 400, "{'kind':'Status'}", "400 ", ERR_USAGE },
 	{ 502, "<html><body><h1>Bad Gateway</h1>nginx</body></html>", "502 nginx", ERR_REMOTE },
 	{ 500, "{'kind':'Status','message':7}", "500 ", ERR_REMOTE },
+	{ 500,
+	  "{'kind':'Status','message':'failed to create typed patch object: .data.a: expected string, "
+	  "got &value.valueUnstructured{Value:4711}\\n.b: expected string, got &value.valueUnstructured"
+	  "{Value:map[string]interface {}{\\\'x}\\\':\\\'{\\\'}}, .c'}",
+	  "500 failed to create typed patch object: .data.a: expected string, got a number\n"
+	  ".b: expected string, got a map, .c; what is to be text goes into quotes",
+	  ERR_REMOTE },
 };
 
 START_TEST(faults_have_all_the_server_says)

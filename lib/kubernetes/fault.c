@@ -63,6 +63,53 @@ static bool status_add(struct buf *b, struct json_object *o)
 	return b->len > 0;
 }
 
+static const char go_value[] = "&value.valueUnstructured{Value:";
+
+static const char *type_of(const char *go)
+{
+	switch (*go) {
+	case '"': return "a string";
+	case 'm': return "a map";
+	case '[': return "a list";
+	case 'i': return "nothing";
+	case 't':
+	case 'f': return "true or false";
+	default: return "a number";
+	}
+}
+
+/* Behind the brace that closes it. */
+static const char *end_of(const char *go)
+{
+	bool quoted = false;
+
+	for (int depth = 1; *go && depth; go++) {
+		if (*go == '\\' && go[1])
+			go++;
+		else if (*go == '"')
+			quoted = !quoted;
+		else if (!quoted)
+			depth += (*go == '{') - (*go == '}');
+	}
+	return go;
+}
+
+/* A value of the wrong type is told as Go writes it; its type says as much, and no secret. */
+static void values_hide(struct buf *b)
+{
+	for (char *at = strstr(b->s, go_value); at; at = strstr(at, go_value)) {
+		const char *type = type_of(at + sizeof(go_value) - 1);
+		const char *end = end_of(at + sizeof(go_value) - 1);
+
+		memcpy(at, type, strlen(type));
+		memmove(at + strlen(type), end, strlen(end) + 1);
+	}
+	b->len = strlen(b->s);
+	if (strstr(b->s, "expected string, got a number") ||
+	    strstr(b->s, "expected string, got true or false"))
+		buf_adds(b, "; what is to be text goes into quotes");
+}
+
 struct err *kube_fault(const struct http_answer *a)
 {
 	AUTO_JSON o = NULL;
@@ -76,6 +123,7 @@ struct err *kube_fault(const struct http_answer *a)
 
 		buf_adds(&b, text);
 	}
+	values_hide(&b);
 	if (b.len > TEXT_MAX) {
 		AUTO_STR head = xstrndup(b.s, text_cut(b.s, TEXT_MAX));
 		const size_t whole = b.len;
