@@ -18,6 +18,11 @@ bool words_have(const char *words, const char *word);
 /* Length of the beginning of `s` that has at most `most` bytes and no half of a UTF-8 character. */
 size_t text_cut(const char *s, size_t most);
 
+char *base64_of(const char *s, size_t len); /* owned */
+/* Undoes it, white space in it or none; also the variant for URLs. False: it is none. */
+struct buf;
+bool base64_text(const char *s, size_t len, struct buf *ret);
+
 /* The candidate that is nearest to `s`, if near enough to be what was meant; else NULL. */
 struct nearest {
 	const char *s, *best;

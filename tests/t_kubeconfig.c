@@ -4,6 +4,7 @@
 
 #include "kubernetes/kubeconfig.h"
 #include "sandbox.h"
+#include "text.h"
 #include "unit.h"
 
 /* One of each: a file as people have it. */

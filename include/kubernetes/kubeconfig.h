@@ -45,8 +45,5 @@ MUST_USE struct err *kubeconfig_merge(const char *paths, struct json_object **re
 
 /* A whole file of at most `max` bytes; `what` begins the message of an error. */
 MUST_USE struct err *file_text(const char *path, size_t max, struct buf *ret);
-/* Undoes base64, white space in it or none; also the variant for URLs. False: it is none. */
-bool base64_text(const char *s, size_t len, struct buf *ret);
-char *base64_of(const char *s, size_t len); /* owned */
 
 #endif

@@ -13,6 +13,7 @@
 #include "session/cache.h"
 #include "session/config.h"
 #include "session/fault.h"
+#include "text.h"
 
 enum {
 	TOKEN_MAX = 1 << 20,

@@ -1,6 +1,5 @@
 #include "kubernetes/objects.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "clock.h"
@@ -57,14 +56,6 @@ static int rank_of(const char *group, const char *kind)
 
 /* ---- what is sent ---- */
 
-static char *base64(const char *s, size_t len)
-{
-	char *text = xcalloc((len + 2) / 3 * 4 + 1, 1);
-
-	(void)EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)s, (int)len);
-	return text;
-}
-
 /*
  * The server makes data of stringData, but goes on saying that stringData is what is owned: a key
  * that is left out the next time would stay for ever. So it gets data.
@@ -86,7 +77,7 @@ static void secret_encode(struct json_object *want)
 	data = json_at(want, "data");
 	json_object_object_foreach(plain, key, v) {
 		AUTO_STR text =
-			base64(json_object_get_string(v), (size_t)json_object_get_string_len(v));
+			base64_of(json_object_get_string(v), (size_t)json_object_get_string_len(v));
 		json_sets(data, key, text);
 	}
 	json_object_object_del(want, "stringData");

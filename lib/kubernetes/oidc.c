@@ -7,6 +7,7 @@
 #include "kubernetes/credentials.h"
 #include "session/config.h"
 #include "session/fault.h"
+#include "text.h"
 
 /* A token from an identity provider that a refresh token is good for (OpenID Connect Discovery, RFC 6749, 6). */
 enum { ASK_MS = 30000, OK = 200 };

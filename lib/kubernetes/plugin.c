@@ -15,6 +15,7 @@
 #include "json.h"
 #include "kubernetes/credentials.h"
 #include "session/config.h"
+#include "text.h"
 
 /*
  * An exec plugin: a program that prints who we are (ExecCredential). It gets no standard input, runs in a

@@ -11,6 +11,7 @@
 #include "kubernetes/connect.h"
 #include "kubernetes/frames.h"
 #include "kubernetes/socket.h"
+#include "text.h"
 
 enum {
 	SWITCHING = 101,
@@ -128,20 +129,18 @@ char *socket_accept(const char *key)
 	AUTO_STR text = xasprintf("%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
 	unsigned char sum[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
-	char *ret = xcalloc(1, 4 * (EVP_MAX_MD_SIZE / 3 + 1) + 1);
 
 	(void)EVP_Digest(text, strlen(text), sum, &n, EVP_sha1(), NULL);
-	(void)EVP_EncodeBlock((unsigned char *)ret, sum, (int)n);
-	return ret;
+	return base64_of((const char *)sum, n);
 }
 
-static struct err *make_key(char ret[static 4 * (KEY_BYTES / 3 + 1) + 1])
+static struct err *make_key(char **ret)
 {
 	unsigned char bytes[KEY_BYTES];
 
 	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
 		return err_new(ERR_USAGE, "the machine has no random numbers");
-	(void)EVP_EncodeBlock((unsigned char *)ret, bytes, sizeof(bytes));
+	*ret = base64_of((const char *)bytes, sizeof(bytes));
 	return NULL;
 }
 
@@ -303,9 +302,9 @@ static struct err *shake_hands(struct socket *s, const char *key, struct buf *in
 static struct err *call(struct cluster *c, bool renew, const char *path, struct socket *s,
 			struct http_answer *a)
 {
-	char key[4 * (KEY_BYTES / 3 + 1) + 1];
+	AUTO_STR key = NULL;
 	char *who = NULL;
-	struct err *e = make_key(key);
+	struct err *e = make_key(&key);
 
 	if (!e)
 		e = cluster_connect(c, renew, s->deadline, &s->easy, &who);

@@ -1,6 +1,5 @@
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "openstack/shared.h"
@@ -76,12 +75,9 @@ void lower_case(struct json_object *obj, const char *key)
 struct json_object *encode_base64(struct json_object *value)
 {
 	const char *s = json_object_get_string(value);
-	const size_t len = strlen(s);
-	char *text = xcalloc(len / 3 * 4 + 8, 1);
-	struct json_object *v;
+	char *text = base64_of(s, strlen(s));
+	struct json_object *v = json_object_new_string(text);
 
-	(void)EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)s, (int)len);
-	v = json_object_new_string(text);
 	wipe_free(text);
 	return v;
 }

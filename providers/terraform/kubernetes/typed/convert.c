@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "kubernetes/kubeconfig.h"
 #include "protocol/value.h"
 #include "rows.h"
+#include "text.h"
 
 /* ---- names ---- */
 
