@@ -4,8 +4,6 @@
 #include "result.h"
 #include "text.h"
 
-static const char MASK[] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER";
-
 /* Shorter secrets are masked only where they are a whole value: "lab" is part of many words. */
 enum { SHORTEST_SECRET = 6 };
 
@@ -203,7 +201,7 @@ static struct json_object *mask_items(const struct attr *const *tables, struct j
 		json_object_array_add(list,
 				      json_object_is_type(json_nth(items, i), json_type_object)
 					      ? mask_secrets(tables, json_nth(items, i))
-					      : json_object_new_string(MASK));
+					      : json_object_new_string(attr_mask));
 	return list;
 }
 
@@ -216,7 +214,7 @@ static struct json_object *mask_within(const struct attr *sub, struct json_objec
 	if (json_object_is_type(v, json_type_object))
 		return mask_secrets(tables, v);
 	if (!json_object_is_type(v, json_type_array))
-		return json_object_new_string(MASK);
+		return json_object_new_string(attr_mask);
 	list = json_object_new_array();
 	for (size_t i = 0; i < json_len(v); i++)
 		json_object_array_add(list, mask_within(sub, json_nth(v, i)));
@@ -238,7 +236,7 @@ static struct json_object *mask_secrets(const struct attr *const *tables, struct
 		else if (v && (option_secret(tables, key) || is_cloud(key, v) ||
 			       (items && json_object_is_type(v, json_type_string)) ||
 			       has_secret(row, v)))
-			json_sets(o, key, MASK);
+			json_sets(o, key, attr_mask);
 		else if (v && row && row->sub)
 			json_set(o, key, mask_within(row->sub, v));
 		else
@@ -267,7 +265,7 @@ static char *mask_text(const char *text, const char *secret)
 	const size_t len = strlen(secret);
 
 	if (strcmp(text, secret) == 0)
-		return xstrdup(MASK);
+		return xstrdup(attr_mask);
 	if (len < SHORTEST_SECRET)
 		return xstrdup(text);
 	for (const char *hit; (hit = strstr(text, secret)); text = hit + len) {

@@ -280,6 +280,8 @@ struct json_object *attrs_decode(const struct attr *attrs, struct json_object *w
 /* The attributes of `want` a request body takes; with `changes`, only those in there. */
 struct json_object *attrs_encode(const struct attr *attrs, struct json_object *want,
 				 struct json_object *changes);
+/* What stands in place of a secret in results, in Ansible's own words. */
+extern const char attr_mask[];
 /* `object` without what must not be shown: HIDDEN left out, SECRET masked. */
 struct json_object *attrs_public(const struct attr *attrs, struct json_object *object);
 

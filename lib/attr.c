@@ -4,7 +4,7 @@
 #include "resource.h"
 #include "text.h"
 
-static const char MASK[] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER";
+const char attr_mask[] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER";
 
 const char *attr_option(const struct attr *a)
 {
@@ -371,7 +371,7 @@ struct json_object *attrs_public(const struct attr *attrs, struct json_object *o
 		if (a && a->flags & (HIDDEN | OPTION))
 			continue;
 		if (a && a->flags & SECRET && v)
-			json_sets(o, key, MASK);
+			json_sets(o, key, attr_mask);
 		else
 			json_set(o, key, json_copy(v));
 	}
