@@ -175,6 +175,7 @@ $(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a 
 $(B)/tests/t_typed: $(patsubst %.c,$(O)/%.o,$(filter-out %/work.c,$(wildcard providers/terraform/kubernetes/typed/*.c)))
 $(B)/tests/t_manifest: $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live manifest subject)
 $(B)/tests/t_adoption: $(O)/providers/terraform/kubernetes/adoption.o
+$(B)/tests/t_typed_work: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/kubernetes/typed/*.c)) $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live subject typed_worker)
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
 ALONE = t_args t_between t_engine t_pattern t_ready t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_typed t_values

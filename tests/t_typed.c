@@ -526,6 +526,61 @@ START_TEST(places)
 }
 END_TEST
 
+/* ---- what the server is not content with ---- */
+
+START_TEST(at)
+{
+	static const struct {
+		const char *kind, *message, *at;
+	} cases[] = {
+		{ "service_v1",
+		  "Service \"a\" is invalid: spec.ports[1].name: Invalid value: \"X\": no",
+		  "spec[0].port[1].name" },
+		{ "service_v1",
+		  "422: Service \"a\" is invalid: [metadata.name: Invalid value: \"A\": no, "
+		  "spec.ports: Required value]",
+		  "metadata[0].name" },
+		{ "service_v1", "Service \"a\" is invalid: spec.ports: Required value", "spec[0]" },
+		{ "service_v1",
+		  "500: failed to create typed patch object (a/a; v1, Kind=Service): "
+		  ".spec.ports: duplicate entries for key [port=80]",
+		  "spec[0]" },
+		{ "deployment_v1",
+		  "Deployment.apps \"w\" is invalid: "
+		  "spec.template.spec.containers[0].resources.limits[cpu]: Invalid value",
+		  "spec[0].template[0].spec[0].container[0].resources[0].limits" },
+		{ "config_map_v1",
+		  "ConfigMap \"c\" is invalid: data[a b]: Invalid value: \"a b\": no", "data" },
+		{ "role_v1", "Role.rbac \"r\" is invalid: rules[0].verbs: Required value",
+		  "rule[0].verbs" },
+		{ "role_v1", "Role.rbac \"r\" is invalid: nothing.of.it: Required value", NULL },
+		{ "role_v1", "Role.rbac \"r\" is invalid: ", NULL },
+		{ "role_v1", "Role.rbac \"r\" is invalid: rules[", "rule[0]" },
+		{ "role_v1", "no leave", NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		AUTO_STR got = typed_at(kind(cases[i].kind), cases[i].message);
+
+		ck_assert_msg(!got == !cases[i].at && (!got || strcmp(got, cases[i].at) == 0),
+			      "%s: %s", cases[i].message, got);
+	}
+}
+END_TEST
+
+START_TEST(changes)
+{
+	const struct typed_kind *k = kind("job_v1");
+	AUTO_JSON one = unit_json("{'metadata':[{'name':'j'}],'wait_for_completion':true}");
+	AUTO_JSON waits = unit_json("{'metadata':[{'name':'j'}],'wait_for_completion':false}");
+	AUTO_JSON labels = unit_json("{'metadata':[{'name':'j','labels':{'a':'b'}}]}");
+
+	ck_assert(typed_changes(k, one, NULL));
+	ck_assert(!typed_changes(k, waits, one));
+	ck_assert(typed_changes(k, labels, one));
+}
+END_TEST
+
 /* ---- nonsense ---- */
 
 /* Puts `v` in place of everything in `object`, one after the other, and looks at what comes of it. */
@@ -574,4 +629,4 @@ END_TEST
 
 UNIT_MAIN("typed", tables, there_and_back, sent, sent_secrets, sent_odd, sent_jobs, plan_creation,
 	  plan_changes, plan_given_no_more, plan_replaces, plan_hides, imported,
-	  others_do_not_matter, states_of_the_peer, quantities, places, nonsense)
+	  others_do_not_matter, states_of_the_peer, quantities, places, at, changes, nonsense)

@@ -391,9 +391,13 @@ bool has_all(struct json_object *have, struct json_object *want)
 
 bool cannot_predict(const struct err *e)
 {
-	/* Its namespace or kind is still to be made, or anew; a webhook has effects that it cannot do without. */
+	/*
+	 * Its namespace or kind is still to be made, or anew; a webhook has effects that it cannot do without; the
+	 * port or address may be of a Service that this run removes.
+	 */
 	return e->kind == ERR_NOT_FOUND || strstr(e->text, "does not support dry run") ||
-	       strstr(e->text, "because it is being terminated");
+	       strstr(e->text, "because it is being terminated") ||
+	       strstr(e->text, "is already allocated");
 }
 
 bool is_immutable(const struct err *e)

@@ -95,6 +95,11 @@ struct json_object *typed_shown(const struct typed_kind *k, struct json_object *
 /* A data source's state: all that the object has. New. */
 struct json_object *typed_data(const struct typed_kind *k, struct json_object *config,
 			       struct json_object *object);
+/* Whether the object itself would be another one than `prior` (NULL: none) was. */
+bool typed_changes(const struct typed_kind *k, struct json_object *planned,
+		   struct json_object *prior);
+/* Path of the row that a message of the server is about: "spec[0].port[1].name"; NULL: of none. Owned. */
+char *typed_at(const struct typed_kind *k, const char *message);
 /* "ns/name" taken apart; *ns NULL for what has no namespace. Owned. */
 MUST_USE struct err *typed_place(const struct typed_kind *k, const char *id, char **ns,
 				 char **name);
@@ -109,7 +114,14 @@ struct typed_op {
 	int64_t deadline_ms;       /* of all of it, from now */
 	struct json_object *state; /* out; owned; NULL: gone */
 	struct json_object *given; /* out; owned; NULL: as before */
+	char *warning;             /* out; owned; NULL: none */
 };
+/*
+ * What of the plan the server would refuse: the same apply as a dry run, one request (two where others own what
+ * changes). `warning` says whose fields would be taken over, or that a new object is there already. What
+ * cannot be asked yet, for the lack of a namespace, or of leave to try, is no error.
+ */
+MUST_USE struct err *typed_try(struct typed_op *op);
 /* Creation (no prior) and update. After an error, `state` is what there is already, if anything. */
 MUST_USE struct err *typed_apply(struct typed_op *op);
 /* Resources and data sources. */

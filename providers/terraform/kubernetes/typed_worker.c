@@ -36,6 +36,28 @@ static void take(struct tf_op *t, struct typed_op *op)
 	}
 }
 
+/* What replaces it Terraform plans once more, as a creation. */
+static bool is_to_be_tried(const struct tf_op *t)
+{
+	return !json_len(t->replace) && !value_has_unknown(t->config) &&
+	       typed_changes(typed_kind(t->kind), t->planned, t->prior);
+}
+
+static struct err *try_out(struct tf_op *t)
+{
+	struct cluster *c = NULL;
+	struct err *e = clusters_ask(t, cluster_name(t), &c);
+
+	if (e || !c)
+		return e;
+	struct typed_op op = op_of(t, c);
+	e = typed_try(&op);
+	if (op.warning)
+		op_warn(t->op, "%s", op.warning);
+	free(op.warning);
+	return e;
+}
+
 static struct err *plan(struct tf_op *t)
 {
 	struct json_object *planned = NULL;
@@ -46,7 +68,7 @@ static struct err *plan(struct tf_op *t)
 		return e;
 	json_object_put(t->planned);
 	t->planned = planned;
-	return NULL;
+	return is_to_be_tried(t) ? try_out(t) : NULL;
 }
 
 /* Where there is nobody to ask, what was known before stays. */

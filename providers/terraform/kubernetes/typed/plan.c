@@ -80,10 +80,12 @@ static struct json_object *plan_rows(const struct tf_attr *rows, const struct pl
 
 /* ---- what follows from changes ---- */
 
-/* Whether the object becomes another one, and not only what is done about it. */
-static bool is_changed(const struct typed_kind *k, struct json_object *planned,
-		       struct json_object *prior)
+/* And not only what is done about it. */
+bool typed_changes(const struct typed_kind *k, struct json_object *planned,
+		   struct json_object *prior)
 {
+	if (!prior)
+		return true;
 	for (const struct tf_attr *row = k->tf.attrs; row->name; row++)
 		if ((!row_is_local(row) || row->flags & TYPED_REVISION) &&
 		    !value_equal(json_object_object_get(planned, row->name),
@@ -185,7 +187,7 @@ struct err *typed_plan(const struct typed_kind *k, struct json_object *config,
 	if (e)
 		return e;
 	hand_through(k, config, prior, ret);
-	if (prior && is_changed(k, ret, prior))
+	if (prior && typed_changes(k, ret, prior))
 		follow(k->tf.attrs, ret);
 	if (prior) {
 		replaces(k->tf.attrs, ret, prior, "", replace);

@@ -117,25 +117,45 @@ static struct err *wait_for(struct typed_op *op, const struct subject_of *s,
 
 /* ---- creation and update ---- */
 
+/* Names the row that the server is not content with. */
+static struct err *run(const struct typed_op *op, struct object_op *o, struct json_object **after)
+{
+	struct err *e = NULL;
+	AUTO_STR at = NULL;
+
+	objects_apply(o, 1, 1, &e);
+	*after = TAKE(o->after);
+	object_op_release(o);
+	at = e ? typed_at(op->kind, e->text) : NULL;
+	return at ? err_at(e, at) : e;
+}
+
+static struct object_op apply_of(const struct typed_op *op, struct json_object *manifest)
+{
+	return (struct object_op){ .cluster = op->cluster,
+				   .want = manifest,
+				   .way = WAY_SERVER_APPLY,
+				   .field_manager = MANAGER,
+				   .force_conflicts = true };
+}
+
 /* have: what is there, if that was looked for. */
 static struct err *send(struct typed_op *op, const struct subject_of *s,
 			struct json_object *manifest, bool looked, struct json_object *have,
 			struct json_object **after)
 {
-	struct object_op o = { .cluster = op->cluster,
-			       .want = manifest,
-			       .way = WAY_SERVER_APPLY,
-			       .field_manager = MANAGER,
-			       .force_conflicts = true,
-			       .read = looked,
-			       .before = json_object_get(have) };
-	struct err *e = NULL;
+	struct object_op o = apply_of(op, manifest);
 
+	o.read = looked;
+	o.before = json_object_get(have);
 	live_drop(op->cluster, s->kind, s->ns, s->name);
-	objects_apply(&o, 1, 0, &e);
-	*after = TAKE(o.after);
-	object_op_release(&o);
-	return e;
+	return run(op, &o, after);
+}
+
+static bool keeps_data(const struct typed_op *op)
+{
+	return op->prior && (json_at(op->config, "data_wo_revision") ||
+			     json_at(op->config, "binary_data_wo_revision"));
 }
 
 static struct err *create(struct typed_op *op, const struct subject_of *s, const char *id,
@@ -157,8 +177,7 @@ static struct err *create(struct typed_op *op, const struct subject_of *s, const
 static struct err *update(struct typed_op *op, const struct subject_of *s,
 			  struct json_object *manifest, struct json_object **after)
 {
-	const bool keeps = json_at(op->config, "data_wo_revision") ||
-			   json_at(op->config, "binary_data_wo_revision");
+	const bool keeps = keeps_data(op);
 	AUTO_JSON have = NULL;
 	AUTO_JSON whole = NULL;
 	struct err *e = keeps ? object_get(op->cluster, s->kind, s->ns, s->name, &have) : NULL;
@@ -189,6 +208,138 @@ struct err *typed_apply(struct typed_op *op)
 	op->state = typed_made(op->kind, op->planned, after);
 	op->given = typed_given(op->kind, op->config);
 	return wants_wait(op) ? wait_for(op, &s, after) : NULL;
+}
+
+/* ---- trying it out ---- */
+
+static struct err *dry_run(const struct typed_op *op, struct json_object *manifest, bool force,
+			   struct json_object **after)
+{
+	struct object_op o = apply_of(op, manifest);
+
+	o.force_conflicts = force;
+	o.check = true;
+	o.read = true; /* what there is makes no difference to the question */
+	return run(op, &o, after);
+}
+
+/* 'conflict with "kubectl" using apps/v1: .spec.replicas', of all that the server says. Owned; NULL: it is no conflict. */
+static char *owners_in(const struct err *e)
+{
+	const char *begin = e && e->status == 409 ? strstr(e->text, "Apply failed with") : NULL;
+	const char *told = begin ? strstr(begin, ": ") : NULL;
+	const char *end = told ? strstr(told, "; leave these fields out") : NULL;
+
+	return end ? xstrndup(told + 2, (size_t)(end - told - 2)) : NULL;
+}
+
+static char *title_of(const struct typed_op *op, const struct subject_of *s)
+{
+	return xasprintf("%s %s%s%s", op->kind->kind, s->ns ? s->ns : "", s->ns ? "/" : "",
+			 s->name);
+}
+
+/* Takes text. */
+static void warn(struct typed_op *op, char *text)
+{
+	free(op->warning);
+	op->warning = text;
+}
+
+/* What others own is taken from them, as the peer does; people are told. */
+static struct err *try_update(struct typed_op *op, const struct subject_of *s,
+			      struct json_object *manifest)
+{
+	AUTO_STR title = title_of(op, s);
+	AUTO_JSON after = NULL;
+	struct err *e = dry_run(op, manifest, false, &after);
+	AUTO_STR owners = owners_in(e);
+
+	if (owners) {
+		err_free(e);
+		warn(op, xasprintf("%s: applying takes fields over from other managers: %s", title,
+				   owners));
+		e = dry_run(op, manifest, true, &after);
+	}
+	/* It is no error of who has it made anew all the same. */
+	if (!e || !is_immutable(e))
+		return e;
+	warn(op, xasprintf("%s: applying it will fail; one that is like that has to be made anew: "
+			   "-replace=ADDRESS",
+			   e->text));
+	err_free(e);
+	return NULL;
+}
+
+/* What is tried on an object that is there tells nothing of a new one. Takes e. */
+static struct err *in_the_way(struct typed_op *op, const struct subject_of *s, struct err *e)
+{
+	AUTO_STR title = title_of(op, s);
+
+	err_free(e);
+	warn(op, xasprintf("%s is there already: unless this run removes it first, its creation "
+			   "will be refused; to manage it here, import it with the ID '%s'",
+			   title, title + strlen(op->kind->kind) + 1));
+	return NULL;
+}
+
+static struct err *try_create(struct typed_op *op, const struct subject_of *s,
+			      struct json_object *manifest)
+{
+	const struct subject place = place_of(op, s);
+	AUTO_JSON after = NULL;
+	AUTO_JSON have = NULL;
+	struct err *e;
+
+	if (subject_is_known(&place)) /* it is going to be replaced */
+		return NULL;
+	e = dry_run(op, manifest, true, &after);
+	if (e && e->status == 422) {
+		AUTO_ERR unread = live_get(op->cluster, s->kind, s->ns, s->name, &have);
+
+		return have && !unread ? in_the_way(op, s, e) : e;
+	}
+	/* What is only tried has no version. */
+	return !e && json_at(after, "metadata.resourceVersion") ? in_the_way(op, s, NULL) : e;
+}
+
+/* Who may only read may still plan, and whoever does not answer yet may do so by then. Takes e. */
+static struct err *unasked(struct typed_op *op, const struct subject_of *s, struct err *e)
+{
+	const bool no_leave = e->status == 403 && (strstr(e->text, "cannot patch resource") ||
+						   strstr(e->text, "cannot create resource"));
+	AUTO_STR title = title_of(op, s);
+
+	if (no_leave || e->kind == ERR_NETWORK || e->kind == ERR_TIMEOUT)
+		warn(op, xasprintf("%s was not tried on the server: %s", title, e->text));
+	else if (!cannot_predict(e))
+		return e;
+	err_free(e);
+	return NULL;
+}
+
+struct err *typed_try(struct typed_op *op)
+{
+	AUTO_SUBJECT_OF s = { 0 };
+	AUTO_JSON manifest = typed_manifest(op->kind, op->config, op->prior, NULL);
+	AUTO_JSON have = NULL;
+	struct err *e = complete_name(op, manifest);
+
+	if (e)
+		return e;
+	AUTO_STR id = id_of(manifest);
+	e = open_at(&s, op, id);
+	if (e && e->kind == ERR_NOT_FOUND) /* a kind of the server's own does not come later */
+		return err_wrap(e, "%s", id);
+	if (!e && keeps_data(op))
+		e = live_get(op->cluster, s.kind, s.ns, s.name, &have);
+	if (!e && have) {
+		json_object_put(manifest);
+		manifest = typed_manifest(op->kind, op->config, op->prior, have);
+	}
+	if (!e)
+		e = op->prior ? try_update(op, &s, manifest) : try_create(op, &s, manifest);
+	return e ? unasked(op, &s, e) : NULL;
 }
 
 /* ---- reading ---- */
