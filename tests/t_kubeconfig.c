@@ -461,6 +461,27 @@ START_TEST(data_never_becomes_a_file)
 }
 END_TEST
 
+START_TEST(names_of_programs_are_left_out)
+{
+#define UNNAMED(user)                                                                            \
+	"{'kubeconfig':{'current-context':'" KUBECONFIG_UNNAMED                                  \
+	"','clusters':[{'name':'" KUBECONFIG_UNNAMED "','cluster':{'server':'https://c'}}],"     \
+	"'users':[{'name':'" KUBECONFIG_UNNAMED "','user':" user "}],"                           \
+	"'contexts':[{'name':'" KUBECONFIG_UNNAMED "','context':{'cluster':'" KUBECONFIG_UNNAMED \
+	"','user':'" KUBECONFIG_UNNAMED "'}}]}}"
+	AUTO_JSON bad = unit_json(UNNAMED("{'client-certificate-data':'!'}"));
+	struct kubeconfig *k = loaded(UNNAMED("{'token':'t'}"));
+	struct err *e;
+
+	ck_assert_str_eq(k->title, "host https://c");
+	ck_assert_str_eq(k->user, "the credentials");
+	kubeconfig_free(k);
+	e = kubeconfig_load(bad, &k);
+	ck_assert_ptr_null(strstr(e->text, KUBECONFIG_UNNAMED));
+	unit_fails(e, ERR_USAGE, "client-certificate-data: this is no base64");
+}
+END_TEST
+
 static const struct {
 	const char *text, *plain; /* NULL: none */
 } codes[] = {
@@ -492,6 +513,7 @@ int main(void)
 	tcase_add_test(t, where_it_is_looked_for);
 	tcase_add_test(t, nothing_is_an_error);
 	tcase_add_test(t, merged_as_kubectl_does);
+	tcase_add_test(t, names_of_programs_are_left_out);
 	tcase_add_test(t, a_large_file);
 	tcase_add_test(t, a_dictionary);
 	tcase_add_loop_test(t, options_come_first, 0, COUNT(overs));

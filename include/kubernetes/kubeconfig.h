@@ -43,6 +43,9 @@ void kubeconfig_free(struct kubeconfig *k);
 /* The merged files alone, with no cluster chosen: {"clusters": {name: {...}}, "users", "contexts", "current-context"}. */
 MUST_USE struct err *kubeconfig_merge(const char *paths, struct json_object **ret);
 
+/* The name of entries that a program made of other settings: errors leave it out. */
+#define KUBECONFIG_UNNAMED "(unnamed)"
+
 /* A whole file of at most `max` bytes; `what` begins the message of an error. */
 MUST_USE struct err *file_text(const char *path, size_t max, struct buf *ret);
 

@@ -503,6 +503,17 @@ static struct err *entry_find(struct json_object *merged, size_t kind, const cha
 	return NULL;
 }
 
+static bool is_unnamed(const char *name)
+{
+	return strcmp(name, KUBECONFIG_UNNAMED) == 0;
+}
+
+/* Takes e, and says of which entry it is. */
+static struct err *entry_wrap(struct err *e, const char *file, const char *item, const char *name)
+{
+	return is_unnamed(name) ? e : err_wrap(e, "%s: %s '%s'", file, item, name);
+}
+
 static struct err *cluster_choose(struct kubeconfig *k, struct json_object *merged,
 				  const char *name)
 {
@@ -512,7 +523,7 @@ static struct err *cluster_choose(struct kubeconfig *k, struct json_object *merg
 
 	if (e || !v)
 		return e;
-	return err_wrap(cluster_take(k, v, file), "%s: cluster '%s'", file, name);
+	return entry_wrap(cluster_take(k, v, file), file, "cluster", name);
 }
 
 static struct err *user_choose(struct kubeconfig *k, struct json_object *merged, const char *name)
@@ -523,8 +534,8 @@ static struct err *user_choose(struct kubeconfig *k, struct json_object *merged,
 
 	if (e || !v)
 		return e;
-	k->user = xasprintf("user '%s'", name);
-	return err_wrap(user_take(k, v, file), "%s: user '%s'", file, name);
+	k->user = is_unnamed(name) ? xstrdup("the credentials") : xasprintf("user '%s'", name);
+	return entry_wrap(user_take(k, v, file), file, "user", name);
 }
 
 /* `where`: the files, for messages. */
@@ -548,7 +559,7 @@ static struct err *context_choose(struct kubeconfig *k, struct json_object *merg
 	e = entry_find(merged, 2, name, &v, &file);
 	if (e)
 		return err_at(err_wrap(e, "%s", where), "context");
-	put(&k->title, xasprintf("context '%s' of %s", name, file));
+	put(&k->title, is_unnamed(name) ? NULL : xasprintf("context '%s' of %s", name, file));
 	e = text_wanted(v, "cluster", &cluster);
 	if (!e)
 		e = text_wanted(v, "user", &user);
@@ -557,12 +568,12 @@ static struct err *context_choose(struct kubeconfig *k, struct json_object *merg
 	if (!e && !cluster)
 		e = err_new(ERR_USAGE, "it names no cluster");
 	if (e)
-		return err_wrap(e, "%s: context '%s'", file, name);
+		return entry_wrap(e, file, "context", name);
 	k->ns = xstrdup(ns);
 	e = cluster_choose(k, merged, cluster);
 	if (!e)
 		e = user_choose(k, merged, user);
-	return err_wrap(e, "context '%s'", name);
+	return is_unnamed(name) ? e : err_wrap(e, "context '%s'", name);
 }
 
 /* ---- options and variables ---- */

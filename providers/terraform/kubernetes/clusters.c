@@ -250,7 +250,7 @@ static struct json_object *list_of(const char *key, struct json_object *what)
 {
 	struct json_object *list = json_object_new_array(), *one = json_object_new_object();
 
-	json_sets(one, "name", "provider");
+	json_sets(one, "name", KUBECONFIG_UNNAMED);
 	json_set(one, key, what);
 	json_object_array_add(list, one);
 	return list;
@@ -262,13 +262,13 @@ static struct json_object *config_of(struct json_object *cluster, struct json_ob
 {
 	struct json_object *config = json_object_new_object(), *context = json_object_new_object();
 
-	json_sets(context, "cluster", "provider");
-	json_sets(context, "user", "provider");
+	json_sets(context, "cluster", KUBECONFIG_UNNAMED);
+	json_sets(context, "user", KUBECONFIG_UNNAMED);
 	if (ns)
 		json_sets(context, "namespace", ns);
 	json_sets(config, "apiVersion", "v1");
 	json_sets(config, "kind", "Config");
-	json_sets(config, "current-context", "provider");
+	json_sets(config, "current-context", KUBECONFIG_UNNAMED);
 	json_set(config, "clusters", list_of("cluster", cluster));
 	json_set(config, "users", list_of("user", user));
 	json_set(config, "contexts", list_of("context", context));
