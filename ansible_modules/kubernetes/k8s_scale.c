@@ -195,6 +195,7 @@ static struct err *scale_all(struct op *op, const struct kube_kind *kind, struct
 	const bool many = json_len(list) > 1;
 	AUTO_JSON results = json_object_new_array();
 	AUTO_JSON errors = json_object_new_array();
+	AUTO_JSON diffs = json_object_new_array();
 	struct err *e = NULL;
 
 	for (size_t i = 0; i < json_len(list) && !e; i++) {
@@ -215,6 +216,9 @@ static struct err *scale_all(struct op *op, const struct kube_kind *kind, struct
 			err_free(TAKE(e));
 			json_object_put(s.told);
 		} else if (many) {
+			if (json_at(s.told, "diff"))
+				json_object_array_add(diffs,
+						      json_object_get(json_at(s.told, "diff")));
 			json_object_array_add(results, s.told);
 		} else {
 			tell_one(op, s.told);
@@ -223,6 +227,8 @@ static struct err *scale_all(struct op *op, const struct kube_kind *kind, struct
 	}
 	if (many)
 		put(op, "results", json_object_get(results));
+	if (many && op->diff)
+		put(op, "diff", json_object_get(diffs));
 	if (json_len(errors))
 		put(op, "errors", json_object_get(errors));
 	return e;
