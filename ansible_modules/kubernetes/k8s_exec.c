@@ -5,7 +5,7 @@
 #include "common/tasks.h"
 #include "kubernetes/socket.h"
 
-enum { OUTPUT_MAX = 16 << 20, TIMEOUT_MOST_S = 366 * 24 * 3600 };
+enum { OUTPUT_MAX = 16 << 20, WORDS_MAX = 1000, TIMEOUT_MOST_S = 366 * 24 * 3600 };
 
 struct output {
 	struct buf out, err;
@@ -51,7 +51,7 @@ static void tell_failure(struct op *op, const char *command, int code, const str
 
 	while (end && strchr("\r\n", words->s[end - 1]))
 		end--;
-	for (from = end; from && words->s[from - 1] != '\n'; from--)
+	for (from = end; from && end - from < WORDS_MAX && words->s[from - 1] != '\n'; from--)
 		;
 	AUTO_JSON last = output_text(words->s + from, end - from);
 	AUTO_STR msg = xasprintf("'%s' in pod %s/%s ended with exit code %d%s%s", command,
