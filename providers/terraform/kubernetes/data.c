@@ -273,19 +273,58 @@ const struct tf_kind kubernetes_all_namespaces = {
 	.example = "data \"kubernetes_all_namespaces\" \"all\" {\n}\n",
 };
 
-#define T_LIST(of) "[\"list\"," of "]"
-#define T_MAP      "[\"map\",\"string\"]"
-#define T_TEXTS    T_LIST("\"string\"")
+#define T_MAP   "[\"map\",\"string\"]"
+#define T_TEXTS "[\"list\",\"string\"]"
 
-static const char nodes_type[] =
-	T_LIST("[\"object\",{\"metadata\":" T_LIST(
-		"[\"object\",{\"annotations\":" T_MAP ",\"generation\":\"number\",\"labels\":" T_MAP ",\"name\":\"string\",\"resource_version\":\"string\",\"uid\":\"string\"}]") ",\"spec\":" T_LIST("[\"object\",{\"pod_cidr\":\"string\",\"pod_cidrs\":" T_TEXTS
-																								      ",\"provider_id\":\"string\",\"taints\":" T_LIST("[\"object\",{\"effect\":\"string\",\"key\":\"string\",\"value\":\"string\"}]") ",\"unschedulable\":\"bool\"}]") ",\"status\":" T_LIST("[\"object\",{\"addresses\":" T_LIST("[\"object\",{\"address\":\"string\",\"type\":\"string\"}]") ",\"allocatable\":" T_MAP ",\"capacity\":" T_MAP ",\"conditions\":" T_LIST("[\"object\",{\"last_heartbeat_time\":\"string\",\"last_transition_time\":\"string\","
-																																																																					   "\"message\":\"string\",\"reason\":\"string\",\"status\":\"string\",\"type\":\"string\"}]") ",\"node_info\":" T_LIST("[\"object\",{\"architecture\":\"string\",\"boot_id\":\"string\","
-																																																																																				"\"container_runtime_version\":\"string\",\"kernel_version\":\"string\","
-																																																																																				"\"kube_proxy_version\":\"string\",\"kubelet_version\":\"string\","
-																																																																																				"\"machine_id\":\"string\",\"operating_system\":\"string\",\"os_image\":\"string\","
-																																																																																				"\"system_uuid\":\"string\"}]") "}]") "}]");
+static const char nodes_type[] = "[\"list\",[\"object\",{"
+				 "\"metadata\":[\"list\",[\"object\",{"
+				 "\"annotations\":[\"map\",\"string\"],"
+				 "\"generation\":\"number\","
+				 "\"labels\":[\"map\",\"string\"],"
+				 "\"name\":\"string\","
+				 "\"resource_version\":\"string\","
+				 "\"uid\":\"string\""
+				 "}]],"
+				 "\"spec\":[\"list\",[\"object\",{"
+				 "\"pod_cidr\":\"string\","
+				 "\"pod_cidrs\":[\"list\",\"string\"],"
+				 "\"provider_id\":\"string\","
+				 "\"taints\":[\"list\",[\"object\",{"
+				 "\"effect\":\"string\","
+				 "\"key\":\"string\","
+				 "\"value\":\"string\""
+				 "}]],"
+				 "\"unschedulable\":\"bool\""
+				 "}]],"
+				 "\"status\":[\"list\",[\"object\",{"
+				 "\"addresses\":[\"list\",[\"object\",{"
+				 "\"address\":\"string\","
+				 "\"type\":\"string\""
+				 "}]],"
+				 "\"allocatable\":[\"map\",\"string\"],"
+				 "\"capacity\":[\"map\",\"string\"],"
+				 "\"conditions\":[\"list\",[\"object\",{"
+				 "\"last_heartbeat_time\":\"string\","
+				 "\"last_transition_time\":\"string\","
+				 "\"message\":\"string\","
+				 "\"reason\":\"string\","
+				 "\"status\":\"string\","
+				 "\"type\":\"string\""
+				 "}]],"
+				 "\"node_info\":[\"list\",[\"object\",{"
+				 "\"architecture\":\"string\","
+				 "\"boot_id\":\"string\","
+				 "\"container_runtime_version\":\"string\","
+				 "\"kernel_version\":\"string\","
+				 "\"kube_proxy_version\":\"string\","
+				 "\"kubelet_version\":\"string\","
+				 "\"machine_id\":\"string\","
+				 "\"operating_system\":\"string\","
+				 "\"os_image\":\"string\","
+				 "\"system_uuid\":\"string\""
+				 "}]]"
+				 "}]]"
+				 "}]]";
 
 static const struct tf_attr selector_rows[] = {
 	{ "labels", TF_REQUIRED, .doc = "Labels that a node has to have.", .type = T_MAP },
