@@ -27,6 +27,8 @@ struct work {
 void works_read(struct work *const *works, size_t n, int width);
 /* Makes it so. */
 MUST_USE struct err *work_do(struct work *w);
+/* Whether status is a subresource, which no write of the object reaches. NULL: no. */
+bool kind_has_status(const struct kube_kind *k);
 /* Whether they are the same but for what the server keeps of any object. */
 bool work_same(const struct work *w, struct json_object *x, struct json_object *y);
 

@@ -13,7 +13,7 @@ enum {
 
 /* ---- is it another one ---- */
 
-static bool has_status(const struct kube_kind *k)
+bool kind_has_status(const struct kube_kind *k)
 {
 	for (size_t i = 0; k && i < json_len(k->subresources); i++)
 		if (json_is_str(json_nth(k->subresources, i), "status"))
@@ -21,16 +21,19 @@ static bool has_status(const struct kube_kind *k)
 	return false;
 }
 
+/* Without a subresource it is a field like others. */
+static bool status_same(const struct work *w, struct json_object *x, struct json_object *y)
+{
+	return kind_has_status(w->op->kind) ||
+	       json_object_equal(json_at(x, "status"), json_at(y, "status"));
+}
+
 bool work_same(const struct work *w, struct json_object *x, struct json_object *y)
 {
 	AUTO_JSON a = document_shown(x, true);
 	AUTO_JSON b = document_shown(y, true);
 
-	/* Without a subresource it is a field like others. */
-	if (!has_status(w->op->kind) &&
-	    !json_object_equal(json_at(x, "status"), json_at(y, "status")))
-		return false;
-	return json_object_equal(a, b);
+	return status_same(w, x, y) && json_object_equal(a, b);
 }
 
 /* ---- one request ---- */
@@ -185,10 +188,7 @@ static bool is_replaced(const struct work *w, struct json_object *have)
 		if (v && !json_object_equal(v, json_at(json_at(have, "metadata"), very[i])))
 			return false;
 	}
-	if (!has_status(w->op->kind) &&
-	    !json_object_equal(json_at(have, "status"), json_at(w->want, "status")))
-		return false;
-	return replace_same(a, b);
+	return status_same(w, have, w->want) && replace_same(a, b);
 }
 
 static struct err *way_replace(struct work *w, struct json_object *have, struct json_object **ret)

@@ -83,14 +83,6 @@ static void secret_encode(struct json_object *want)
 	json_object_object_del(want, "stringData");
 }
 
-static bool has_status(const struct kube_kind *k)
-{
-	for (size_t i = 0; i < json_len(k->subresources); i++)
-		if (json_is_str(json_nth(k->subresources, i), "status"))
-			return true;
-	return false;
-}
-
 /* What generated manifests carry along, and the server passes over. */
 static void noise_drop(struct json_object *want, const struct kube_kind *k)
 {
@@ -99,7 +91,7 @@ static void noise_drop(struct json_object *want, const struct kube_kind *k)
 	json_object_object_del(meta, "managedFields");
 	if (!json_at(meta, "creationTimestamp"))
 		json_object_object_del(meta, "creationTimestamp");
-	if (k && has_status(k))
+	if (kind_has_status(k))
 		json_object_object_del(want, "status");
 }
 
