@@ -249,6 +249,20 @@ START_TEST(update)
 }
 END_TEST
 
+/* Terraform plans once more what it is about to apply. */
+START_TEST(while_applying)
+{
+	START({ 201, MAP("") });
+	journal_hand_on(false);
+	check_plan(CONFIG(""), NULL, NULL, NULL);
+	check_asked(NULL, 0);
+	journal_end(true);
+	check_plan(CONFIG(""), NULL, NULL, NULL);
+	ASKED(PATCH "&force=true&dryRun=All");
+	stop();
+}
+END_TEST
+
 START_TEST(owners)
 {
 	static const char applied[] = CONFIG(",'data':{'a':'b'}");
@@ -286,5 +300,5 @@ START_TEST(nobody_there)
 }
 END_TEST
 
-UNIT_MAIN("typed_work", creation, refusal, there_already, there_and_ours, update, owners,
-	  not_to_be_asked, nobody_there)
+UNIT_MAIN("typed_work", creation, refusal, there_already, there_and_ours, update, while_applying,
+	  owners, not_to_be_asked, nobody_there)

@@ -577,6 +577,14 @@ void journal_hand_on(bool yes)
 	(void)pthread_mutex_unlock(&lock);
 }
 
+bool journal_applies(void)
+{
+	(void)pthread_mutex_lock(&lock);
+	const bool applies = handing_on == NEVER;
+	(void)pthread_mutex_unlock(&lock);
+	return applies;
+}
+
 /* What was found and nobody asked for again is still lost. */
 static void keep_all(void)
 {

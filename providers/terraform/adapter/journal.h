@@ -51,6 +51,8 @@ void journal_gone(const char *of, const char *id);
  * while it applies, only of those that change. What is said last and false stays.
  */
 void journal_hand_on(bool yes);
+/* Whether something was applied by this process: what Terraform plans then it has planned before. */
+bool journal_applies(void);
 /* The process ends; saved: Terraform has all that was made in its state. */
 void journal_end(bool saved);
 

@@ -1,4 +1,4 @@
-/* Creations and the journal (adapter/journal.h): what may be taken over of what is there already. */
+/* Creations and the journal (adapter/journal.h): what of what is there may be taken over. */
 #include <string.h>
 #include <time.h>
 

@@ -98,7 +98,7 @@ struct json_object *typed_data(const struct typed_kind *k, struct json_object *c
 /* Whether the object itself would be another one than `prior` (NULL: none) was. */
 bool typed_changes(const struct typed_kind *k, struct json_object *planned,
 		   struct json_object *prior);
-/* Path of the row that a message of the server is about: "spec[0].port[1].name"; NULL: of none. Owned. */
+/* Path of the row that a message of the server is about: "spec[0].port[1].name". NULL: none. Owned. */
 char *typed_at(const struct typed_kind *k, const char *message);
 /* "ns/name" taken apart; *ns NULL for what has no namespace. Owned. */
 MUST_USE struct err *typed_place(const struct typed_kind *k, const char *id, char **ns,
@@ -117,9 +117,9 @@ struct typed_op {
 	char *warning;             /* out; owned; NULL: none */
 };
 /*
- * What of the plan the server would refuse: the same apply as a dry run, one request (two where others own what
- * changes). `warning` says whose fields would be taken over, or that a new object is there already. What
- * cannot be asked yet, for the lack of a namespace, or of leave to try, is no error.
+ * What of the plan the server would refuse: the same apply as a dry run, one request (two where others
+ * own what changes). `warning` says whose fields would be taken over, or that a new object is there
+ * already. What cannot be asked yet, for lack of a namespace or of leave to try, is no error.
  */
 MUST_USE struct err *typed_try(struct typed_op *op);
 /* Creation (no prior) and update. After an error, `state` is what there is already, if anything. */

@@ -1,4 +1,5 @@
 /* The typed resources (typed.h) as the adapter wants them. */
+#include "adapter/journal.h"
 #include "clock.h"
 #include "clusters.h"
 #include "protocol/value.h"
@@ -36,10 +37,10 @@ static void take(struct tf_op *t, struct typed_op *op)
 	}
 }
 
-/* What replaces it Terraform plans once more, as a creation. */
+/* What replaces it Terraform plans once more, as a creation; what it applies, right before that. */
 static bool is_to_be_tried(const struct tf_op *t)
 {
-	return !json_len(t->replace) && !value_has_unknown(t->config) &&
+	return !journal_applies() && !json_len(t->replace) && !value_has_unknown(t->config) &&
 	       typed_changes(typed_kind(t->kind), t->planned, t->prior);
 }
 

@@ -6,7 +6,7 @@
 /* Where the path begins that the server's message is about; NULL: it names none. */
 static const char *path_in(const char *message)
 {
-	/* "Service "a" is invalid: [spec.ports[0].port: Invalid value: ..., ..."; "...): .spec.ports: duplicate" */
+	/* 'Service "a" is invalid: [spec.ports[0].port: Invalid ...'; '...): .spec.ports: duplicate ...' */
 	static const char invalid[] = " is invalid: ", typed[] = "): .";
 	const char *p = strstr(message, invalid);
 

@@ -36,10 +36,10 @@ static struct subject place_of(const struct typed_op *op, const struct subject_o
 	return (struct subject){ .c = op->cluster, .kind = s->kind, .ns = s->ns, .name = s->name };
 }
 
-static struct err *name_it(struct err *e, const struct typed_op *op, const struct subject_of *s)
+static char *title_of(const struct typed_op *op, const struct subject_of *s)
 {
-	return err_wrap(e, "%s %s%s%s", op->kind->kind, s->ns ? s->ns : "", s->ns ? "/" : "",
-			s->name);
+	return xasprintf("%s %s%s%s", op->kind->kind, s->ns ? s->ns : "", s->ns ? "/" : "",
+			 s->name);
 }
 
 /* ---- names that are made up ---- */
@@ -223,7 +223,7 @@ static struct err *dry_run(const struct typed_op *op, struct json_object *manife
 	return run(op, &o, after);
 }
 
-/* 'conflict with "kubectl" using apps/v1: .spec.replicas', of all that the server says. Owned; NULL: it is no conflict. */
+/* 'conflict with "kubectl" using apps/v1: .spec.replicas'. Owned; NULL: it is no conflict. */
 static char *owners_in(const struct err *e)
 {
 	const char *begin = e && e->status == 409 ? strstr(e->text, "Apply failed with") : NULL;
@@ -231,12 +231,6 @@ static char *owners_in(const struct err *e)
 	const char *end = told ? strstr(told, "; leave these fields out") : NULL;
 
 	return end ? xstrndup(told + 2, (size_t)(end - told - 2)) : NULL;
-}
-
-static char *title_of(const struct typed_op *op, const struct subject_of *s)
-{
-	return xasprintf("%s %s%s%s", op->kind->kind, s->ns ? s->ns : "", s->ns ? "/" : "",
-			 s->name);
 }
 
 /* Takes text. */
@@ -299,8 +293,11 @@ static struct err *try_create(struct typed_op *op, const struct subject_of *s,
 
 		return have && !unread ? in_the_way(op, s, e) : e;
 	}
-	/* What is only tried has no version. */
-	return !e && json_at(after, "metadata.resourceVersion") ? in_the_way(op, s, NULL) : e;
+	/* What is only tried has no version; what is on its way out is waited for. */
+	if (!e && json_at(after, "metadata.resourceVersion") &&
+	    !json_at(after, "metadata.deletionTimestamp"))
+		return in_the_way(op, s, NULL);
+	return e;
 }
 
 /* Who may only read may still plan, and whoever does not answer yet may do so by then. Takes e. */
@@ -354,6 +351,13 @@ static char *data_id(const struct typed_op *op)
 	return xasprintf("%s/%s", ns ? ns : "default", name ? name : "");
 }
 
+static struct err *no_such(const struct typed_op *op, const struct subject_of *s)
+{
+	AUTO_STR title = title_of(op, s);
+
+	return err_new(ERR_NOT_FOUND, "%s: there is no such object", title);
+}
+
 static struct err *read_data(struct typed_op *op)
 {
 	AUTO_SUBJECT_OF s = { 0 };
@@ -365,7 +369,7 @@ static struct err *read_data(struct typed_op *op)
 	if (!e)
 		e = object_get(op->cluster, s.kind, s.ns, s.name, &object);
 	if (!e && !object)
-		e = name_it(err_new(ERR_NOT_FOUND, "there is no such object"), op, &s);
+		e = no_such(op, &s);
 	if (!e)
 		op->state = typed_data(op->kind, op->config, object);
 	return e;
