@@ -178,7 +178,7 @@ $(B)/tests/t_adoption: $(O)/providers/terraform/kubernetes/adoption.o
 $(B)/tests/t_typed_work: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/kubernetes/typed/*.c)) $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live subject typed_worker)
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
-ALONE = t_args t_between t_engine t_pattern t_ready t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_typed t_values
+ALONE = t_adoption t_args t_between t_engine t_pattern t_ready t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_typed t_typed_work t_values
 units: $(UNITS:%=$(B)/tests/%)
 
 check: units ## unit tests; UNITS="t_args t_engine" for some of them
