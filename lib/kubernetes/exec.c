@@ -105,7 +105,8 @@ static struct err *judge(struct run *r, int *code)
 			return NULL;
 		}
 	}
-	r->unexplained = !message;
+	/* This is what it says of a program that could not be started, where the container itself runs. */
+	r->unexplained = !message || !strstr(message, "OCI runtime exec failed");
 	return err_new(ERR_REMOTE, "%s", message ? message : "the server does not say why");
 }
 

@@ -2,7 +2,8 @@
 """Commands in containers of a real node, files into them and out of them, and their logs.
 
 With GNU's tar, with busybox's, without tar, and without a shell; by v5.channel.k8s.io and v4; with pods that are killed and
-connections that are cut meanwhile; 100 MB each way, in memory that stays as it is.
+connections that are cut meanwhile; 100 MB each way, in memory that stays as it is. And the program itself in a container, as
+its pod's service account.
 
 B is the folder of the programs, NODE the cluster's kubeconfig (of the lab), IMAGE one with busybox in it.
 """
@@ -228,18 +229,22 @@ def commands():
     check(r.result.get('stdout') == ''.join('%d\n' % i for i in range(1, 200001)), 'much output, in order', r)
     check(execute('hostname', container='other').result.get('stdout') == 'box\n', 'a container that is named')
     for what, options, words in (
-            ('container', {'container': 'none'}, 'container none is not valid for pod box'),
+            ('container', {'container': 'none'}, "container none is not valid for pod box; the pod has no container 'none'; "
+                                                 'there are: main, other'),
             ('pod', {'pod': 'none'}, 'pods "none" not found'),
             ('program', {'command': 'no-such-program'}, 'no-such-program'),
             ('quote', {'command': "ls 'a"}, 'a quote in the command does not end')):
         r = execute(**{'command': 'ls', **options})
         check(r.failed and words in r.msg and not r.changed, 'a %s that is not there' % what, r)
+    r = execute('sh -c "echo one >&2; echo two >&2; exit 4"')
+    check(r.msg == "'sh' in pod %s/box ended with exit code 4: two" % NAMESPACE, 'what failed says so', r)
     r = execute('yes')
     check(r.failed and 'more than 16 MiB' in r.msg and r.memory_kb < 128 << 10, 'output without end', r)
     r = execute('sleep 60', timeout=1)
     check(r.failed and 'did not end in time' in r.msg and r.seconds < 5 and r.changed, 'a command that takes too long', r)
     r = execute('touch /tmp/made', check_mode=True)
     check(r.changed and not r.failed and execute('ls /tmp/made').result.get('rc') == 1, 'check mode runs nothing', r)
+    check([r.result.get(k) for k in ('rc', 'return_code', 'stdout', 'stderr')] == [0, 0, '', ''], '... and has all keys', r)
     r = execute('sleep 20')
     check(r.result.get('rc') == 0 and r.seconds >= 20, 'a command that is silent for longer than a ping takes', r)
 
@@ -389,6 +394,63 @@ def faults():
     check(r.failed and r.result['error']['kind'] == 'network', 'a handshake that is cut', r)
 
 
+def containers_of(name):
+    pods = Run('k8s_info', kind='Pod', namespace=NAMESPACE, name=name).result.get('resources') or [{}]
+    return {c['name']: next(iter(c['state']), None) for c in pods[0].get('status', {}).get('containerStatuses', [])}
+
+
+def silent_containers():
+    """Those of which nothing can be had: why."""
+    r = Run('k8s', resource_definition=[
+        pod('ended', [container('gone', 'exit 3'), container('main')], restartPolicy='Never'),
+        pod('lame', [container('main', image='lab.invalid/none:1')]),
+        pod('homeless', [container('main')], nodeSelector={'no': 'where'})])
+    check(not r.failed, 'pods with containers that do not run', r)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and (containers_of('ended'), containers_of('lame')) != (
+            {'gone': 'terminated', 'main': 'running'}, {'main': 'waiting'}):
+        time.sleep(0.2)
+    for name, box, words in (('ended', 'gone', "container 'gone' has ended with exit code 3 (Error)"),
+                             ('lame', 'main', "container 'main' waits: ErrImageNeverPull"),
+                             ('homeless', 'main', 'the pod is Pending: Unschedulable')):
+        r = execute('true', pod=name, container=box)
+        check(r.failed and words in r.msg and r.seconds < 10, 'a command in %s' % name, r)
+        r = copy(pod=name, container=box, content='x', remote_path='/tmp/x')
+        check(r.failed and words in r.msg and not r.changed, 'a file into %s' % name, r)
+        r = Run('k8s_log', namespace=NAMESPACE, name=name, container=box)
+        check(r.failed and words in r.msg if name == 'lame' else not r.failed, 'the log of %s' % name, r)
+
+
+def from_a_pod():
+    """The program in a container: the pod's service account is used when that is asked for, and not else."""
+    apply({'apiVersion': 'rbac.authorization.k8s.io/v1', 'kind': 'Role',
+           'metadata': {'name': 'reader', 'namespace': NAMESPACE},
+           'rules': [{'apiGroups': [''], 'resources': ['pods'], 'verbs': ['get', 'list']}]},
+          {'apiVersion': 'rbac.authorization.k8s.io/v1', 'kind': 'RoleBinding',
+           'metadata': {'name': 'reader', 'namespace': NAMESPACE},
+           'roleRef': {'apiGroup': 'rbac.authorization.k8s.io', 'kind': 'Role', 'name': 'reader'},
+           'subjects': [{'kind': 'ServiceAccount', 'name': 'default', 'namespace': NAMESPACE}]})
+    where = {'pod': 'odd', 'container': 'gnu'}
+    r = copy(local_path=PROGRAM, remote_path='/tmp/treenail-kubernetes', **where)
+    check(not r.failed, 'the program in a container', r)
+
+    def inside(**options):
+        args = {'_ansible_module_name': 'treenail.kubernetes.k8s_info', **options}
+        copy(content=json.dumps(args), remote_path='/tmp/args', **where)
+        r = execute('/bin/sh -c "TREENAIL_CACHE_DIR=/tmp/cache /tmp/treenail-kubernetes /tmp/args"', **where)
+        text = r.result.get('stdout', '')
+        return json.loads(text) if text.strip().startswith('{') else {'failed': True, 'msg': repr(r)}
+
+    said = inside(context='in-cluster', kind='Pod', namespace=NAMESPACE, name='odd')
+    check([p['metadata']['name'] for p in said.get('resources', [])] == ['odd'], 'k8s_info as the service account', said)
+    said = inside(context='in-cluster', kind='Secret', namespace=NAMESPACE)
+    check(said.get('failed') and 'system:serviceaccount:%s:default' % NAMESPACE in said['msg'],
+          '... which may not read Secrets', said)
+    said = inside(kind='Pod', namespace=NAMESPACE)
+    check(said.get('failed') and 'no cluster is named' in said['msg'] and not said.get('resources'),
+          'without being asked to, it takes no cluster', said)
+
+
 def older_servers():
     v4 = Between()
     r = execute('sh -c "echo out; exit 5"', kubeconfig=v4.kubeconfig)
@@ -441,6 +503,8 @@ else:
         older_servers()
         faults()
         logs()
+        silent_containers()
+        from_a_pod()
         hostile_archives()
 print('%(passed)d passed, %(failed)d failed' % tally)
 sys.exit(1 if tally['failed'] else 0)
