@@ -14,7 +14,8 @@ run such a module anywhere. What is left to do here is to bring it the interpret
 Arguments, check mode, no_log and results are Ansible's own work in every case (the plugin `normal`).
 
 For Kubernetes it also does what only the controller can: templates, and files of the playbook and its roles (src,
-kubeconfig and local_path, where the task runs here; on other hosts they are paths there).
+kubeconfig and local_path, where the task runs here; on other hosts they are paths there). But a kubeconfig that lies
+beside the playbook, and is not on the other host, is brought there for the task.
 """
 from __future__ import annotations
 
@@ -76,6 +77,9 @@ class ActionModule(Normal):
             args['resource_definition'] = [self._render(t, task_vars) for t in
                                            (templates if isinstance(templates, list) else [templates])]
         if self._connection.transport != 'local':
+            if isinstance(args.get('kubeconfig'), str):
+                args['kubeconfig'] = ':'.join(self._kubeconfig_there(i, f) for i, f in
+                                              enumerate(args['kubeconfig'].split(':')) if f)
             return args
         src = args.get('src')
         if isinstance(src, str) and not src.startswith(('http://', 'https://')):
@@ -89,6 +93,20 @@ class ActionModule(Normal):
     def _file(self, path):
         """Returns where a file is, decrypted if it is in the vault."""
         return self._loader.get_real_file(self._find_needle('files', os.path.expanduser(path)))
+
+    def _kubeconfig_there(self, number, path):
+        """Returns where a kubeconfig is on the other host. No path from the root or a home is ever one of this host."""
+        if path.startswith(('/', '~')) or self._remote_file_exists(path):
+            return path
+        try:
+            here = self._file(path)
+        except AnsibleError:
+            return path
+        folder = self._connection._shell.tmpdir or self._make_tmp_path()
+        copy = self._transfer_file(here, self._connection._shell.join_path(folder, 'kubeconfig-%d' % number))
+        self._remote_chmod([copy], 'u=rw,go=')
+        self._fixup_perms2([folder, copy], execute=False)
+        return copy
 
     def _render(self, template, task_vars):
         """Returns the text that a template makes. Its options go where templates themselves may say them: the first line."""
