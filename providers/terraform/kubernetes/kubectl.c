@@ -216,9 +216,9 @@ static void warn_taken(struct tf_op *t, const struct subject *s, struct json_obj
 	if (!t->prior && have && !json_at(have, "metadata.deletionTimestamp") &&
 	    !subject_is_known(s))
 		op_warn(t->op,
-			"%s is there already: it is taken over as it is, changed to what is "
-			"written, and removed when this resource is. What would change an import "
-			"shows first: `terraform import ADDRESS '%s//%s//%s%s%s'`.",
+			"%s is there already: it is taken over, changed to what is written, and "
+			"removed when this resource is. To see first what would change, import "
+			"it: `terraform import ADDRESS '%s//%s//%s%s%s'`.",
 			title, json_str(s->want, "apiVersion"), s->kind->kind, s->name,
 			s->ns ? "//" : "", s->ns ? s->ns : "");
 }
