@@ -452,6 +452,14 @@ static const struct {
 	  "'Always'}]}}",
 	  "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'image':'x:5000/a@sha256:0'}]}}",
 	  false },
+	{ "{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','spec':{'podSelector':{},'ingress':[{}],"
+	  "'policyTypes':['Ingress']}}",
+	  "{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','spec':{'podSelector':{},'ingress':[{}]}}",
+	  true },
+	{ "{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','spec':{'podSelector':{},'ingress':[{}],"
+	  "'policyTypes':['Ingress','Egress']}}",
+	  "{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','spec':{'podSelector':{},'ingress':[{}]}}",
+	  false },
 	{ "{'apiVersion':'a.b/v1','kind':'X','metadata':{},'spec':{'replicas':1}}",
 	  "{'apiVersion':'a.b/v1','kind':'X','metadata':{},'spec':{}}", false },
 	{ "{'apiVersion':'a.b/v1','kind':'X','spec':{'l':[{'a':1}]}}",

@@ -22,8 +22,10 @@ static const struct {
 	{ "", NULL, "spec", "{\"finalizers\":[\"kubernetes\"]}" },
 	{ "", NULL, "reclaimPolicy", "Delete" },
 	{ "", NULL, "volumeBindingMode", "Immediate" },
+	{ "", NULL, "preemptionPolicy", "PreemptLowerPriority" },
 	{ "metadata", "", "labels annotations", NULL },
-	{ "metadata", "template", "creationTimestamp", "null" },
+	{ "template jobTemplate", NULL, "metadata", NULL },
+	{ "metadata", NULL, "creationTimestamp", "null" },
 	{ "labels", "metadata", "kubernetes.io/metadata.name", "*" },
 	{ "annotations", "metadata", "deployment.kubernetes.io/revision", "*" },
 	{ "annotations", "metadata", "deprecated.daemonset.template.generation", "*" },
@@ -45,6 +47,8 @@ static const struct {
 	{ "spec", "", "sessionAffinity", "None" },
 	{ "spec", "", "internalTrafficPolicy", "Cluster" },
 	{ "spec", "", "ipFamilyPolicy", "SingleStack" },
+	{ "spec", "", "externalTrafficPolicy", "Cluster" },
+	{ "spec", "", "allocateLoadBalancerNodePorts", "true" },
 	{ "spec", "", "clusterIP clusterIPs ipFamilies", "*" },
 	{ "ports", "spec", "nodePort", "*" },
 	{ "subjects", "", "apiGroup", "rbac.authorization.k8s.io" },
@@ -67,6 +71,11 @@ static const struct {
 	{ "resourceFieldRef", NULL, "divisor", "0" },
 	{ "configMap secret projected downwardAPI", "volumes", "defaultMode", "420" },
 	{ "hostPath", "volumes", "type", "" },
+	{ "serviceAccountToken", "sources", "expirationSeconds", "3600" },
+	{ "volumeClaimTemplates", "spec", "apiVersion", "v1" },
+	{ "volumeClaimTemplates", "spec", "kind", "PersistentVolumeClaim" },
+	{ "volumeClaimTemplates", "spec", "status", "{\"phase\":\"Pending\"}" },
+	{ "spec", "volumeClaimTemplates", "volumeMode", "Filesystem" },
 };
 
 static bool same(struct json_object *want, struct json_object *have, const struct place *at);
@@ -93,6 +102,10 @@ static bool follows(const char *key, const char *value, struct json_object *sibl
 
 	if (strcmp(key, "imagePullPolicy") == 0)
 		return is_pull_policy(siblings, value);
+	if (strcmp(key, "policyTypes") == 0)
+		return strcmp(value, json_len(json_at(siblings, "egress"))
+					     ? "[\"Ingress\",\"Egress\"]"
+					     : "[\"Ingress\"]") == 0;
 	if (strcmp(key, "serviceAccount") == 0 && strcmp(at->key, "spec") == 0)
 		twin = json_at(siblings, "serviceAccountName");
 	else if (strcmp(key, "targetPort") == 0 && strcmp(at->key, "ports") == 0)
