@@ -19,7 +19,10 @@ extern const struct tf_worker typed_worker;
 #define CORE                                                                \
 	"{'kind':'APIGroupDiscoveryList','items':[{'metadata':{'name':''}," \
 	"'versions':[{'version':'v1','resources':[" RESOURCE("configmaps", "ConfigMap") "]}]}]}"
-#define GROUPS "{'kind':'APIGroupDiscoveryList','items':[]}"
+#define GROUPS                                                                               \
+	"{'kind':'APIGroupDiscoveryList','items':[{'metadata':{'name':'networking.k8s.io'}," \
+	"'versions':[{'version':'v1','resources':[" RESOURCE("networkpolicies",              \
+							     "NetworkPolicy") "]}]}]}"
 
 static struct faulty *server;
 static char *bodies[8]; /* of its steps */
@@ -108,13 +111,18 @@ static void check_asked(const char *const *words, size_t n)
 
 /* ---- the plan ---- */
 
-static const struct typed_kind *config_map(void)
+static const struct typed_kind *typed_named(const char *name)
 {
 	size_t i = 0;
 
-	while (strcmp(typed_kinds[i]->name, "config_map_v1") != 0)
+	while (strcmp(typed_kinds[i]->name, name) != 0)
 		i++;
 	return typed_kind(typed_kinds[i]);
+}
+
+static const struct typed_kind *config_map(void)
+{
+	return typed_named("config_map_v1");
 }
 
 #define PATCH "PATCH /api/v1/namespaces/n/configmaps/m?fieldManager=treenail&fieldValidation=Strict"
@@ -300,5 +308,46 @@ START_TEST(nobody_there)
 }
 END_TEST
 
+/* ---- the work ---- */
+
+#define POLICY_PATH "/apis/networking.k8s.io/v1/namespaces/n/networkpolicies/m"
+#define POLICY(fields, spec)                                                                  \
+	"{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','metadata':{'name':'m'," \
+	"'namespace':'n','uid':'u','resourceVersion':'7','managedFields':[{'manager':"        \
+	"'treenail','operation':'Apply','apiVersion':'networking.k8s.io/v1','fieldsType':"    \
+	"'FieldsV1','fieldsV1':{'f:spec':{" fields "'f:policyTypes':{}}}}]},"                 \
+	"'spec':{" spec "'policyTypes':['Ingress']}}"
+
+/* The server drops an empty map where there was a full one, until it is sent once more. */
+START_TEST(empty_maps)
+{
+	static const char before[] = POLICY("'f:podSelector':{'f:matchLabels':{'f:a':{}}},",
+					    "'podSelector':{'matchLabels':{'a':'b'}},");
+	static const char without[] = POLICY("'f:podSelector':{},", "");
+	static const char with[] = POLICY("'f:podSelector':{},", "'podSelector':{},");
+	AUTO_JSON config = unit_json("{'metadata':[{'name':'m','namespace':'n'}],'spec':[{"
+				     "'policy_types':['Ingress'],'pod_selector':[{}]}]}");
+	AUTO_JSON prior = unit_json("{'id':'n/m'}");
+	AUTO_JSON planned = NULL;
+	struct typed_op op = { .kind = typed_named("network_policy_v1"),
+			       .config = config,
+			       .prior = prior,
+			       .deadline_ms = 5000 };
+	char *why = NULL;
+
+	START({ 200, before }, { 200, without }, { 200, with });
+	unit_ok(typed_plan(op.kind, config, NULL, NULL, &planned, NULL));
+	op.planned = planned;
+	unit_ok(clusters_get(NULL, &op.cluster, &why));
+	unit_ok(typed_apply(&op));
+	ASKED("GET " POLICY_PATH,
+	      "PATCH " POLICY_PATH "?fieldManager=treenail&fieldValidation=Strict&force=true",
+	      "PATCH " POLICY_PATH "?fieldManager=treenail&fieldValidation=Strict&force=true");
+	json_object_put(op.state);
+	json_object_put(op.given);
+	stop();
+}
+END_TEST
+
 UNIT_MAIN("typed_work", creation, refusal, there_already, there_and_ours, update, while_applying,
-	  owners, not_to_be_asked, nobody_there)
+	  owners, not_to_be_asked, nobody_there, empty_maps)

@@ -174,6 +174,47 @@ static struct err *create(struct typed_op *op, const struct subject_of *s, const
 	return e;
 }
 
+/* Of a list: the one of the same name, or else in the same place. */
+static struct json_object *counterpart(struct json_object *list, struct json_object *one, size_t i)
+{
+	const char *name = json_str(one, "name");
+
+	for (size_t k = 0; name && k < json_len(list); k++)
+		if (json_is_str(json_at(json_nth(list, k), "name"), name))
+			return json_nth(list, k);
+	return json_nth(list, i);
+}
+
+/* Whether there is an empty map in `want` and nothing in its place. */
+static bool lacks_empty(struct json_object *want, struct json_object *have)
+{
+	for (size_t i = 0; i < json_len(want); i++)
+		if (lacks_empty(json_nth(want, i), counterpart(have, json_nth(want, i), i)))
+			return true;
+	if (!json_object_is_type(want, json_type_object))
+		return false;
+	json_object_object_foreach(want, key, v) {
+		if (lacks_empty(v, json_object_object_get(have, key)))
+			return true;
+	}
+	return json_object_object_length(want) == 0 && !have;
+}
+
+/*
+ * Of a map that we take all out of the server (1.33) keeps nothing, though an empty one was sent, and says
+ * that we own it. Sent again it is there.
+ */
+static struct err *insist(struct typed_op *op, const struct subject_of *s,
+			  struct json_object *manifest, struct json_object **after)
+{
+	AUTO_JSON first = NULL;
+
+	if (!lacks_empty(manifest, *after))
+		return NULL;
+	first = TAKE(*after);
+	return send(op, s, manifest, true, NULL, after);
+}
+
 static struct err *update(struct typed_op *op, const struct subject_of *s,
 			  struct json_object *manifest, struct json_object **after)
 {
@@ -186,7 +227,8 @@ static struct err *update(struct typed_op *op, const struct subject_of *s,
 		return e;
 	whole = have ? typed_manifest(op->kind, op->config, op->prior, have)
 		     : json_object_get(manifest);
-	return send(op, s, whole, keeps, have, after);
+	e = send(op, s, whole, keeps, have, after);
+	return e ? e : insist(op, s, whole, after);
 }
 
 struct err *typed_apply(struct typed_op *op)
