@@ -118,12 +118,12 @@ static struct err *go_back(struct op *op, const struct kube_kind *kind, const st
 	return NULL;
 }
 
-static struct err *roll_back(struct op *op, const struct kube_kind *kind, struct json_object *have,
-			     struct json_object *told)
+static struct err *roll_back(struct op *op, const struct kube_kind *kind, const struct history *h,
+			     struct json_object *have, struct json_object *told)
 {
-	struct search s = { .h = history_of(kind->kind), .uid = json_str(have, "metadata.uid") };
+	struct search s = { .h = h, .uid = json_str(have, "metadata.uid") };
 	const struct object_query q = { .api_version = "apps/v1",
-					.kind = s.h->keeper,
+					.kind = h->keeper,
 					.ns = json_str(have, "metadata.namespace") };
 	struct err *e = objects_each(op->cluster, &q, look_at, &s);
 
@@ -169,9 +169,12 @@ static struct err *run(struct op *op)
 	const struct kube_kind *kind = NULL;
 	AUTO_JSON list = NULL;
 	struct json_object *results;
+	const struct history *h = NULL;
 	struct err *e = kind_find(op->cluster, "apps/v1", name ? name : "Deployment", &kind);
 
-	if (!e && !history_of(kind->kind))
+	if (!e)
+		h = history_of(kind->kind);
+	if (!e && !h)
 		e = err_at(
 			err_new(ERR_USAGE,
 				"kind: a %s has no revisions: Deployment, DaemonSet and StatefulSet "
@@ -186,7 +189,7 @@ static struct err *run(struct op *op)
 	for (size_t i = 0; i < json_len(list) && !e; i++) {
 		struct json_object *told = json_object_new_object();
 
-		e = roll_back(op, kind, json_nth(list, i), told);
+		e = roll_back(op, kind, h, json_nth(list, i), told);
 		op->out->changed = op->out->changed || json_truth(told, "changed", false);
 		json_object_array_add(results, told);
 	}
