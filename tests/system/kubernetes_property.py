@@ -1,32 +1,39 @@
 #!/usr/bin/env python3
-"""Random changes to 20 kinds of objects: what check mode tells is what happens, and once it has, nothing is left to do.
+"""Random changes to 20 kinds of objects: what is foretold is what happens, and once it has, nothing is left to do.
 
-The server fills in its defaults, a webhook of ours changes what is written, and somebody else writes replicas. For each
-change: check mode's result, diff and `changed` are those of the real run; run again, it changes nothing and sends nothing
-but GET; and nor does check mode see a change. Sent again is only what cannot be told from what is there: a replacement, and
-a merge of values that the server drops (an empty text where there is none).
+The server fills in its defaults, a webhook of ours changes what is written, and Deployments are scaled by the cluster's own
+autoscaler: it needs no metrics to bring one to minReplicas. A third of the changes is made by Terraform, with manifests and
+with typed resources, beside those of modules, many at a time.
+
+Of a task: check mode's result, diff and `changed` are those of the real run; run again, it changes nothing and sends nothing
+but GET; and nor does check mode see a change. Sent again is only what cannot be told from what is there: a replacement, a
+merge of values that the server drops (an empty text where there is none), and what stands in lists that are one value. Of an apply: what was planned is in the state
+and, of manifests, in the cluster; the actions are those that were planned; the next plan is empty.
 
   CHANGES=500 SEED=7 kubernetes_property.py     LAB, B
 
-CHANGES are 100 by default; SEED is told, and with it all is made again. SHOW=N prints what change N is given, SHOWN is how
-many of what is wrong are told.
+SEED is told, and with it all changes are made again. SHOW=N prints what batch N of the modules is given, SHOWN is how many
+of what is wrong are told.
 """
 # First: it goes on in another interpreter.
-from clusters import Cluster, Hook, coded, environment, module
+from clusters import Cluster, Hook, coded, environment, has_terraform, module, root
 
 import atexit
+import collections
+import concurrent.futures
+import http.client
 import json
 import os
 import random
+import re
+import threading
 import time
 
 from common import check, finish
+from kubernetes_random import GROUP, KINDS, MARK, SEED, Thing, typed
 
-SEED = int(os.environ.get('SEED') or time.time())
-CHANGES = int(os.environ.get('CHANGES') or 100)
+CHANGES = int(os.environ.get('CHANGES') or 500)
 SHOWN = int(os.environ.get('SHOWN') or 10)
-MARK = 'property-%d-%d' % (SEED, os.getpid())
-GROUP = MARK + '.example.com'
 one = Cluster('one')
 
 
@@ -83,271 +90,104 @@ def register_kind():
     raise RuntimeError('the kind does not come')
 
 
-# ---- objects ----
+# ---- the autoscaler ----
 
-class Maker:
-    """Random contents. What a kind does not let change is made of the object's name alone."""
+class Replicas(threading.Thread):
+    """Watches who changes how many replicas these Deployments have: `writers` of each change."""
 
-    def __init__(self, rng, name, way):
-        self.rng, self.name, self.way = rng, name, way
-        self.fixed = random.Random('%d %s' % (SEED, name[len(MARK):]))
+    def __init__(self, names):
+        super().__init__(daemon=True)
+        self.names, self.writers, self.known = names, [], {}
+        self.start()
 
-    def chance(self, p=0.5):
-        return self.rng.random() < p
+    def run(self):
+        while True:
+            connection = one.connect()
+            try:
+                connection.request('GET', '/apis/apps/v1/namespaces/%s/deployments?watch=true' % MARK)
+                answer = connection.getresponse()
+                while line := answer.readline():
+                    self.hear(json.loads(line)['object'])
+            except (OSError, http.client.HTTPException, ValueError):
+                pass  # nothing came for a while, or half of a line
+            finally:
+                connection.close()
 
-    def some(self, **fields):
-        """Each of them, or not."""
-        return {k: v for k, v in fields.items() if self.chance(0.6)}
+    def hear(self, o):
+        if o['kind'] != 'Deployment' or o['metadata']['name'] not in self.names:
+            return
+        uid, now = o['metadata']['uid'], o['spec']['replicas']
+        if self.known.setdefault(uid, now) != now:
+            self.writers.append({f['manager'] for f in o['metadata']['managedFields']
+                                 if 'f:replicas' in f['fieldsV1'].get('f:spec', {})})
+        self.known[uid] = now
 
-    def word(self):
-        return self.rng.choice(('red', 'green', 'blue', 'a b', '7', 'true', 'x' * 40, 'ä', ''))
-
-    def labels(self):
-        return {k: self.rng.choice(('a', 'b', 'c-1', '')) for k in self.rng.sample(('l1', 'l2', 'l3'),
-                                                                                  self.rng.randrange(3))}
-
-    def cpu(self):
-        return self.rng.choice(('100m', '1000m', '0.5', '1', 2, '1500m'))
-
-    def memory(self):
-        return self.rng.choice(('64Mi', '1024Mi', '1Gi', '0.5Gi', '2e6', '131072Ki', 100000000))
-
-    def env(self):
-        names = self.rng.sample(('A', 'B', 'C', 'D'), self.rng.randrange(4))
-        # A merge keeps what is not named: what excludes each other stays as it is, here and below.
-        return [{'name': n, 'value': self.word()} if n != 'D' else
-                {'name': n, 'valueFrom': {'fieldRef': {'fieldPath': 'metadata.name'}}} for n in names]
-
-    def ports(self):
-        return [{'containerPort': 8000 + i, **self.some(name='p%d' % i, protocol='TCP')}
-                for i in self.rng.sample(range(4), self.rng.randrange(3))]
-
-    def container(self, name):
-        return {'name': name, 'image': self.rng.choice(('nginx', 'nginx:1', 'busybox:latest')), **self.some(
-            env=self.env(), ports=self.ports(), args=[self.word() for _ in range(self.rng.randrange(3))],
-            resources={'requests': {'cpu': '0.05', 'memory': '1000Ki'}, 'limits': {'cpu': self.cpu(),
-                                                                               'memory': self.memory()}},
-            readinessProbe={'httpGet': {'path': '/', 'port': self.rng.choice((80, 'web'))},
-                            **self.some(periodSeconds=self.rng.randrange(1, 20))},
-            securityContext=self.some(runAsUser=1000, allowPrivilegeEscalation=False))}
-
-    def template(self, restart=None):
-        names = ['main', *self.rng.sample(('two', 'three'), self.rng.randrange(3))]
-        if self.chance(0.3):
-            names.reverse()
-        return {'metadata': {'labels': {'app': self.name, **self.labels()}}, 'spec': {
-            'containers': [self.container(n) for n in names], 'nodeSelector': {'lab.example.com/none': 'yes'},
-            **({'restartPolicy': restart} if restart else {}), **self.some(
-                terminationGracePeriodSeconds=self.rng.randrange(5, 40),
-                tolerations=[{'key': 'k', 'operator': 'Exists'}], securityContext={},
-                volumes=[{'name': 'v', 'emptyDir': {}}, {'name': 'c', 'configMap': {'name': 'cm'}}])}}
-
-    def selector(self):
-        return {'matchLabels': {'app': self.name}}
-
-    def text(self):
-        return {k: self.word() for k in self.rng.sample(('k1', 'k2', 'k.3', 'k_4'), self.rng.randrange(4))}
-
-    # One for each kind.
-
-    def config_map(self):
-        return self.some(data=self.text(), binaryData={'b': coded(self.word())})
-
-    def secret(self):
-        return {'type': 'Opaque', **self.some(
-            data={k: coded(v) for k, v in self.text().items()}, stringData=self.text())}
-
-    def service(self):
-        ports = [{'port': self.fixed.choice((80, 443, 9000)),
-                  **self.some(targetPort=self.rng.choice((8080, 'web')), protocol='TCP')}]
-        return {'spec': {'selector': {'app': 'x', **self.labels()}, 'ports': ports,
-                         **self.some(sessionAffinity=self.rng.choice(('None', 'ClientIP')))}}
-
-    def service_account(self):
-        return self.some(automountServiceAccountToken=self.chance(), imagePullSecrets=[{'name': 'pull'}])
-
-    def rules(self):
-        return {'rules': [{'apiGroups': [''], 'resources': self.rng.sample(('pods', 'services', 'secrets'), 2),
-                           'verbs': self.rng.sample(('get', 'list', 'watch'), 2)}
-                          for _ in range(self.rng.randrange(3))]}
-
-    def binding(self):
-        return {'roleRef': {'apiGroup': 'rbac.authorization.k8s.io', 'kind': 'ClusterRole', 'name': 'view'},
-                'subjects': [{'kind': 'ServiceAccount', 'name': n, 'namespace': MARK}
-                             for n in self.rng.sample(('a', 'b', 'c'), self.rng.randrange(1, 3))]}
-
-    def deployment(self):
-        spec = self.some(replicas=self.rng.randrange(3), minReadySeconds=self.rng.randrange(9),
-                         revisionHistoryLimit=2, paused=self.chance(), strategy=self.rng.choice(
-                             ({'type': 'RollingUpdate', 'rollingUpdate': {'maxSurge': 1}},
-                              {'rollingUpdate': {'maxSurge': '50%', 'maxUnavailable': 0}})))
-        if self.fixed.random() < 0.3:
-            spec['strategy'] = {'type': 'Recreate'}
-        return {'spec': {'selector': self.selector(), 'template': self.template(), **spec}}
-
-    def stateful_set(self):
-        claims = [{'metadata': {'name': 'v'}, 'spec': {'accessModes': ['ReadWriteOnce'],
-                                                       'resources': {'requests': {'storage': '1024Mi'}}}}]
-        return {'spec': {'selector': self.selector(), 'serviceName': self.name, 'template': self.template(),
-                         **({'volumeClaimTemplates': claims} if self.fixed.random() < 0.5 else {}),
-                         **({'updateStrategy': {'type': 'OnDelete'}} if self.fixed.random() < 0.5 else {}),
-                         **self.some(replicas=self.rng.randrange(2), minReadySeconds=3)}}
-
-    def daemon_set(self):
-        return {'spec': {'selector': self.selector(), 'template': self.template(), **self.some(
-            updateStrategy=self.fixed.choice(({'type': 'OnDelete'},
-                                              {'type': 'RollingUpdate', 'rollingUpdate': {'maxUnavailable': '10%'}})))}}
-
-    def job(self):
-        pod = {'spec': {'restartPolicy': 'Never', 'nodeSelector': {'lab.example.com/none': 'yes'},
-                        'containers': [{'name': 'main', 'image': 'nginx'}]}}
-        return {'spec': {'template': pod, 'suspend': True,
-                         **self.some(activeDeadlineSeconds=600, backoffLimit=3, ttlSecondsAfterFinished=3600)}}
-
-    def cron_job(self):
-        return {'spec': {'schedule': self.rng.choice(('0 3 1 1 *', '@yearly')), 'suspend': True,
-                         'jobTemplate': {'spec': {'template': self.template('Never')}},
-                         **self.some(concurrencyPolicy='Forbid', timeZone='Etc/UTC', successfulJobsHistoryLimit=1)}}
-
-    def ingress(self):
-        paths = [{'path': p, 'pathType': 'Prefix', 'backend': {'service': {'name': 's', 'port': {'number': 80}}}}
-                 for p in self.rng.sample(('/', '/a', '/b'), self.rng.randrange(1, 3))]
-        return {'spec': {'rules': [{'host': self.rng.choice(('a.test', '*.b.test')), 'http': {'paths': paths}}],
-                         **self.some(tls=[{'hosts': ['a.test'], 'secretName': 't'}], ingressClassName='none')}}
-
-    def network_policy(self):
-        return {'spec': {'podSelector': self.rng.choice(({}, self.selector())), **self.some(
-            policyTypes=['Ingress'], ingress=self.rng.choice((
-                [], [{}], [{'from': [{'podSelector': {}}, {'ipBlock': {'cidr': '10.0.0.0/8'}}],
-                            'ports': [{'port': 80, 'protocol': 'TCP'}, {'port': 'dns', 'protocol': 'UDP'}]}])))}}
-
-    def claim(self):
-        return {'spec': {'accessModes': ['ReadWriteOnce'], 'storageClassName': 'none',
-                         'resources': {'requests': {'storage': self.fixed.choice(('1024Mi', '1Gi', '1.5Gi'))}}}}
-
-    def storage_class(self):
-        return {'provisioner': 'none.example.com', 'parameters': {'n': self.name}, 'reclaimPolicy': 'Retain',
-                **self.some(allowVolumeExpansion=self.chance())}
-
-    def disruption_budget(self):
-        least = {'minAvailable': self.rng.choice((1, '50%', 2))}
-        return {'spec': {'selector': self.selector(),
-                         **(least if self.fixed.random() < 0.5 else {'maxUnavailable': self.rng.randrange(3)})}}
-
-    def autoscaler(self):
-        metric = {'type': 'Resource', 'resource': {'name': 'cpu', 'target': {
-            'type': 'Utilization', 'averageUtilization': self.rng.randrange(10, 90)}}}
-        return {'spec': {'maxReplicas': self.rng.randrange(3, 9),
-                         'scaleTargetRef': {'apiVersion': 'apps/v1', 'kind': 'Deployment', 'name': 'nobody'},
-                         **self.some(minReplicas=2, metrics=[metric],
-                                     behavior={'scaleDown': {'stabilizationWindowSeconds': 60}})}}
-
-    def quota(self):
-        return {'spec': {'hard': {'requests.example.com/none': self.rng.choice(('1', '5', 7)),
-                                  'count/things.' + GROUP: self.rng.choice(('1000', '1k', '2000'))}}}
-
-    def limits(self):
-        return {'spec': {'limits': [{'type': 'Pod', 'max': {'cpu': self.rng.choice(('100', '100000m', 64)),
-                                                          'memory': self.rng.choice(('64Gi', '65536Mi'))}}]}}
-
-    def thing(self):
-        # Of lists that are a whole a merge cannot tell the server's defaults from what somebody else added.
-        parts = [{'name': n, **({} if self.way == 'server-side apply' and self.chance() else
-                                {'weight': self.rng.randrange(5)})}
-                 for n in self.rng.sample(('p', 'q', 'r'), self.rng.randrange(4))]
-        return {'spec': self.some(size=self.rng.randrange(9), color=self.word(), parts=parts,
-                                  tags=self.rng.sample(('t', 'u', 'v'), self.rng.randrange(4)),
-                                  free={'a': {'b': [1, {'c': self.word()}]}, 'n': self.rng.random()})}
+    def rescaled(self, within=0):
+        """How often the autoscaler did it; at least once, if that comes in time."""
+        end = time.monotonic() + within
+        while not any('kube-controller-manager' in w for w in self.writers) and time.monotonic() < end:
+            time.sleep(0.2)
+        return sum('kube-controller-manager' in w for w in self.writers)
 
 
-KINDS = [
-    ('v1', 'ConfigMap', 'config_map', True), ('v1', 'Secret', 'secret', True), ('v1', 'Service', 'service', True),
-    ('v1', 'ServiceAccount', 'service_account', True),
-    ('rbac.authorization.k8s.io/v1', 'Role', 'rules', True),
-    ('rbac.authorization.k8s.io/v1', 'RoleBinding', 'binding', True),
-    ('rbac.authorization.k8s.io/v1', 'ClusterRole', 'rules', False),
-    ('rbac.authorization.k8s.io/v1', 'ClusterRoleBinding', 'binding', False),
-    ('apps/v1', 'Deployment', 'deployment', True), ('apps/v1', 'StatefulSet', 'stateful_set', True),
-    ('apps/v1', 'DaemonSet', 'daemon_set', True), ('batch/v1', 'Job', 'job', True),
-    ('batch/v1', 'CronJob', 'cron_job', True), ('networking.k8s.io/v1', 'Ingress', 'ingress', True),
-    ('networking.k8s.io/v1', 'NetworkPolicy', 'network_policy', True),
-    ('v1', 'PersistentVolumeClaim', 'claim', True), ('storage.k8s.io/v1', 'StorageClass', 'storage_class', False),
-    ('policy/v1', 'PodDisruptionBudget', 'disruption_budget', True),
-    ('autoscaling/v2', 'HorizontalPodAutoscaler', 'autoscaler', True),
-    ('v1', 'LimitRange', 'limits', True), (GROUP + '/v1', 'Thing', 'thing', True),
-]
+def scale(thing, replicas):
+    """By hand: the autoscaler corrects it, if it is below its least."""
+    status, answer = one.call('PATCH', '%s/%s/scale?fieldManager=somebody' % (thing.folder, thing.name),
+                              {'spec': {'replicas': replicas}}, 'application/merge-patch+json')
+    if status != 200:
+        raise RuntimeError(answer)
+
+
+# ---- what became of it ----
+
 WAYS = {
     'merge': {},
     'server-side apply': {'apply': True, 'server_side_apply': {'field_manager': 'property', 'force_conflicts': True}},
     'apply': {'apply': True},
     'replace': {'force': True},
 }
+PROPERTIES = ('no run fails', 'check mode tells what happens', 'again nothing changes', 'again nothing is sent',
+              'check mode sees nothing to do after', 'a plan tells what the apply does', 'then the plan is empty')
+FAILS, FORETOLD, AGAIN, SENT, AFTER, PLANNED, EMPTY = PROPERTIES
 
 
-class Thing:
-    """One object that is changed again and again, always in the same way."""
+class Findings:
+    """What is wrong, by property; and how much was done."""
 
-    def __init__(self, i, way):
-        self.version, self.kind, self.make, self.namespaced = KINDS[i % len(KINDS)]
-        self.way = way
-        self.name = '%s-%s-%d' % (MARK, self.kind.lower(), i)
-        self.there = False
-        # What a PUT does to those is no more than to refuse it, or to take finalizers away that come back.
-        if way == 'replace' and self.kind in ('Job', 'PersistentVolumeClaim'):
-            self.way = 'apply'
-        # Somebody else scales it: who applies it leaves replicas out.
-        self.scaled = self.kind in ('Deployment', 'StatefulSet') and way != 'replace' and i // len(KINDS) % 2
+    def __init__(self):
+        self.bad, self.done, self.kinds = {name: [] for name in PROPERTIES}, collections.Counter(), set()
 
-    def wanted(self, rng):
-        m = Maker(rng, self.name, self.way)
-        o = {'apiVersion': self.version, 'kind': self.kind, **getattr(m, self.make)()}
-        o['metadata'] = {'name': self.name, 'labels': {'hook': MARK, **m.labels()}, **m.some(
-            annotations={'note': m.word()})}
-        if self.namespaced:
-            o['metadata']['namespace'] = MARK
-        if self.scaled:
-            o['spec'].pop('replicas', None)
-        return o
+    def add(self, which, where, what):
+        self.bad[which].append('%s: %s' % (where, what))
 
-    def identity(self):
-        o = {'apiVersion': self.version, 'kind': self.kind, 'metadata': {'name': self.name}}
-        if self.namespaced:
-            o['metadata']['namespace'] = MARK
-        return o
+    def did(self, who, things):
+        self.done[who] += len(things)
+        self.kinds.update(t.kind for t in things)
 
-    def scale(self, rng):
-        path = '/apis/apps/v1/namespaces/%s/%ss/%s/scale' % (MARK, self.kind.lower(), self.name)
-        status, answer = one.call('PATCH', path + '?fieldManager=autoscaler', {'spec': {'replicas': rng.randrange(4)}},
-                                  'application/merge-patch+json')
-        if status != 200:
-            raise RuntimeError(answer)
+    def tell(self):
+        done = ' and '.join('%d changes by %s' % (n, who) for who, n in self.done.items())
+        for name, lines in self.bad.items():
+            more = ['and %d more' % (len(lines) - SHOWN)] if len(lines) > SHOWN else []
+            check(not lines, 'SEED=%d: %s: %s to %d kinds' % (SEED, name, done, len(self.kinds)),
+                  '\n'.join(lines[:SHOWN] + more))
 
 
-# ---- the program ----
-
-def run(args, check_mode=False):
-    """(result, methods of the requests it sent)."""
-    r = module('k8s', {'kubeconfig': one.kubeconfig, **args}, environment(TREENAIL_LOG='debug'), check_mode)
-    return r.json or {'failed': True, 'msg': r.msg}, [
-        line.split()[1] for line in r.err.splitlines() if line.startswith('treenail: ')]
-
-
-def stable(v, uid):
+def stable(v, uid, scaled=False):
     """Without what only the server can know, and what its controllers write at any moment."""
     if isinstance(v, dict):
-        return {k: stable(x, uid) for k, x in v.items() if k not in (
+        return {k: stable(x, uid, scaled) for k, x in v.items() if k not in (
             'resourceVersion', 'uid', 'creationTimestamp', 'time', 'status', 'clusterIP', 'clusterIPs', 'nodePort')
-            and not k.startswith('deployment.kubernetes.io/')}
+            and not k.startswith('deployment.kubernetes.io/') and not (scaled and k in ('replicas', 'generation'))}
     if isinstance(v, list):
-        return [stable(x, uid) for x in v if not (isinstance(x, dict) and (x.get('subresource') or str(
+        return [stable(x, uid, scaled) for x in v if not (isinstance(x, dict) and (x.get('subresource') or str(
             x.get('manager')).startswith('kube-')))]
     return 'UID' if uid and v == uid else v
 
 
-def comparable(result):
+def comparable(result, scaled):
     o = result.get('result') or {}
     return stable({'result': o, 'diff': result.get('diff'), 'method': result.get('method')},
-                  (o.get('metadata') or {}).get('uid'))
+                  (o.get('metadata') or {}).get('uid'), scaled)
 
 
 def first_difference(a, b, path=''):
@@ -376,92 +216,238 @@ def lacking(wanted, have, path=''):
     return '' if wanted == have else '%s: %s, written %s' % (path, json.dumps(have)[:200], json.dumps(wanted)[:200])
 
 
-def may_be_sent_again(args, result):
+def may_be_sent_again(wanted, args, result):
     if args.get('force'):
         return True
-    if args.get('state') == 'absent' or args.get('server_side_apply'):
+    if args.get('state') == 'absent':
         return False
-    return dropped(args['resource_definition'], result.get('result'))
+    if args.get('server_side_apply'):  # what others put into a map that is to be empty
+        return {} in wanted.values()
+    # Lists that are one value to a merge: one in other words, or with the server's defaults, is another.
+    if wanted['kind'] == 'LimitRange' or 'volumeClaimTemplates' in wanted.get('spec', {}):
+        return True
+    return dropped(wanted, result.get('result'))
 
 
 def dropped(wanted, have):
     """Whether a value that counts as none was written, and is not there."""
-    if isinstance(wanted, dict):
+    if wanted and isinstance(wanted, dict):
         return any(dropped(v, have.get(k) if isinstance(have, dict) else None) for k, v in wanted.items())
     if isinstance(wanted, list):
         have = have if isinstance(have, list) else []
         names = {x['name']: x for x in have if isinstance(x, dict) and 'name' in x}
         return any(dropped(w, names.get(w.get('name')) if isinstance(w, dict) else w) for w in wanted)
-    return have is None and wanted in ('', 0, False)
+    return have is None and wanted in ('', 0, False, {})
 
 
-PROPERTIES = ('no run fails', 'check mode tells what happens', 'again nothing changes', 'again nothing is sent',
-              'check mode sees nothing to do after')
+# ---- by modules ----
+
+def run(objects, args, check_mode=False):
+    """(what became of each, what was sent that writes: the last part of its path, error)."""
+    r = module('k8s', {'kubeconfig': one.kubeconfig, 'resource_definition': objects, **args},
+               environment(TREENAIL_LOG='debug'), check_mode)
+    if not r.ok:
+        return [], [], r.msg
+    lines = [line.split() for line in r.err.splitlines() if line.startswith('treenail: ')]
+    return (r['result']['results'] if len(objects) > 1 else [r.json],
+            [re.sub('[:?].*', '', line[2].split('/')[-1]) for line in lines if line[1] != 'GET'], None)
 
 
-def change(wrong, where, args):
+def batch(found, where, things, objects, args):
     """Foretold, done, done again, foretold again."""
-    foretold, _ = run(args, check_mode=True)
-    done, _ = run(args)
-    again, methods = run(args)
-    after, _ = run(args, check_mode=True)
-    for result in (foretold, done, again, after):
-        if result.get('failed'):
-            wrong(0, where, result.get('msg'))
-            return False
-    if foretold.get('changed') != done.get('changed'):
-        wrong(1, where, 'changed %s, not %s' % (foretold.get('changed'), done.get('changed')))
-    elif comparable(foretold) != comparable(done):
-        wrong(1, where, first_difference(comparable(foretold), comparable(done)))
-    if again.get('changed'):
-        wrong(2, where, first_difference(again['diff'].get('before'), again['diff'].get('after')))
-    if set(methods) - {'GET'} and not may_be_sent_again(args, again):
-        wrong(3, where, '%s: %s' % (' '.join(methods), lacking(args['resource_definition'], again.get('result'))))
-    if after.get('changed'):
-        wrong(4, where, first_difference(after['diff'].get('before'), after['diff'].get('after')))
-    return True
+    runs = []
+    for check_mode in (True, False, False, True):
+        each, sent, error = run(objects, args, check_mode)
+        if error:
+            found.add(FAILS, where, error)
+            return
+        runs.append(each)
+        if len(runs) == 3:
+            writes = sent
+    excused = {t.name for t, o, again in zip(things, objects, runs[2]) if may_be_sent_again(o, args, again)}
+    for name in set(writes) - excused:
+        wanted, again = next(((o, a) for t, o, a in zip(things, objects, runs[2]) if t.name == name), ({}, {}))
+        found.add(SENT, where, '%s: %s' % (name, lacking(wanted, again.get('result'))))
+    for thing, *each in zip(things, *runs):
+        look('%s, %s' % (where, thing), found, thing.scaled, *each)
+
+
+def look(where, found, scaled, foretold, done, again, after):
+    if foretold['changed'] != done['changed']:
+        found.add(FORETOLD, where, 'changed %s, not %s' % (foretold['changed'], done['changed']))
+    elif comparable(foretold, scaled) != comparable(done, scaled):
+        found.add(FORETOLD, where, first_difference(comparable(foretold, scaled), comparable(done, scaled)))
+    for which, result in ((AGAIN, again), (AFTER, after)):
+        if result['changed']:
+            found.add(which, where, first_difference(result['diff'].get('before'), result['diff'].get('after')))
+
+
+def tasks(found, groups, share):
+    """A batch has one of each kind, of one way, and then removes some."""
+    rng = random.Random('%d modules' % SEED)
+    number = 0
+    while found.done['modules'] < share:
+        way = list(WAYS)[number % len(WAYS)]
+        mine = [rng.choice(pair) for pair in zip(*(g for g in groups if g[0].way == way))]
+        mine = rng.sample(mine, min(rng.randrange(15, len(mine) + 1), share - found.done['modules']))
+        gone = [t for t in mine if t.there and rng.random() < 0.15]
+        kept = [t for t in mine if t not in gone]
+        for t in mine:
+            if t.there and t.scaled and rng.random() < 0.5:
+                scale(t, rng.randrange(1, 4))
+        where = 'batch %d by %s' % (number, way)
+        objects = [t.wanted(rng) for t in kept]
+        if os.environ.get('SHOW') == str(number):
+            print(json.dumps(objects, indent=1), '\ngone:', *gone)
+        for what, things, given, args in (
+                ('', kept, objects, WAYS[way]),
+                (', removed', gone, [t.identity() for t in gone], {'state': 'absent', 'wait': True, 'wait_timeout': 60})):
+            if things:
+                batch(found, where + what, things, given, args)
+                found.did('modules', things)
+            for t in things:
+                t.there = things is kept
+        number += 1
+    rest = [t.identity() for g in groups for t in g if t.there and not t.namespaced]
+    _, _, error = run(rest, {'state': 'absent'})
+    if error:
+        found.add(FAILS, 'the end', error)
+
+
+# ---- by Terraform ----
+
+def live(things):
+    """{key: object}, of all that are there; in a list they do not say what they are."""
+    return {(t.kind, o['metadata']['name']): {'apiVersion': t.version, 'kind': t.kind, **o}
+            for t in {t.folder: t for t in things}.values() for o in one.items('%s?labelSelector=hook%%3D%s' % (t.folder, MARK))}
+
+
+def surprise(planned, unknown, real, path=''):
+    """The first of what was planned that is not so; '' if all is."""
+    if unknown is True or planned == real:
+        return ''
+    if isinstance(planned, dict) and isinstance(real, dict):
+        pairs = [(k, '.' + k) for k in planned]
+    elif isinstance(planned, list) and isinstance(real, list) and len(planned) == len(real):
+        pairs = [(i, '[%d]' % i) for i in range(len(planned))]
+    else:
+        return '%s: planned %s, is %s' % (path, json.dumps(planned)[:300], json.dumps(real)[:300])
+    for k, name in pairs:
+        u = unknown.get(k) if isinstance(unknown, dict) else unknown[k] if isinstance(unknown, list) else None
+        r = real.get(k) if isinstance(real, dict) else real[k]
+        if what := surprise(planned[k], u, r, path + name):
+            return what
+    return ''
+
+
+def actions(before, after, scaled):
+    """What happened to an object, as a plan may tell it."""
+    if not before or not after:
+        return [['create']] if after else [['delete']]
+    if before['metadata']['uid'] != after['metadata']['uid']:
+        return [['delete', 'create'], ['create', 'delete']]
+    # Other words for the same are an update for Terraform, and none in the cluster.
+    same = stable(before, None, scaled) == stable(after, None, scaled)
+    return [['update'], ['no-op']] if same else [['update']]
+
+
+def look_at(found, where, thing, change, before, after, values):
+    if change['actions'] not in actions(before, after, thing.scaled):
+        found.add(PLANNED, where, 'planned %s, but %s' % (change['actions'], actions(before, after, thing.scaled)))
+    if not values or not after:
+        return
+    what = surprise(change['after'], change['after_unknown'], values)
+    if not what and not thing.typed:
+        planned = stable(change['after'].get('object') or {}, None, thing.scaled)
+        if thing.kind == 'Secret':  # of which only digests are told
+            planned.pop('data', None)
+            planned.pop('stringData', None)
+        unknown = change['after_unknown'].get('object') if isinstance(change['after_unknown'], dict) else None
+        what = surprise(planned, unknown, after, 'in the cluster')
+    if what:
+        found.add(PLANNED, where, what)
+
+
+def cycle(found, where, r, things):
+    """Plan, apply, plan."""
+    by_address = {t.address: t for t in things}
+    before = live(things)
+    plan = r.plan()
+    if plan.code == 1:
+        return found.add(FAILS, where, plan.text[:2000])
+    changes = {c['address']: c['change'] for c in r.planned()['resource_changes']}
+    done = r.run('apply', '-input=false', '-no-color', 'plan')
+    after = live(things)
+    if not done.ok:
+        return found.add(FAILS, where, done.text[-2000:])
+    have = r.run('show', '-json').json.get('values', {}).get('root_module', {}).get('resources', [])
+    values = {h['address']: h['values'] for h in have}
+    for address, change in changes.items():
+        t = by_address[address]
+        look_at(found, '%s, %s' % (where, address), t, change, before.get(t.key), after.get(t.key), values.get(address))
+    second = r.plan(file='second')
+    if second.code != 0:
+        left = [c for c in r.planned('second').get('resource_changes', []) if c['change']['actions'] != ['no-op']]
+        for c in left or [{'address': 'the plan', 'change': {'before': second.text, 'after': None}}]:
+            found.add(EMPTY, '%s, %s' % (where, c['address']), surprise(c['change']['after'], c['change'].get('after_unknown'), c['change']['before']))
+
+
+def applies(found, groups, share):
+    """A round changes half of all that the root has or may have."""
+    rng = random.Random('%d Terraform' % SEED)
+    r = root(one.kubeconfig)
+    things = [t for g in groups for t in g]
+    config, number = {}, 0
+    while found.done['Terraform'] < share:
+        chosen = rng.sample(things, min(len(things) // 2, share - found.done['Terraform']))
+        for t in chosen:
+            if t.there and t.scaled and rng.random() < 0.5:
+                scale(t, rng.randrange(1, 4))
+            if t.there and rng.random() < 0.1:
+                del config[t]
+            else:
+                o = t.wanted(rng)
+                config[t] = typed(o) if t.typed else {'manifest': o}
+        resources = collections.defaultdict(dict)
+        for t, block in config.items():
+            resources[t.resource][t.name] = block
+        r.write('objects.tf.json', json.dumps({'resource': resources}, indent=1))
+        cycle(found, 'round %d' % number, r, things)
+        found.did('Terraform', chosen)
+        for t in things:
+            t.there = t in config
+        number += 1
+    done = r.destroy()
+    if not done.ok:
+        found.add(FAILS, 'destroy', done.text[-2000:])
 
 
 def main():
     print('SEED=%d' % SEED, flush=True)
-    rng = random.Random(SEED)
-    bad = [[] for _ in PROPERTIES]
-    ways = list(WAYS)
-    things = [Thing(i, ways[(i + i // len(KINDS)) % len(ways)]) for i in range(4 * len(KINDS))]
-    kinds, order = set(), []
-
-    def wrong(which, where, what):
-        bad[which].append('%s: %s' % (where, what))
-
+    # What a PUT does to a Job or a claim is no more than to refuse it, or to take finalizers away that come back; and
+    # so does the number of a Deployment's revision.
+    modules = [[Thing(g, kind, way, g >= 4 and way != 'replace') for kind in KINDS
+                if way != 'replace' or kind[1] not in ('Job', 'PersistentVolumeClaim', 'Deployment')]
+               for g, way in enumerate([*WAYS, *WAYS])]
+    resources = [[Thing(8 + g, kind, 'server-side apply', g % 2 == 1, g >= 2) for kind in KINDS
+                  if g < 2 or kind[1] not in ('LimitRange', 'Thing')] for g in range(4)]
+    share = CHANGES // 3 if has_terraform() else 0
+    found = Findings()
     make('/api/v1/namespaces', {'metadata': {'name': MARK}})
     register_kind()
-    with Hook(one, MARK, mutating=True, timeout=30) as hook:
+    replicas = Replicas({t.name for g in modules + resources for t in g if t.scaled})
+    with Hook(one, MARK, mutating=True, timeout=30) as hook, concurrent.futures.ThreadPoolExecutor(2) as pool:
         hook.decide = decide
-        for i in range(CHANGES):
-            # All kinds in turn, and what is there again and again.
-            order = order or [rng.choice(things[k::len(KINDS)]) for k in rng.sample(range(len(KINDS)), len(KINDS))]
-            thing = order.pop() if rng.random() < 0.5 else rng.choice([t for t in things if t.there] or things)
-            kinds.add(thing.kind)
-            gone = thing.there and rng.random() < 0.1
-            where = 'change %d, %s %s by %s' % (i, 'absent' if gone else 'update' if thing.there else 'create',
-                                                thing.kind, thing.way)
-            if thing.there and thing.scaled:
-                thing.scale(rng)
-            if gone:
-                args = {'state': 'absent', 'resource_definition': thing.identity(), 'wait': True, 'wait_timeout': 60}
-            else:
-                args = {'resource_definition': thing.wanted(rng), **WAYS[thing.way]}
-            if os.environ.get('SHOW') == str(i):
-                print(json.dumps(args, indent=1))
-            if change(wrong, where, args):
-                thing.there = not gone
-        for thing in things:
-            if thing.there and not thing.namespaced:
-                run({'state': 'absent', 'resource_definition': thing.identity()})
-        check(hook.calls >= CHANGES, 'the webhook was asked', hook.calls)
-    for name, lines in zip(PROPERTIES, bad):
-        check(not lines, '%s: %d changes to %d kinds' % (name, CHANGES, len(kinds)),
-              '\n'.join(lines[:SHOWN] + (['and %d more' % (len(lines) - SHOWN)] if len(lines) > SHOWN else [])))
+        lanes = [pool.submit(tasks, found, modules, CHANGES - share)]
+        lanes += [pool.submit(applies, found, resources, share)] if share else []
+        for lane in lanes:
+            lane.result()
+        rescaled = replicas.rescaled(40)
+    check(hook.calls >= CHANGES, 'the webhook was asked', hook.calls)
+    check(replicas.is_alive() and rescaled > 0, 'the autoscaler scaled %d times' % rescaled)
+    strangers = [w for w in replicas.writers if not w <= {'kube-controller-manager', 'somebody'}]
+    check(not strangers, 'and nobody of ours did', strangers)
+    found.tell()
     finish()
 
 

@@ -215,6 +215,9 @@ static struct json_object *predicted(const struct object_op *op, struct json_obj
 	if (!op->before && !json_str(op->want, "metadata.name"))
 		forget(object, "metadata.name");
 	forget_drawn(object, op->want, op->before);
+	/* An autoscaler writes it, also between a plan and its apply, and the plan is made once more then. */
+	if (!json_at(op->want, "spec.replicas"))
+		forget(object, "spec.replicas");
 	forget_computed(object, values);
 	return object;
 }
