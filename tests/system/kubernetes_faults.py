@@ -9,7 +9,7 @@ started again.
 import sys
 
 # First: it goes on in another interpreter.
-from clusters import (PROGRAM, TEMP, Cluster, Hook, Proxy, coded, environment, has_terraform, module, root, written)
+from clusters import (LAB, PROGRAM, TEMP, Cluster, Hook, Proxy, coded, environment, has_terraform, module, root, written)
 
 import base64
 import datetime
@@ -17,6 +17,8 @@ import glob
 import json
 import os
 import re
+import socket
+import subprocess
 import threading
 import time
 
@@ -532,6 +534,103 @@ def terraform_conflicts():
     check(r.destroy().ok and not there('tf-0'), 'terraform: destroyed')
 
 
+class Server(Cluster):
+    """etcd and an API server alone, run as those of `two` and with their keys, for the time of a part."""
+
+    def __init__(self):
+        super().__init__('two')
+        sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(3)]
+        first = int(self.host.split(':')[1])
+        self.ports = {str(first + i): str(s.getsockname()[1]) for i, s in enumerate(sockets)}
+        for s in sockets:
+            s.close()
+        self.host = '127.0.0.1:' + self.ports[str(first)]
+        self.kubeconfig = written(self.config(server='https://' + self.host))
+        self.running = {}
+
+    def start(self, name):
+        with open(os.path.join(LAB, 'run/two-%s.pid' % name)) as f, open('/proc/%s/cmdline' % f.read().split()[0]) as g:
+            command = g.read().split('\0')[1:-1]
+        with open(self.path('data-folder')) as f:
+            names = {**self.ports, f.read().strip(): os.path.join(TEMP, 'etcd')}
+        command = [re.sub('|'.join(r'\b%s\b' % n if n.isdigit() else re.escape(n) for n in names),
+                          lambda m: names[m.group()], word) for word in command]
+        self.running[name] = subprocess.Popen([os.path.join(LAB, 'bin', name), *command], stdout=subprocess.DEVNULL,
+                                              stderr=subprocess.DEVNULL)
+
+    def kill(self, name):
+        self.running[name].kill()
+        self.running.pop(name).wait()
+
+    def await_ready(self):
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            try:
+                if self.call('GET', '/readyz')[0] == 200:
+                    return
+            except (OSError, ValueError):
+                pass  # not yet: it tells what is lacking, in a text that begins as a list does
+            time.sleep(0.1)
+        raise RuntimeError('%s does not answer' % self.host)
+
+    def __enter__(self):
+        self.start('etcd')
+        self.start('kube-apiserver')
+        self.await_ready()
+        return self
+
+    def __exit__(self, *args):
+        for name in list(self.running):
+            self.kill(name)
+
+
+def terraform_restart():
+    """500 manifests; the API server is killed when a hundred are there."""
+    wanted = {'restart-%d' % i: {'a': str(i)} for i in range(500)}
+    with Server() as server:
+        server.make('/api/v1/namespaces', {'metadata': {'name': MARK}})
+        path = '/api/v1/namespaces/%s/configmaps?' % MARK
+        r = root(server.kubeconfig, '''
+resource "kubernetes_manifest" "all" {
+  for_each = toset([for i in range(%d) : tostring(i)])
+  manifest = {
+    apiVersion = "v1"
+    kind       = "ConfigMap"
+    metadata   = { name = "restart-${each.key}", namespace = "%s" }
+    data       = { a = each.key }
+  }
+}
+''' % (len(wanted), MARK))
+
+        def made():
+            return {o['metadata']['name']: o['data'] for o in server.items(path)}
+
+        def known():
+            return {v[0]['manifest']['value']['metadata']['name'] for v in r.instances().values()}
+
+        work = Later(r.apply)
+        n = 0
+        while n < 100 and work.is_alive():
+            page = server.call('GET', path + 'limit=1')[1]
+            n = len(page['items']) + page['metadata'].get('remainingItemCount', 0)
+        server.kill('kube-apiserver')
+        server.start('kube-apiserver')
+        server.await_ready()
+        work.join(300)
+        done = work.result
+        check(100 <= n < len(wanted), 'terraform: the API server was killed when %d of %d objects were there' % (
+            n, len(wanted)))
+        if check(done is not None, 'terraform: the apply ends') and done.ok:
+            check(made() == wanted and known() == set(wanted), 'terraform: it was waited for, and all is made')
+        elif done:
+            refused('it was not waited for', done, 'restart-', server.host)
+            check(known() <= set(made()), 'terraform: the state has nothing that is not there', known() - set(made()))
+            done = r.apply()
+            check(done.ok and made() == wanted and known() == set(wanted), 'terraform: a second apply makes the rest',
+                  done.text[-2000:])
+        check(r.plan().code == 0, 'terraform: nothing more to do')
+
+
 def terraform_secrets():
     data = coded(CANARY['secret'])
     hcl = '''
@@ -572,7 +671,8 @@ def main():
     parts = {f.__name__: f for f in (kubeconfigs, certificates, plugins, kinds, invalid, conflicts, watches, busy, hooks,
                                      restart, texts, secrets)}
     if has_terraform():
-        parts.update({f.__name__: f for f in (terraform, terraform_conflicts, terraform_secrets)})
+        parts.update({f.__name__: f for f in (
+            terraform, terraform_conflicts, terraform_restart, terraform_secrets)})
     chosen = [p for p in parts if not sys.argv[1:] or p in sys.argv[1:]]
     for cluster in (one, two):
         cluster.make('/api/v1/namespaces', {'metadata': {'name': MARK}})
