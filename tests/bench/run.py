@@ -16,9 +16,8 @@ import statistics
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'system'))
-from common import (ROOT, TEMP, Play, Project, Requests, build, clouds_file, environment,  # noqa: E402
-                    logins, module, writes)
+from measured import finish  # it also says where the next are
+from common import ROOT, TEMP, Play, Project, Requests, build, clouds_file, environment, logins, module, writes
 
 ROUNDS, TASKS, RULES = (int(os.environ.get(*kv)) for kv in (('ROUNDS', '3'), ('TASKS', '20'), ('RULES', '100')))
 OUT = os.path.join(ROOT, 'build/bench')
@@ -246,8 +245,7 @@ def main():
     with open(os.path.join(OUT, 'numbers.json'), 'w') as f:
         json.dump({'empty': floor, 'plays': result, 'rules': many}, f, indent=1)
     print('\n'.join(lines) + '\n')
-    for reached, text in targets(floor, result, many):
-        print('%s %s' % ('reached' if reached else 'SHORT  ', text))
+    finish(targets(floor, result, many))
 
 
 main()

@@ -19,10 +19,8 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(os.path.dirname(HERE), 'system'), os.path.join(os.path.dirname(HERE), 'terraform')]
-from common import PROGRAM, ROOT, TEMP, Project, Requests, build, clouds_file  # noqa: E402
-from terraform import Root  # noqa: E402
+from measured import Measured, finish  # it also says where the next are
+from common import PROGRAM, ROOT, TEMP, Project, Requests, clouds_file
 
 ROUNDS, NETWORKS, RULES, TARGETS, PARALLEL = (
     int(os.environ.get(*kv)) for kv in (('ROUNDS', '1'), ('NETWORKS', '200'), ('RULES', '1000'), ('TARGETS', '500'),
@@ -40,7 +38,6 @@ COOKIE = {'TF_PLUGIN_MAGIC_COOKIE': 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d
           'PLUGIN_PROTOCOL_VERSIONS': '6,5'}
 project = Project('tn-bench', roles=('member', 'admin'))
 project.quota('network', network=-1, security_group_rule=-1, security_group=-1)
-MEASURE = build('bench/measure.c')
 
 
 def progress(text):
@@ -74,38 +71,19 @@ def starts(program, cert):
     return min(times), statistics.median(times), rss, os.path.getsize(program) / (1 << 20)
 
 
-class Bench(Root):
-    """A root whose provider is measured."""
+class Bench(Measured):
+    """A root whose provider is measured, and what it asks is counted."""
 
     def __init__(self, name, program, hcl, clouds):
-        folder = tempfile.mkdtemp(dir=TEMP, prefix=name)
-        self.measured, self.program_is_ours = os.path.join(folder, 'measured'), program == OURS
-        os.mkdir(self.measured)
-        wrapper = os.path.join(folder, 'bin')
-        os.mkdir(wrapper)
-        with open(os.path.join(wrapper, 'terraform-provider-openstack'), 'w') as f:
-            f.write('#!/bin/sh\nexec %s %s/$$ %s "$@"\n' % (MEASURE, self.measured, program))
-        os.chmod(f.name, 0o755)
-        super().__init__(folder, wrapper, {'OS_CLIENT_CONFIG_FILE': clouds,
-                                           'TREENAIL_CACHE_DIR': os.path.join(folder, 'cache')})
-        self.write('main.tf', 'provider "openstack" { cloud = "bench" }\n' + hcl)
+        self.agent = 'treenail' if program == OURS else ''
+        super().__init__(tempfile.mkdtemp(dir=TEMP, prefix=name), program, 'openstack', {'OS_CLIENT_CONFIG_FILE': clouds},
+                         'provider "openstack" { cloud = "bench" }\n' + hcl)
 
     def step(self, command, *args):
-        """{wall, cpu, rss, requests}"""
-        for name in os.listdir(self.measured):
-            os.unlink(os.path.join(self.measured, name))
-        sent, begin = Requests(), time.monotonic()
-        done = self.run(command, '-input=false', '-no-color', '-parallelism=%d' % PARALLEL, *args, timeout=7200)
-        wall = time.monotonic() - begin
-        if not done.ok:
-            sys.exit('%s: %s' % (command, done.text[-3000:]))
-        cpu = rss = 0.0
-        for name in os.listdir(self.measured):
-            with open(os.path.join(self.measured, name)) as f:
-                ms, _, kib = map(float, f.read().split())
-            cpu, rss = cpu + ms / 1000, max(rss, kib / 1024)
-        found = sent.get('treenail' if self.program_is_ours else '')
-        return {'wall': wall, 'cpu': cpu, 'rss': rss, 'requests': len(found), 'text': done.out}
+        """{wall, cpu, rss: MiB, requests, text}"""
+        sent = Requests()
+        ret = super().step(command, '-parallelism=%d' % PARALLEL, *args)
+        return {**ret, 'rss': ret['rss'] / (1 << 20), 'requests': len(sent.get(self.agent))}
 
 
 def one_rule(group, port):
@@ -192,8 +170,7 @@ def main():
     with open(os.path.join(OUT, 'terraform.json'), 'w') as f:
         json.dump(result, f, indent=1)
     print('\n'.join(lines) + '\n')
-    for reached, text in targets(result):
-        print('%s %s' % ('reached' if reached else 'SHORT  ', text))
+    finish(targets(result))
 
 
 def against(result, name, step):
