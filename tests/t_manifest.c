@@ -368,6 +368,14 @@ static const struct {
 	  "'data':{'a':1},'spec':{'selector':{'a':1},'metadata':{'labels':{'a':1}}}}",
 	  "{'apiVersion':'example.com/v1','kind':'ConfigMap','metadata':{'annotations':{'a':'1'}},"
 	  "'data':{'a':1},'spec':{'selector':{'a':1},'metadata':{'labels':{'a':1}}}}" },
+	{ "{'apiVersion':'apiextensions.k8s.io/v1','kind':'CustomResourceDefinition',"
+	  "'metadata':{'labels':{'a':1}},'spec':{'versions':[{'schema':{'openAPIV3Schema':{"
+	  "'properties':{'nodeSelector':{'nullable':true,'maxProperties':3},"
+	  "'matchLabels':{'x-kubernetes-preserve-unknown-fields':true}}}}}]}}",
+	  "{'apiVersion':'apiextensions.k8s.io/v1','kind':'CustomResourceDefinition',"
+	  "'metadata':{'labels':{'a':'1'}},'spec':{'versions':[{'schema':{'openAPIV3Schema':{"
+	  "'properties':{'nodeSelector':{'nullable':true,'maxProperties':3},"
+	  "'matchLabels':{'x-kubernetes-preserve-unknown-fields':true}}}}}]}}" },
 };
 
 START_TEST(test_numbers_become_texts)

@@ -91,11 +91,15 @@ static void below_to_text(struct json_object *v, const char *up)
 	if (!json_object_is_type(v, json_type_object))
 		return;
 	json_object_object_foreach(v, key, one) {
-		if (has_texts(up, key)) {
-			members_to_text(one);
-			if (is_bare(one))
+		const bool wanted = has_texts(up, key);
+
+		if (is_bare(one)) {
+			if (wanted)
 				json_set(v, key, as_text(one));
+			continue;
 		}
+		if (wanted)
+			members_to_text(one);
 		below_to_text(one, key);
 	}
 }
@@ -106,7 +110,9 @@ void object_to_text(struct json_object *object)
 
 	members_to_text(json_at(object, "metadata.labels"));
 	members_to_text(json_at(object, "metadata.annotations"));
-	if (!version || !kind || !group_builtin(version))
+	/* What a CRD calls nodeSelector is a field of the schema it has, not one of a pod. */
+	if (!version || !kind || !group_builtin(version) ||
+	    strncmp(version, "apiextensions.k8s.io/", 21) == 0)
 		return;
 	if (strcmp(version, "v1") == 0 && words_have("ConfigMap Secret", kind)) {
 		members_to_text(json_at(object, "data"));
