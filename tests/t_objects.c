@@ -452,6 +452,10 @@ static const struct {
 	  "'Always'}]}}",
 	  "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'image':'x:5000/a@sha256:0'}]}}",
 	  false },
+	{ "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'image':'x/a:latest@sha256:0','imagePullPolicy':"
+	  "'IfNotPresent'}]}}",
+	  "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'image':'x/a:latest@sha256:0'}]}}",
+	  false },
 	{ "{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','spec':{'podSelector':{},'ingress':[{}],"
 	  "'policyTypes':['Ingress']}}",
 	  "{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','spec':{'podSelector':{},'ingress':[{}]}}",
@@ -534,6 +538,29 @@ static const struct {
 	{ "{'webhooks':[{'name':'a','matchConditions':[{'name':'m','x':1}]},{'name':'b'}]}",
 	  "{'webhooks':[{'name':'a','matchConditions':[{'name':'m'}]}]}", false, true },
 	{ "{'resources':{'limits':{'cpu':'1'}}}", "{'resources':{'limits':{'cpu':'1000m'}}}", false,
+	  true },
+	/* A list that is put there as a whole, and what the server adds to each of it. */
+	{ "{'apiVersion':'v1','kind':'LimitRange','spec':{'limits':[{'type':'Container','max':{'cpu':'2'},"
+	  "'default':{'cpu':'2'},'defaultRequest':{'cpu':'2'}}]}}",
+	  "{'apiVersion':'v1','kind':'LimitRange','spec':{'limits':[{'type':'Container','max':{'cpu':'2'}}]}}",
+	  true, true },
+	{ "{'apiVersion':'v1','kind':'LimitRange','spec':{'limits':[{'type':'Container','max':{'cpu':'2'},"
+	  "'default':{'cpu':'1'}}]}}",
+	  "{'apiVersion':'v1','kind':'LimitRange','spec':{'limits':[{'type':'Container','max':{'cpu':'2'}}]}}",
+	  false, false },
+	{ "{'apiVersion':'apps/v1','kind':'StatefulSet','spec':{'volumeClaimTemplates':[{'apiVersion':'v1','kind':"
+	  "'PersistentVolumeClaim','metadata':{'name':'d','creationTimestamp':null},'spec':{'accessModes':["
+	  "'ReadWriteOnce'],'volumeMode':'Filesystem'},'status':{'phase':'Pending'}}]}}",
+	  "{'apiVersion':'apps/v1','kind':'StatefulSet','spec':{'volumeClaimTemplates':[{'metadata':{'name':'d'},"
+	  "'spec':{'accessModes':['ReadWriteOnce']}}]}}",
+	  true, true },
+	{ "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'name':'x','image':'i:1','imagePullPolicy':"
+	  "'IfNotPresent','resources':{}}]}}",
+	  "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'name':'x','image':'i:1'}]}}",
+	  true, true },
+	/* Only kinds of the server's own are merged strategically. */
+	{ "{'apiVersion':'a.b/v1','kind':'X','spec':{'limits':[{'max':{'cpu':'2'},'default':{'cpu':'2'}}]}}",
+	  "{'apiVersion':'a.b/v1','kind':'X','spec':{'limits':[{'max':{'cpu':'2'}}]}}", false,
 	  true },
 };
 

@@ -24,5 +24,7 @@ const char *place_merge_key(const struct place *p);
 bool value_same(struct json_object *have, struct json_object *want, const struct place *p);
 /* Whether the server, given no `key`, would set it to v, within what is owned in one piece. */
 bool value_default(const char *key, struct json_object *v, const struct place *p);
+/* Whether `want`, put in place of `have`, would become the same: the server adds the rest anew (replace.c). */
+bool replaced_same(struct json_object *have, struct json_object *want, const struct place *p);
 
 #endif

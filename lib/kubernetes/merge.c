@@ -53,33 +53,36 @@ static bool keys_unique(struct json_object *list, const char *key)
 
 /* ---- does it hold ---- */
 
-static bool holds(struct json_object *have, struct json_object *want, const struct place *at);
+static bool holds(struct json_object *have, struct json_object *want, const struct place *at,
+		  bool strategic);
 
-static bool list_holds(struct json_object *have, struct json_object *want, const struct place *at)
+static bool list_holds(struct json_object *have, struct json_object *want, const struct place *at,
+		       bool strategic)
 {
-	const char *key = place_merge_key(at);
+	const char *key = strategic ? place_merge_key(at) : NULL;
 
 	if (json_object_equal(have, want))
 		return true;
 	if (!key || !is_list(have) || !keys_unique(want, key) || !keys_unique(have, key)) {
 		for (size_t i = 0; i < json_len(want); i++)
-			if (!value_same(json_nth(have, i), json_nth(want, i), at))
+			if (!replaced_same(json_nth(have, i), json_nth(want, i), at))
 				return false;
 		return is_list(have) && json_len(have) == json_len(want);
 	}
 	for (size_t i = 0; i < json_len(want); i++) {
 		struct json_object *item = item_like(have, json_nth(want, i), key, NULL);
 
-		if (!item || !holds(item, json_nth(want, i), at))
+		if (!item || !holds(item, json_nth(want, i), at, strategic))
 			return false;
 	}
 	return true;
 }
 
-static bool holds(struct json_object *have, struct json_object *want, const struct place *at)
+static bool holds(struct json_object *have, struct json_object *want, const struct place *at,
+		  bool strategic)
 {
 	if (is_list(want))
-		return list_holds(have, want, at);
+		return list_holds(have, want, at, strategic);
 	if (!is_map(want) || !is_map(have))
 		return value_same(have, want, at);
 	json_object_object_foreach(want, key, v) {
@@ -87,12 +90,12 @@ static bool holds(struct json_object *have, struct json_object *want, const stru
 		struct json_object *there = get(have, key);
 
 		/* Directives of a strategic merge ask for more than can be seen. */
-		if (at->builtin && *key == '$')
+		if (strategic && *key == '$')
 			return false;
 		/* Of a built-in kind no list is kept empty. */
 		if (at->builtin && is_list(v) && !json_len(v) && !there)
 			continue;
-		if (v ? !json_has(have, key) || !holds(there, v, &below) : there != NULL)
+		if (v ? !json_has(have, key) || !holds(there, v, &below, strategic) : there != NULL)
 			return false;
 	}
 	return true;
@@ -100,9 +103,10 @@ static bool holds(struct json_object *have, struct json_object *want, const stru
 
 bool merge_holds(struct json_object *have, struct json_object *want, bool strategic)
 {
-	const struct place top = { NULL, "", strategic };
+	const struct place top = { NULL, "",
+				   strategic || group_builtin(json_str(want, "apiVersion")) };
 
-	return holds(have, want, &top);
+	return holds(have, want, &top, strategic);
 }
 
 /* ---- the patch of three ---- */
@@ -195,7 +199,7 @@ static void field_patch(struct json_object **patch, struct json_object *last,
 		merged = list_merged(last, want, have, list_key, at);
 	else
 		merged = json_copy(want);
-	if (!value_same(have, merged, at))
+	if (!replaced_same(have, merged, at))
 		put(patch, at->key, TAKE(merged));
 }
 

@@ -80,18 +80,28 @@ static const struct {
 
 static bool same(struct json_object *want, struct json_object *have, const struct place *at);
 
-/* By the tag of the image: none is "latest", unless there is a digest. */
+/* By the tag of the image: none is "latest", unless there is a digest. Both: in doubt. */
 static bool is_pull_policy(struct json_object *siblings, const char *value)
 {
 	const char *image = json_str(siblings, "image");
 	const char *last = image && strrchr(image, '/') ? strrchr(image, '/') : image;
 	const char *tag = last ? strchr(last, ':') : NULL;
-	bool latest;
+	const char *digest = last ? strchr(last, '@') : NULL;
+	const bool latest = !digest && (!tag || strcmp(tag, ":latest") == 0);
 
-	if (!image)
+	if (!image || (digest && tag && tag < digest))
 		return false;
-	latest = strchr(last, '@') ? false : !tag || strcmp(tag, ":latest") == 0;
 	return strcmp(value, latest ? "Always" : "IfNotPresent") == 0;
+}
+
+/* Of a LimitRange. Where both ends are given the server mixes them: in doubt unless it is told. */
+static struct json_object *default_request(struct json_object *limit)
+{
+	struct json_object *most = json_at(limit, "default");
+
+	if (!most)
+		most = json_at(limit, "max");
+	return most ? most : json_at(limit, "min");
 }
 
 /* What is told by another field of the same map. */
@@ -110,6 +120,10 @@ static bool follows(const char *key, const char *value, struct json_object *sibl
 		twin = json_at(siblings, "serviceAccountName");
 	else if (strcmp(key, "targetPort") == 0 && strcmp(at->key, "ports") == 0)
 		twin = json_at(siblings, "port");
+	else if (strcmp(key, "default") == 0 && strcmp(at->key, "limits") == 0)
+		twin = json_at(siblings, "max");
+	else if (strcmp(key, "defaultRequest") == 0 && strcmp(at->key, "limits") == 0)
+		twin = default_request(siblings);
 	AUTO_STR text = twin ? json_text(twin) : NULL;
 	return text && strcmp(text, value) == 0;
 }
@@ -177,6 +191,11 @@ static bool same(struct json_object *want, struct json_object *have, const struc
 		if (!same(json_nth(want, i), json_nth(have, i), at))
 			return false;
 	return true;
+}
+
+bool replaced_same(struct json_object *have, struct json_object *want, const struct place *p)
+{
+	return same(want, have, p);
 }
 
 bool replace_same(struct json_object *have, struct json_object *want)
