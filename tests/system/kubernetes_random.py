@@ -272,20 +272,13 @@ def renamed(v, names):
     return [renamed(x, names) for x in v] if isinstance(v, list) else v
 
 
-def without_empty(v):
-    """Blocks that say nothing are left out: what is there of them does not tell that somebody wrote them."""
-    if isinstance(v, dict):
-        return {k: without_empty(x) for k, x in v.items() if x != {} or not k.endswith('security_context')}
-    return [without_empty(x) for x in v] if isinstance(v, list) else v
-
-
 def typed(o):
     """A manifest as the arguments of the typed resource, in Terraform's JSON."""
     kind = o['kind']
     o = {k: v for k, v in o.items() if k not in ('apiVersion', 'kind', 'stringData')}
     if kind == 'Secret' and 'data' in o:
         o['data'] = {k: base64.b64decode(v).decode() for k, v in o['data'].items()}
-    o = without_empty(renamed(o, {**RENAMED, **OF_KIND.get(kind, {})}))
+    o = renamed(o, {**RENAMED, **OF_KIND.get(kind, {})})
     if kind in PATIENCE:
         o[PATIENCE[kind]] = False
     spec = o.get('spec', {})
