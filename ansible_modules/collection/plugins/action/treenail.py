@@ -99,9 +99,10 @@ class ActionModule(Normal):
         if path.startswith(('/', '~')) or self._remote_file_exists(path):
             return path
         try:
-            here = self._file(path)
+            here = self._find_needle('files', path)
         except AnsibleError:
             return path
+        here = self._loader.get_real_file(here)
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
         copy = self._transfer_file(here, self._connection._shell.join_path(folder, 'kubeconfig-%d' % number))
         self._remote_chmod([copy], 'u=rw,go=')
