@@ -17,6 +17,7 @@
 #include "adapter/journal.h"
 #include "adapter/kind.h"
 #include "adapter/refresh.h"
+#include "adapter/rpc.h"
 #include "adapter/targets.h"
 #include "adapter/validate.h"
 #include "clock.h"
@@ -596,6 +597,35 @@ START_TEST(planning_needs_no_cloud)
 }
 END_TEST
 
+static const struct tf_attr block_rows[] = {
+	{ "host" }, { "token", TF_SENSITIVE }, { "clusters", TF_SENSITIVE }, { 0 }
+};
+
+/* Blocks whose journals are the same ones. */
+static bool same_block(const char *program, const char *x, const char *other, const char *y)
+{
+	AUTO_JSON a = unit_json(x);
+	AUTO_JSON b = unit_json(y);
+	AUTO_STR one = provider_block_digest(program, block_rows, a);
+	AUTO_STR two = provider_block_digest(other, block_rows, b);
+
+	return strcmp(one, two) == 0;
+}
+
+START_TEST(blocks_have_journals)
+{
+	static const char east[] = "{'host':'a','token':null,'clusters':{'east':{'token':'x'}}}";
+	static const char renewed[] = "{'host':'a','token':'y','clusters':{'east':{'token':'z'}}}";
+	static const char west[] = "{'host':'a','token':null,'clusters':{'west':{'token':'x'}}}";
+	static const char host[] = "{'host':'b','token':null,'clusters':{'east':{'token':'x'}}}";
+
+	ck_assert(same_block("kubernetes", east, "kubernetes", renewed));
+	ck_assert(!same_block("kubernetes", east, "kubernetes", west));
+	ck_assert(!same_block("kubernetes", east, "kubernetes", host));
+	ck_assert(!same_block("kubernetes", east, "kubectl", east));
+}
+END_TEST
+
 /* What has to be given with something, while it is not known whether that is there. */
 START_TEST(what_is_unknown_needs_nothing)
 {
@@ -645,6 +675,7 @@ int main(void)
 	tcase_add_test(t, threads);
 	tcase_add_test(t, planning_needs_no_cloud);
 	tcase_add_test(t, what_is_unknown_needs_nothing);
+	tcase_add_test(t, blocks_have_journals);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);

@@ -12,6 +12,7 @@
 #include "kind.h"
 #include "plan.h"
 #include "protocol/message.h"
+#include "protocol/value.h"
 #include "refresh.h"
 #include "rpc.h"
 #include "schema.h"
@@ -193,15 +194,36 @@ static void validate_provider(struct reply *r, const Tf__ValidateProviderConfig_
 	DIAGNOSE(out, *r);
 }
 
-/* What tells one provider block from another, secrets left out. */
-static char *block_digest(struct json_object *config)
+/*
+ * The name it was started by, without the version: what is one program under two names serves two providers, whose
+ * blocks may be alike.
+ */
+static char started_as[64];
+
+/* Of `clusters`, say: their names tell one alias from another, and stay when their tokens do not. */
+static struct json_object *names_in(struct json_object *secret)
+{
+	struct json_object *names = json_object_new_array(), *v = value_inner(secret);
+
+	if (!json_object_is_type(v, json_type_object) || value_is_unknown(v))
+		return names;
+	json_object_object_foreach(v, name, one) {
+		(void)one;
+		json_object_array_add(names, json_object_new_string(name));
+	}
+	return names;
+}
+
+char *provider_block_digest(const char *program, const struct tf_attr *rows,
+			    struct json_object *config)
 {
 	AUTO_JSON shown = json_copy(config);
 
-	for (const struct row *row = kind_provider()->rows; row->name; row++)
+	for (const struct tf_attr *row = rows; row->name; row++)
 		if (row->flags & TF_SENSITIVE)
-			json_object_object_del(shown, row->name);
-	const char *text = json_object_to_json_string_ext(shown, JSON_C_TO_STRING_PLAIN);
+			json_set(shown, row->name, names_in(json_at(config, row->name)));
+	AUTO_STR text = xasprintf("%s %s", program,
+				  json_object_to_json_string_ext(shown, JSON_C_TO_STRING_PLAIN));
 	AUTO_STR digest = digest_text("sha256", text, strlen(text));
 
 	return xstrndup(digest, 12);
@@ -223,7 +245,9 @@ static void configure(struct reply *r, const Tf__ConfigureProvider__Request *in,
 		      Tf__ConfigureProvider__Response *out)
 {
 	AUTO_JSON config = value_of(r, kind_provider(), in->config);
-	AUTO_STR digest = diags_failed(&r->diags) ? NULL : block_digest(config);
+	AUTO_STR digest = diags_failed(&r->diags)
+				  ? NULL
+				  : provider_block_digest(started_as, provider.config, config);
 
 	journal_for(digest);
 	if (!diags_failed(&r->diags) && provider.backend)
@@ -773,6 +797,13 @@ static void trace(const char *line)
 	log_write(LOG_DEBUG, line, NULL);
 }
 
+static void set_program(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	(void)snprintf(started_as, sizeof(started_as), "%.*s", (int)strcspn(name, "_"), name);
+}
+
 int provider_main(int argc, char **argv)
 {
 	const struct plugin plugin = {
@@ -788,6 +819,7 @@ int provider_main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], "-docs") == 0)
 		return write_docs(argv[2]);
+	set_program(argc ? argv[0] : "");
 	http_trace_to(trace);
 	return plugin_main(&plugin, argc, argv);
 }
