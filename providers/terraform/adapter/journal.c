@@ -36,7 +36,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lost *losts;
 /* "KIND ID" of what is in the state, of this process, or lost: a port is an interface's ID as well. */
 static struct json_object *known;
-static char *path; /* of our own file; NULL: none yet */
+static struct json_object *met; /* "KIND WHAT", by this process */
+static char *path;              /* of our own file; NULL: none yet */
 static int file = -1;
 static bool looked, broken;
 static enum { NOT_YET, HAND_ON, NEVER } handing_on;
@@ -176,11 +177,16 @@ static bool is_known(const char *of, const char *id)
 	return json_has(known, name);
 }
 
+static void add_name(struct json_object **names, const char *name)
+{
+	if (!*names)
+		*names = json_object_new_object();
+	json_set(*names, name, json_object_new_boolean(true));
+}
+
 static void know_name(const char *name)
 {
-	if (!known)
-		known = json_object_new_object();
-	json_set(known, name, json_object_new_boolean(true));
+	add_name(&known, name);
 }
 
 static void know(const char *of, const char *id)
@@ -505,12 +511,9 @@ static const char *last_part(const char *id)
 	return slash ? slash + 1 : id;
 }
 
-void journal_seen(const char *of, const char *id)
+/* What was lost is in the state. */
+static void settle(const char *of, const char *id)
 {
-	(void)pthread_mutex_lock(&lock);
-	look(false);
-	know(of, id);
-	know(of, last_part(id));
 	for (struct lost **p = &losts; *p;) {
 		struct lost *l = *p;
 
@@ -521,16 +524,37 @@ void journal_seen(const char *of, const char *id)
 		*p = l->next;
 		lost_free(l);
 	}
+}
+
+void journal_seen(const char *of, const char *id)
+{
+	(void)pthread_mutex_lock(&lock);
+	look(false);
+	know(of, id);
+	know(of, last_part(id));
+	settle(of, id);
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void journal_met(const char *of, const char *what)
+{
+	AUTO_STR name = xasprintf("%s %s", of, what);
+
+	(void)pthread_mutex_lock(&lock);
+	look(false);
+	add_name(&met, name);
+	settle(of, what);
 	(void)pthread_mutex_unlock(&lock);
 }
 
 bool journal_knows(const char *of, const char *what)
 {
+	AUTO_STR name = xasprintf("%s %s", of, what);
 	bool found;
 
 	(void)pthread_mutex_lock(&lock);
 	look(false);
-	found = is_known(of, what);
+	found = json_has(met, name);
 	for (const struct lost *l = losts; l && !found; l = l->next)
 		found = strcmp(l->key, what) == 0;
 	(void)pthread_mutex_unlock(&lock);
@@ -558,6 +582,7 @@ static void forget_all(void)
 		lost_free(l);
 	}
 	json_object_put(TAKE(known));
+	json_object_put(TAKE(met));
 	free(TAKE(path));
 	if (file >= 0)
 		(void)close(file);

@@ -42,7 +42,12 @@ void journal_doubt(const struct journal_entry *entry);
 void journal_entry_release(struct journal_entry *entry);
 /* Terraform's state has it. */
 void journal_seen(const char *of, const char *id);
-/* Where an ID is all that tells an object: whether the state has it, or a run that was killed was making it. */
+/*
+ * The same where what tells an object from others is all that is known of it. The next process is not told: by then the
+ * state may have lost it.
+ */
+void journal_met(const char *of, const char *what);
+/* Whether this process has met it, or a run that was killed was making it. */
 bool journal_knows(const char *of, const char *what);
 /* It is gone: where names are IDs, the next one may have the same. */
 void journal_gone(const char *of, const char *id);

@@ -79,12 +79,14 @@ void subject_created(struct journal_entry *entry, bool made, const struct err *e
 {
 	if (!entry->key)
 		return;
-	if (made)
+	if (made) {
 		entry->keeper.born(&entry->keeper, NULL, entry->key);
-	else if (e && e->ambiguous)
+		journal_met(OF, entry->key);
+	} else if (e && e->ambiguous) {
 		journal_doubt(entry);
-	else
+	} else {
 		journal_forget(entry);
+	}
 	journal_entry_release(entry);
 }
 
@@ -92,7 +94,7 @@ void subject_seen(const struct subject *s)
 {
 	AUTO_STR key = key_of(s);
 
-	journal_seen(OF, key);
+	journal_met(OF, key);
 }
 
 bool subject_is_known(const struct subject *s)
