@@ -517,7 +517,8 @@ START_TEST(test_removal_asks_no_more_than_needed)
 END_TEST
 
 /* A plan of a creation. */
-static struct err *plan_map(const char *more, struct json_object **ret)
+static struct err *plan_map(const char *more, struct json_object **ret,
+			    struct json_object **warnings)
 {
 	static const struct tf_calls none = { 0 };
 	AUTO_STR manifest =
@@ -533,7 +534,10 @@ static struct err *plan_map(const char *more, struct json_object **ret)
 			   .replace = json_object_new_array() };
 	struct err *e = kubernetes_manifest.worker->plan(&t);
 
-	json_object_put(out.warnings);
+	if (warnings)
+		*warnings = out.warnings;
+	else
+		json_object_put(out.warnings);
 	json_object_put(t.replace);
 	*ret = t.planned;
 	return e;
@@ -551,16 +555,37 @@ START_TEST(test_what_is_there)
 
 	sandbox_enter();
 	SERVE(ANSWER(MAP_PATH, MAP("")), ANSWER(MAP_PATH, MAP("")), ANSWER(NULL, MAP("")));
-	says(plan_map("", &refused),
+	says(plan_map("", &refused, NULL),
 	     "`terraform import ADDRESS 'apiVersion=v1,kind=ConfigMap,namespace=n,name=m'`");
 	fine(get(NULL, &c, &why));
 	fine(subject_open(&s, c, want));
 	subject_seen(&s);
-	fine(plan_map(",'data':{'a':1}", &planned));
+	fine(plan_map(",'data':{'a':1}", &planned, NULL));
 	ck_assert(value_is_unknown(json_at(planned, "object")));
 	ck_assert_ptr_nonnull(
 		strstr(faulty_seen(server, faulty_count(server) - 1)->body, "\"a\":\"1\""));
 	subject_release(&s);
+	stop();
+	sandbox_leave();
+}
+END_TEST
+
+/* This run may remove what uses the quota: it is planned from the configuration, and people are told. */
+START_TEST(test_quota_is_used_up)
+{
+	static const char full[] = "{'kind':'Status','reason':'Forbidden','message':"
+				   "'configmaps m is forbidden: exceeded quota: q'}";
+	AUTO_JSON planned = NULL;
+	AUTO_JSON warnings = NULL;
+
+	sandbox_enter();
+	SERVE({ .headers = JSON, .status = 404, .body = "{}\n", .target = MAP_PATH },
+	      { .headers = JSON, .status = 403, .body = body_of(full) });
+	fine(plan_map("", &planned, &warnings));
+	ck_assert(value_is_unknown(json_at(planned, "object")));
+	ck_assert_uint_eq(json_len(warnings), 1);
+	ck_assert_ptr_nonnull(strstr(json_object_get_string(json_nth(warnings, 0)),
+				     "exceeded quota: q; unless this run changes that first"));
 	stop();
 	sandbox_leave();
 }
@@ -613,6 +638,7 @@ int main(void)
 		test_removal_asks_no_more_than_needed,
 		test_mistaken_kinds,
 		test_what_is_there,
+		test_quota_is_used_up,
 	};
 
 	(void)unsetenv("KUBE_CONFIG_PATH");

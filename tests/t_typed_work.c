@@ -1,4 +1,8 @@
 /* What the plan of a typed resource asks of the server, and what it makes of the answer. */
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "faulty.h"
 #include "kubernetes/clusters.h"
 #include "kubernetes/subject.h"
@@ -228,6 +232,24 @@ START_TEST(there_already)
 }
 END_TEST
 
+/* The ID says which cluster it is in, as import() wants it. */
+START_TEST(there_in_another_cluster)
+{
+	AUTO_STR block = NULL;
+	AUTO_JSON config = NULL;
+
+	START({ 200, MAP(",'resourceVersion':'7'") });
+	block = xasprintf("{'clusters':{'east':{'host':'http://127.0.0.1:%d'}}}",
+			  faulty_port(server));
+	config = unit_json(block);
+	clusters_backend.renew();
+	unit_ok(clusters_backend.configure(config));
+	check_plan(CONFIG(",'cluster':'east'"), NULL, NULL,
+		   "import it with the ID 'cluster:east/n/m'");
+	stop();
+}
+END_TEST
+
 /* It is going to be replaced. */
 START_TEST(there_and_ours)
 {
@@ -300,11 +322,33 @@ START_TEST(not_to_be_asked)
 }
 END_TEST
 
+/* This run may remove what uses the quota, or start what serves the webhook. */
+START_TEST(may_be_otherwise_by_then)
+{
+	START(STATUS(403, "Forbidden",
+		     "configmaps m is forbidden: exceeded quota: q, requested: 1"));
+	check_plan(CONFIG(""), NULL, NULL, "exceeded quota: q, requested: 1; unless this run");
+	stop();
+	START(STATUS(400, "BadRequest", "failed calling webhook w: connection refused"));
+	check_plan(CONFIG(""), NULL, NULL, "failed calling webhook w: connection refused; unless");
+	stop();
+}
+END_TEST
+
 START_TEST(nobody_there)
 {
-	configure(faulty_free_port());
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	/* Ours, so that nobody else's server gets it, and nobody listens. */
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	configure(ntohs(at.sin_port));
 	check_plan(CONFIG(""), NULL, NULL, "ConfigMap n/m was not tried on the server");
 	stop();
+	(void)close(fd);
 }
 END_TEST
 
@@ -318,36 +362,82 @@ END_TEST
 	"'FieldsV1','fieldsV1':{'f:spec':{" fields "'f:policyTypes':{}}}}]},"                 \
 	"'spec':{" spec "'policyTypes':['Ingress']}}"
 
-/* The server drops an empty map where there was a full one, until it is sent once more. */
-START_TEST(empty_maps)
+#define POLICY_WITHOUT POLICY("'f:podSelector':{},", "")
+#define POLICY_WITH    POLICY("'f:podSelector':{},", "'podSelector':{},")
+#define POLICY_GET     "GET " POLICY_PATH
+#define POLICY_PATCH   "PATCH " POLICY_PATH "?fieldManager=treenail&fieldValidation=Strict&force=true"
+
+/* An update to a selector without labels, from the one in `was`. */
+static struct err *empty_selector(const char *was, struct json_object **state)
 {
-	static const char before[] = POLICY("'f:podSelector':{'f:matchLabels':{'f:a':{}}},",
-					    "'podSelector':{'matchLabels':{'a':'b'}},");
-	static const char without[] = POLICY("'f:podSelector':{},", "");
-	static const char with[] = POLICY("'f:podSelector':{},", "'podSelector':{},");
-	AUTO_JSON config = unit_json("{'metadata':[{'name':'m','namespace':'n'}],'spec':[{"
-				     "'policy_types':['Ingress'],'pod_selector':[{}]}]}");
-	AUTO_JSON prior = unit_json("{'id':'n/m'}");
+	AUTO_JSON config =
+		unit_json("{'metadata':[{'name':'m','namespace':'n','labels':{'x':'y'}}],"
+			  "'spec':[{'policy_types':['Ingress'],'pod_selector':[{}]}]}");
+	AUTO_STR before = xasprintf("{'id':'n/m','metadata':[{'name':'m','namespace':'n'}],"
+				    "'spec':[{'policy_types':['Ingress'],'pod_selector':[%s]}]}",
+				    was);
+	AUTO_JSON prior = unit_json(before);
 	AUTO_JSON planned = NULL;
 	struct typed_op op = { .kind = typed_named("network_policy_v1"),
 			       .config = config,
 			       .prior = prior,
 			       .deadline_ms = 5000 };
 	char *why = NULL;
+	struct err *e;
 
-	START({ 200, before }, { 200, without }, { 200, with });
 	unit_ok(typed_plan(op.kind, config, NULL, NULL, &planned, NULL));
 	op.planned = planned;
 	unit_ok(clusters_get(NULL, &op.cluster, &why));
-	unit_ok(typed_apply(&op));
-	ASKED("GET " POLICY_PATH,
-	      "PATCH " POLICY_PATH "?fieldManager=treenail&fieldValidation=Strict&force=true",
-	      "PATCH " POLICY_PATH "?fieldManager=treenail&fieldValidation=Strict&force=true");
-	json_object_put(op.state);
+	e = typed_apply(&op);
 	json_object_put(op.given);
+	*state = op.state;
+	return e;
+}
+
+/* The server drops an empty map where there was a full one, until it is sent once more. */
+START_TEST(empty_maps)
+{
+	static const char before[] = POLICY("'f:podSelector':{'f:matchLabels':{'f:a':{}}},",
+					    "'podSelector':{'matchLabels':{'a':'b'}},");
+	AUTO_JSON state = NULL;
+
+	START({ 200, before }, { 200, POLICY_WITHOUT }, { 200, POLICY_WITH });
+	unit_ok(empty_selector("{'match_labels':{'a':'b'}}", &state));
+	ASKED(POLICY_GET, POLICY_PATCH, POLICY_PATCH);
+	ck_assert_ptr_nonnull(state);
 	stop();
 }
 END_TEST
 
-UNIT_MAIN("typed_work", creation, refusal, there_already, there_and_ours, update, while_applying,
-	  owners, not_to_be_asked, nobody_there, empty_maps)
+/* What the server never keeps is not sent twice by each update. */
+START_TEST(empty_as_before)
+{
+	AUTO_JSON state = NULL;
+
+	START({ 200, POLICY_WITHOUT }, { 200, POLICY_WITHOUT });
+	unit_ok(empty_selector("{}", &state));
+	ASKED(POLICY_GET, POLICY_PATCH);
+	stop();
+}
+END_TEST
+
+/* The update is done, whatever became of what was sent after it. */
+START_TEST(empty_and_refused)
+{
+	static const char before[] = POLICY("'f:podSelector':{'f:matchLabels':{'f:a':{}}},",
+					    "'podSelector':{'matchLabels':{'a':'b'}},");
+	AUTO_JSON state = NULL;
+	struct err *e;
+
+	START({ 200, before }, { 200, POLICY_WITHOUT }, STATUS(403, "Forbidden", "no more"));
+	e = empty_selector("{'match_labels':{'a':'b'}}", &state);
+	ck_assert_ptr_nonnull(e);
+	err_free(e);
+	ck_assert_ptr_nonnull(state);
+	stop();
+}
+END_TEST
+
+UNIT_MAIN("typed_work", creation, refusal, there_already, there_in_another_cluster, there_and_ours,
+	  update, while_applying, owners, not_to_be_asked, may_be_otherwise_by_then, nobody_there,
+	  empty_maps, empty_as_before, empty_and_refused)

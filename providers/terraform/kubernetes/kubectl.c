@@ -211,22 +211,24 @@ static struct object_op op_of(struct tf_op *t, const struct subject *s, bool che
 /* As kubectl's apply does; but people are told. */
 static void warn_taken(struct tf_op *t, const struct subject *s, struct json_object *have)
 {
+	if (t->prior || !have || json_at(have, "metadata.deletionTimestamp") || subject_is_known(s))
+		return;
 	AUTO_STR title = document_title(s->want);
-
-	if (!t->prior && have && !json_at(have, "metadata.deletionTimestamp") &&
-	    !subject_is_known(s))
-		op_warn(t->op,
-			"%s is there already: it is taken over, changed to what is written, and "
-			"removed when this resource is. To see first what would change, import "
-			"it: `terraform import ADDRESS '%s//%s//%s%s%s'`.",
-			title, json_str(s->want, "apiVersion"), s->kind->kind, s->name,
-			s->ns ? "//" : "", s->ns ? s->ns : "");
+	AUTO_STR own = xasprintf("%s//%s//%s%s%s", json_str(s->want, "apiVersion"), s->kind->kind,
+				 s->name, s->ns ? "//" : "", s->ns ? s->ns : "");
+	AUTO_STR id = subject_import_id(json_str(t->planned, "cluster"), own);
+	op_warn(t->op,
+		"%s is there already: it is taken over, changed to what is written, and removed "
+		"when this resource is. To see first what would change, import it: `terraform "
+		"import ADDRESS '%s'`.",
+		title, id);
 }
 
 /* What the server would refuse is told in the plan, as far as it can be asked. */
 static struct err *try_out(struct tf_op *t, struct json_object *object)
 {
 	AUTO_SUBJECT s = SUBJECT_INIT;
+	AUTO_STR passing = NULL;
 	struct cluster *c = NULL;
 	struct err *e;
 
@@ -250,10 +252,13 @@ static struct err *try_out(struct tf_op *t, struct json_object *object)
 	}
 	if (e && !s.kind && e->kind == ERR_NOT_FOUND)
 		warn_to_come(t, e);
+	passing = e ? may_pass(e) : NULL;
+	if (passing)
+		op_warn(t->op, "%s", passing);
 	if (e && t->prior && is_immutable(e)) {
 		tf_replace(t, "yaml_body");
 		plan_unknown(t, of_object);
-	} else if (e && !cannot_predict(e) && !is_immutable(e)) {
+	} else if (e && !passing && !cannot_predict(e) && !is_immutable(e)) {
 		return err_at(e, "yaml_body");
 	}
 	err_free(e);

@@ -62,15 +62,15 @@ static struct json_object *wanted_object(const struct tf_op *t)
 	return object;
 }
 
-/* What import() takes. */
+/* What import() takes. NULL: it has no name yet. */
 static char *import_id(const struct tf_op *t, const struct subject *s)
 {
-	const char *cluster = json_str(t->planned, "cluster");
-	const bool other = cluster && *cluster;
+	AUTO_STR id = s->name ? xasprintf("apiVersion=%s,kind=%s%s%s,name=%s",
+					  json_str(s->want, "apiVersion"), s->kind->kind,
+					  s->ns ? ",namespace=" : "", s->ns ? s->ns : "", s->name)
+			      : NULL;
 
-	return xasprintf("%s%s%sapiVersion=%s,kind=%s%s%s,name=%s", other ? "cluster:" : "",
-			 other ? cluster : "", other ? "/" : "", json_str(s->want, "apiVersion"),
-			 s->kind->kind, s->ns ? ",namespace=" : "", s->ns ? s->ns : "", s->name);
+	return id ? subject_import_id(json_str(t->planned, "cluster"), id) : NULL;
 }
 
 /* ---- what `object` tells ---- */
@@ -320,9 +320,12 @@ static void plan_change(struct tf_op *t, const struct object_op *op, struct json
 static struct err *plan_without(struct tf_op *t, struct err *e)
 {
 	const bool fixed = is_immutable(e);
+	AUTO_STR passing = may_pass(e);
 
+	if (passing)
+		op_warn(t->op, "%s", passing);
 	/* What cannot be changed is made anew; Terraform then asks again, with the old one still there. */
-	if (cannot_predict(e) || (fixed && !t->prior))
+	if (passing || cannot_predict(e) || (fixed && !t->prior))
 		plan_alone(t);
 	else if (fixed)
 		plan_anew(t);

@@ -168,6 +168,14 @@ struct err *subject_open(struct subject *s, struct cluster *c, struct json_objec
 	return e;
 }
 
+char *subject_import_id(const char *cluster, const char *id)
+{
+	const bool other = cluster && *cluster;
+
+	return xasprintf("%s%s%s%s", other ? "cluster:" : "", other ? cluster : "",
+			 other ? "/" : "", id);
+}
+
 void warn_to_come(struct tf_op *t, const struct err *e)
 {
 	op_warn(t->op,
@@ -404,6 +412,15 @@ bool cannot_predict(const struct err *e)
 	return e->kind == ERR_NOT_FOUND || strstr(e->text, "does not support dry run") ||
 	       strstr(e->text, "because it is being terminated") ||
 	       strstr(e->text, "is already allocated");
+}
+
+char *may_pass(const struct err *e)
+{
+	/* What uses the quota may be removed, what serves the webhook may be made or started. */
+	if (!(e->status == 403 && strstr(e->text, "exceeded quota")) &&
+	    !strstr(e->text, "failed calling webhook"))
+		return NULL;
+	return xasprintf("%s; unless this run changes that first, applying it will fail", e->text);
 }
 
 bool is_immutable(const struct err *e)

@@ -33,6 +33,8 @@ MUST_USE struct err *subject_open(struct subject *s, struct cluster *c, struct j
 MUST_USE struct err *subject_await(struct subject *s, struct cluster *c, struct json_object *want,
 				   int64_t deadline, bool patient);
 void subject_release(struct subject *s);
+/* What `terraform import` takes for one whose kind's own ID is `id`; cluster NULL or "": the block's. */
+char *subject_import_id(const char *cluster, const char *id);
 /* Of a plan: e is subject_open()'s ERR_NOT_FOUND. */
 void warn_to_come(struct tf_op *t, const struct err *e);
 /*
@@ -69,7 +71,7 @@ MUST_USE struct err *subject_may_adopt(const struct subject *s, struct json_obje
 void subject_created(struct journal_entry *entry, bool made, const struct err *e);
 /* The error that one is refused with. */
 MUST_USE struct err *subject_stranger(const struct subject *s, const char *import_id);
-/* Terraform's state has it: to be said of all that is read. */
+/* Terraform's state has it: to be said of all that is read. Holds for this process. */
 void subject_seen(const struct subject *s);
 /* One that is there is no stranger: it was seen, or a run that was killed was making it. */
 bool subject_is_known(const struct subject *s);
@@ -95,6 +97,8 @@ bool same_object(struct json_object *x, struct json_object *y);
 bool has_all(struct json_object *have, struct json_object *want);
 /* What of the error says that the plan has to do without the server's dry run. */
 bool cannot_predict(const struct err *e);
+/* What to warn of if it is a refusal that this very run may do away with before it comes to the object; else NULL. */
+char *may_pass(const struct err *e);
 /* The server refuses to change what is there. */
 bool is_immutable(const struct err *e);
 

@@ -37,7 +37,10 @@ static void take(struct tf_op *t, struct typed_op *op)
 	}
 }
 
-/* What replaces it Terraform plans once more, as a creation; what it applies, right before that. */
+/*
+ * What replaces it Terraform plans once more, as a creation. So it does with what it is about to apply, and that was
+ * tried by the plan; only before the first apply of a process nothing tells the one from the other.
+ */
 static bool is_to_be_tried(const struct tf_op *t)
 {
 	return !journal_applies() && !json_len(t->replace) && !value_has_unknown(t->config) &&

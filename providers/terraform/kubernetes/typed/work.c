@@ -42,6 +42,14 @@ static char *title_of(const struct typed_op *op, const struct subject_of *s)
 			 s->name);
 }
 
+/* What typed_import() takes. */
+static char *import_id(const struct typed_op *op, const struct subject_of *s)
+{
+	AUTO_STR own = xasprintf("%s%s%s", s->ns ? s->ns : "", s->ns ? "/" : "", s->name);
+
+	return subject_import_id(json_str(op->planned, "cluster"), own);
+}
+
 /* ---- names that are made up ---- */
 
 static char *id_of(struct json_object *manifest)
@@ -158,10 +166,11 @@ static bool keeps_data(const struct typed_op *op)
 			     json_at(op->config, "binary_data_wo_revision"));
 }
 
-static struct err *create(struct typed_op *op, const struct subject_of *s, const char *id,
+static struct err *create(struct typed_op *op, const struct subject_of *s,
 			  struct json_object *manifest, struct json_object **after)
 {
 	const struct subject place = place_of(op, s);
+	AUTO_STR id = import_id(op, s);
 	struct journal_entry entry = { 0 };
 	AUTO_JSON have = NULL;
 	struct err *e = subject_before(&place, s->deadline, &have);
@@ -185,19 +194,24 @@ static struct json_object *counterpart(struct json_object *list, struct json_obj
 	return json_nth(list, i);
 }
 
-/* Whether there is an empty map in `want` and nothing in its place. */
-static bool lacks_empty(struct json_object *want, struct json_object *have)
+/* Whether there is an empty map in `want`, nothing in its place, and was something in it before. */
+static bool lacks_emptied(struct json_object *want, struct json_object *have,
+			  struct json_object *before)
 {
-	for (size_t i = 0; i < json_len(want); i++)
-		if (lacks_empty(json_nth(want, i), counterpart(have, json_nth(want, i), i)))
+	for (size_t i = 0; i < json_len(want); i++) {
+		struct json_object *one = json_nth(want, i);
+
+		if (lacks_emptied(one, counterpart(have, one, i), counterpart(before, one, i)))
 			return true;
+	}
 	if (!json_object_is_type(want, json_type_object))
 		return false;
 	json_object_object_foreach(want, key, v) {
-		if (lacks_empty(v, json_object_object_get(have, key)))
+		if (lacks_emptied(v, json_object_object_get(have, key),
+				  json_object_object_get(before, key)))
 			return true;
 	}
-	return json_object_object_length(want) == 0 && !have;
+	return json_empty(want) && !have && !json_empty(before);
 }
 
 /*
@@ -205,14 +219,22 @@ static bool lacks_empty(struct json_object *want, struct json_object *have)
  * that we own it. Sent again it is there.
  */
 static struct err *insist(struct typed_op *op, const struct subject_of *s,
-			  struct json_object *manifest, struct json_object **after)
+			  struct json_object *manifest, struct json_object *have,
+			  struct json_object **after)
 {
-	AUTO_JSON first = NULL;
+	AUTO_JSON before =
+		have ? json_object_get(have) : typed_manifest(op->kind, op->prior, NULL, NULL);
+	struct json_object *again = NULL;
+	struct err *e;
 
-	if (!lacks_empty(manifest, *after))
+	if (!lacks_emptied(manifest, *after, before))
 		return NULL;
-	first = TAKE(*after);
-	return send(op, s, manifest, true, NULL, after);
+	e = send(op, s, manifest, true, NULL, &again);
+	if (again) {
+		json_object_put(*after);
+		*after = again;
+	}
+	return e;
 }
 
 static struct err *update(struct typed_op *op, const struct subject_of *s,
@@ -228,7 +250,7 @@ static struct err *update(struct typed_op *op, const struct subject_of *s,
 	whole = have ? typed_manifest(op->kind, op->config, op->prior, have)
 		     : json_object_get(manifest);
 	e = send(op, s, whole, keeps, have, after);
-	return e ? e : insist(op, s, whole, after);
+	return e ? e : insist(op, s, whole, have, after);
 }
 
 struct err *typed_apply(struct typed_op *op)
@@ -243,13 +265,12 @@ struct err *typed_apply(struct typed_op *op)
 	AUTO_STR id = id_of(manifest);
 	e = open_at(&s, op, id);
 	if (!e)
-		e = op->prior ? update(op, &s, manifest, &after)
-			      : create(op, &s, id, manifest, &after);
-	if (e)
-		return e;
-	op->state = typed_made(op->kind, op->planned, after);
-	op->given = typed_given(op->kind, op->config);
-	return wants_wait(op) ? wait_for(op, &s, after) : NULL;
+		e = op->prior ? update(op, &s, manifest, &after) : create(op, &s, manifest, &after);
+	if (after) {
+		op->state = typed_made(op->kind, op->planned, after);
+		op->given = typed_given(op->kind, op->config);
+	}
+	return !e && wants_wait(op) ? wait_for(op, &s, after) : e;
 }
 
 /* ---- trying it out ---- */
@@ -311,11 +332,12 @@ static struct err *try_update(struct typed_op *op, const struct subject_of *s,
 static struct err *in_the_way(struct typed_op *op, const struct subject_of *s, struct err *e)
 {
 	AUTO_STR title = title_of(op, s);
+	AUTO_STR id = import_id(op, s);
 
 	err_free(e);
 	warn(op, xasprintf("%s is there already: unless this run removes it first, its creation "
 			   "will be refused; to manage it here, import it with the ID '%s'",
-			   title, title + strlen(op->kind->kind) + 1));
+			   title, id));
 	return NULL;
 }
 
@@ -348,8 +370,11 @@ static struct err *unasked(struct typed_op *op, const struct subject_of *s, stru
 	const bool no_leave = e->status == 403 && (strstr(e->text, "cannot patch resource") ||
 						   strstr(e->text, "cannot create resource"));
 	AUTO_STR title = title_of(op, s);
+	AUTO_STR passing = may_pass(e);
 
-	if (no_leave || e->kind == ERR_NETWORK || e->kind == ERR_TIMEOUT)
+	if (passing)
+		warn(op, TAKE(passing));
+	else if (no_leave || e->kind == ERR_NETWORK || e->kind == ERR_TIMEOUT)
 		warn(op, xasprintf("%s was not tried on the server: %s", title, e->text));
 	else if (!cannot_predict(e))
 		return e;
@@ -368,7 +393,8 @@ struct err *typed_try(struct typed_op *op)
 		return e;
 	AUTO_STR id = id_of(manifest);
 	e = open_at(&s, op, id);
-	if (e && e->kind == ERR_NOT_FOUND) /* a kind of the server's own does not come later */
+	/* A kind of the server's own does not come later. */
+	if (e && (!s.name || e->kind == ERR_NOT_FOUND))
 		return err_wrap(e, "%s", id);
 	if (!e && keeps_data(op))
 		e = live_get(op->cluster, s.kind, s.ns, s.name, &have);
