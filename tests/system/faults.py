@@ -134,7 +134,7 @@ def tokens():
     reset()
     works(module(*info, env), 'then the cache is good again', sent=1)
     reset(('GET .*/projects', answer(401, b'{"error": {"code": 401, "message": "no"}}'), 99))
-    fails(module(*info, env), 'a service that refuses every token', '401', sent=3)
+    fails(module(*info, env), 'a service that refuses every token', '401', sent=5)
     reset()
     library = build('system/clock.c', '-shared', '-fPIC', '-D_GNU_SOURCE', '-ldl')
     for shift, after, wanted in ((86400, 0, 1), (-86400, 0, None), (86400, 3, None), (-86400, 3, None),
