@@ -60,7 +60,7 @@ with_services()
 	part lab tests/lab/up.sh build/lab
 	part terraform-schema make terraform-schema
 	part terraform make terraform
-	scripts '^(k[^u]|[^k])'
+	scripts '^(k[^u]|[^kv])'
 	wait_for "$2"
 	part kubernetes-lab make kubernetes-lab-up
 	part kubernetes-torture make kubernetes-torture & # nearly all of it is waiting
@@ -68,7 +68,7 @@ with_services()
 	part integration make integration
 	part terraform-kubernetes make terraform-kubernetes
 	part terraform-examples make terraform-examples
-	scripts ^kubernetes
+	scripts '^(kubernetes|versions)'
 	wait $torture
 }
 

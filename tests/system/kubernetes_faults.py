@@ -521,8 +521,16 @@ def terraform_conflicts():
     works('somebody has it', k8s('ssa', definition=config_map('tf', a='1'), apply=True,
                                  server_side_apply={'field_manager': 'alice'}))
     r = root(one.kubeconfig, manifest('a', config_map('tf', a='2')))
-    refused('a conflict', r.apply(), 'alice', r'\.data\.a')
+    refused('somebody else has made it', r.apply(), 'is there already', 'terraform import', 'name=tf')
     check(there('tf')['data'] == {'a': '1'}, 'terraform: it was left alone')
+    r = root(one.kubeconfig, manifest('a', config_map('tf-own', a='1')))
+    check(r.apply().ok, 'terraform: one of its own')
+    works('somebody takes it', k8s('ssa', definition=config_map('tf-own', a='3'), apply=True, server_side_apply={
+        'field_manager': 'alice', 'force_conflicts': True}))
+    refused('a conflict', r.apply(), 'alice', r'\.data\.a')
+    check(there('tf-own')['data'] == {'a': '3'}, 'terraform: it was left alone, too')
+    # Terraform plans what is there before it destroys it.
+    check(r.destroy('-refresh=false').ok and not there('tf-own'), 'terraform: it goes')
     proxy = Proxy(one)
     objects = ''.join(manifest('m%d' % i, config_map('tf-%d' % i, a='1')) for i in range(8))
     r = root(proxy.kubeconfig, objects)
