@@ -217,7 +217,8 @@ def kill(worker, r, command, took):
         hit = p.poll() is None and signal_kill(p.pid)
     reader.join()
     worker.cut += hit
-    return 'killed %s at %.2f s%s' % (victim, at, '' if hit else ' (missed)')
+    restored = ', state restored' if r.restore_state() else ''
+    return 'killed %s at %.2f s%s%s' % (victim, at, '' if hit else ' (missed)', restored)
 
 
 def applies(kills):
@@ -251,7 +252,7 @@ def applies(kills):
                       '%s: and nothing is written' % what, worker.proxy.seen[-60:])
         else:
             left = wanted.empty()
-            check(not left, 'destroy %d: all is gone' % number, left)
+            check(not left, 'destroy %d: all is gone' % number, '%s\n%s' % (left, done.text))
     worker.hit()
 
 

@@ -115,7 +115,8 @@ class Worker:
         reader.join()
         self.killed += 1
         self.cut += hit
-        return '%s of %s at %.2f s%s' % (victim, command, at, '' if hit else ' (missed)'), theirs
+        restored = ', state restored' if root.restore_state() else ''
+        return '%s of %s at %.2f s%s%s' % (victim, command, at, '' if hit else ' (missed)', restored), theirs
 
     def converge(self, root, command, what):
         """Repeats a command until it works; nobody helps in between."""

@@ -107,6 +107,17 @@ class Root:
     def destroy(self, *args, **how):
         return self.run('destroy', '-input=false', '-no-color', '-auto-approve', *args, **how)
 
+    def restore_state(self):
+        """
+        Terraform rewrites its local state in place. Killed in between it leaves an empty file, from which it concludes
+        that there is nothing: what its user does then is to put the backup back. Whether that was so.
+        """
+        state, backup = self.path('terraform.tfstate'), self.path('terraform.tfstate.backup')
+        lost = os.path.exists(state) and not os.path.getsize(state) and os.path.exists(backup)
+        if lost:
+            shutil.copy(backup, state)
+        return lost
+
     def state(self):
         """The state file; {} before there is one."""
         try:
