@@ -232,7 +232,7 @@ def orphans():
     theirs = providers.children(p.pid)
     p.kill()
     p.wait()
-    check(theirs and providers.gone(theirs, 5), 'SIGKILL of Terraform: the provider ends', theirs)
+    check(theirs and providers.gone(theirs, 30), 'SIGKILL of Terraform: the provider ends', theirs)
     reset()
     done = root.apply()
     check(done.ok and there() == {'volumes': 1}, 'the next apply adopts the volume', '%s\n%s' % (done.text, there()))
@@ -407,7 +407,7 @@ def debug():
         check(p.poll() is None, 'and it is still there')
         end(root, '-debug')
     p.send_signal(signal.SIGINT)
-    check(providers.gone([p.pid], 3), 'SIGINT ends it')
+    check(providers.gone([p.pid], 30), 'SIGINT ends it')
     p.communicate()
 
 

@@ -119,10 +119,10 @@ class Root:
         return lost
 
     def state(self):
-        """The state file; {} before there is one."""
+        """The state file; {} before there is one, or where Terraform was killed while it wrote it."""
         try:
             with open(self.path('terraform.tfstate')) as f:
-                return json.load(f)
+                return json.loads(f.read() or '{}')
         except FileNotFoundError:
             return {}
 
