@@ -558,12 +558,15 @@ static int expire(struct http *h)
 		next = t->next;
 		if (t->cut) {
 			finish(h, t, CURLE_OK);
-		} else if (t->until_ms <= now || (t->req->stream && clock_is_cut())) {
+			continue; /* its caller may be gone, and t with it */
+		}
+		if (t->until_ms <= now || (t->req->stream && clock_is_cut())) {
 			t->expired = true;
 			finish(h, t, CURLE_OPERATION_TIMEDOUT);
-		} else if (t->until_ms - now < wait) {
-			wait = t->until_ms - now;
+			continue;
 		}
+		if (t->until_ms - now < wait)
+			wait = t->until_ms - now;
 		if (t->req->stream && wait > STREAM_MS)
 			wait = STREAM_MS;
 	}

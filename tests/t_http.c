@@ -1451,6 +1451,63 @@ START_TEST(reader_at_work)
 }
 END_TEST
 
+static bool has_enough(void *arg, const char *s, size_t n)
+{
+	(void)arg, (void)s, (void)n;
+	return false;
+}
+
+/* So that what was there a call ago is not there by luck. */
+static void scribble(void)
+{
+	volatile char waste[16384];
+
+	for (size_t i = 0; i < sizeof(waste); i++)
+		waste[i] = 0;
+}
+
+static void *read_beginnings(void *path)
+{
+	struct err *e = NULL;
+
+	for (int i = 0; i < 40 && !e; i++) {
+		struct http_answer a = { 0 };
+
+		e = CALL(&a, .url = path, .stream = has_enough);
+		http_answer_release(&a);
+		scribble();
+	}
+	return e;
+}
+
+/* Who drives for all has done with a call when its reader has enough: then its caller goes on. */
+START_TEST(readers_that_have_enough)
+{
+	static const struct faulty_step never = { .act = FAULTY_HANG, .target = "/hang" };
+	struct faulty_step steps[1 + 4 * 40] = { never };
+	char path[] = "/stream", nothing[] = "/hang";
+	pthread_t t[4], driver;
+	void *e;
+
+	for (size_t i = 1; i < COUNT(steps); i++)
+		steps[i] = (struct faulty_step){ .act = FAULTY_BIG_BODY,
+						 .target = path,
+						 .size = 4 << 20 };
+	client(&(struct http_options){ .max_connections = 5 });
+	script(steps, COUNT(steps));
+	ck_assert_int_eq(pthread_create(&driver, NULL, hang, nothing), 0);
+	(void)usleep(50000);
+	for (size_t i = 0; i < COUNT(t); i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL, read_beginnings, path), 0);
+	for (size_t i = 0; i < COUNT(t); i++) {
+		ck_assert_int_eq(pthread_join(t[i], &e), 0);
+		OK(e);
+	}
+	ck_assert_int_eq(pthread_join(driver, &e), 0);
+	err_free(e);
+}
+END_TEST
+
 static void certs_up(void)
 {
 	set_up_dir();
@@ -1550,6 +1607,7 @@ static void add_rest(Suite *s)
 	tcase_add_test(c, origins);
 	tcase_add_test(c, threads);
 	tcase_add_test(c, reader_at_work);
+	tcase_add_test(c, readers_that_have_enough);
 	tcase_add_test(c, deadline_in_a_crowd);
 }
 
