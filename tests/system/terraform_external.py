@@ -176,16 +176,16 @@ def interrupted(command, kill):
         time.sleep(0.05)
     began = time.monotonic()
     kill(p.pid, signal.SIGINT)
-    out, err = p.communicate(timeout=30)
+    out, err = p.communicate(timeout=120)
     took = time.monotonic() - began
-    check(took < 20 and p.returncode == 1, '%s interrupted: ended in %.1f s' % (command, took), out + err)
+    check(took < 60 and p.returncode == 1, '%s interrupted: ended in %.1f s' % (command, took), out + err)
     check(not sleepers(), '%s interrupted: nothing of it is left' % command, sleepers())
 
 
 def ends():
     began = time.monotonic()
     refused('timeout', sh('sleep %s & sleep %s' % (MARK, MARK), 'timeout = "1s"'), 'more than 1 s')
-    check(time.monotonic() - began < 30, 'timeout: in time')
+    check(time.monotonic() - began < 120, 'timeout: in time')
     refused('timeout: what does not listen to SIGTERM', sh('trap "" TERM; sleep %s; sleep %s' % (MARK, MARK),
                                                             'timeout = "1s"'), 'more than 1 s')
     check(not sleepers(), 'timeout: nothing of it is left', sleepers())
@@ -195,6 +195,8 @@ def ends():
     check(time.monotonic() - began < 25 and len(left) == 2, 'is waited for no longer than it takes', left)
     for pid in left:
         os.kill(pid, signal.SIGKILL)
+    while sleepers():  # what comes next takes one for its own
+        time.sleep(0.05)
     interrupted('plan', os.kill)
     interrupted('apply', os.killpg)  # as the terminal does it
     began = time.monotonic()
