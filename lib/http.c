@@ -490,6 +490,8 @@ static bool start(struct http *h)
 	/* Without lock functions: only the driver looks at the sessions. */
 	(void)curl_share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	(void)curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, h->max_connections);
+	/* By default (7.88) it keeps four for each call under way: after a lull most would be made anew. */
+	(void)curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, 4 * h->max_connections);
 	return true;
 }
 

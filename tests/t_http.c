@@ -1331,6 +1331,50 @@ START_TEST(threads)
 }
 END_TEST
 
+static sem_t second_done;
+
+static void *call_plainly(void *path)
+{
+	struct http_answer a = { 0 };
+	struct err *e = CALL(&a, .url = path);
+
+	http_answer_release(&a);
+	if (strcmp(path, "/second") == 0)
+		(void)sem_post(&second_done);
+	return e;
+}
+
+/* So many calls at once, each of which takes a while. */
+static void burst(size_t n)
+{
+	static char path[] = "/burst";
+	pthread_t t[16];
+	void *e;
+
+	for (size_t i = 0; i < n; i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL, call_plainly, path), 0);
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_int_eq(pthread_join(t[i], &e), 0);
+		OK(e);
+	}
+}
+
+START_TEST(connections_outlive_a_lull)
+{
+	struct faulty_step steps[16 + 3 + 16] = { 0 };
+
+	for (size_t i = 0; i < COUNT(steps); i++)
+		steps[i] = (struct faulty_step){ .target = "/burst", .delay_ms = 300 };
+	script(steps, COUNT(steps));
+	burst(16);
+	for (int i = 0; i < 3; i++)
+		burst(1);
+	burst(16);
+	ck_assert_uint_eq(faulty_count(server), COUNT(steps));
+	ck_assert_int_le(faulty_connections(server), 16);
+}
+END_TEST
+
 START_TEST(threads_with_http2)
 {
 	size_t i;
@@ -1383,8 +1427,6 @@ START_TEST(deadline_in_a_crowd)
 }
 END_TEST
 
-static sem_t second_done;
-
 enum reading { UNREAD, MEANWHILE, ALONE };
 
 /* With the first piece in hand it waits for the end of the second call. */
@@ -1408,17 +1450,6 @@ static void *read_slowly(void *arg)
 	struct err *e = CALL(&a, .url = "/stream", .stream = slow_reader, .stream_arg = arg);
 
 	http_answer_release(&a);
-	return e;
-}
-
-static void *call_plainly(void *path)
-{
-	struct http_answer a = { 0 };
-	struct err *e = CALL(&a, .url = path);
-
-	http_answer_release(&a);
-	if (strcmp(path, "/second") == 0)
-		(void)sem_post(&second_done);
 	return e;
 }
 
@@ -1606,6 +1637,7 @@ static void add_rest(Suite *s)
 	tcase_add_loop_test(c, url_texts, 0, COUNT(urls));
 	tcase_add_test(c, origins);
 	tcase_add_test(c, threads);
+	tcase_add_test(c, connections_outlive_a_lull);
 	tcase_add_test(c, reader_at_work);
 	tcase_add_test(c, readers_that_have_enough);
 	tcase_add_test(c, deadline_in_a_crowd);
