@@ -62,6 +62,7 @@ node_files()
 	printf '%s\n' '127.0.0.1 localhost' "$NODE_ADDRESS node" >"$upper/etc/hosts"
 	echo "nameserver $NODE_NET.1" >"$upper/etc/resolv.conf"
 	: >"$upper/etc/fstab"
+	: >"$upper/root/.bashrc" # who works on this machine may have much to be done at each log-in
 	for unit in sysctl random-seed modules-load binfmt hwdb-update pcrphase pcrphase-sysinit \
 		timesyncd networkd resolved; do
 		ln -s /dev/null "$upper/etc/systemd/system/systemd-$unit.service"
