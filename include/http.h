@@ -65,6 +65,7 @@ struct http_request {
 	bool secret_body;    /* reserved for traces: nothing of the body ever appears in errors */
 	int64_t deadline_ms; /* for all attempts together, from now; 0: 60 s */
 	bool once;           /* no repeats at all */
+	bool busy;           /* 429 is no reason to repeat: it may say more than that */
 	bool twice;          /* a POST that is repeated as PUT is: done twice it is done once */
 	/* The service was there before: that nobody listens is no wrong setting, and is repeated on. */
 	bool known;

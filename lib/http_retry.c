@@ -151,7 +151,7 @@ static bool wants_repeat(const struct call *c, const struct http_try *t)
 	const int status = t->answer.status;
 
 	if (status == 429 || status == 503)
-		return !c->req->once;
+		return !c->req->once && !(status == 429 && c->req->busy);
 	return is_lost(status) && may_repeat(c, t, LOST);
 }
 

@@ -168,6 +168,7 @@ static struct err *evict_once(const struct eviction *x, struct json_object *pod)
 				     &(struct kube_request){ .method = x->evict ? "POST" : "DELETE",
 							     .path = path,
 							     .body = body,
+							     .busy = true,
 							     .deadline_ms = left > 1 ? left : 1 },
 				     &answer);
 
@@ -184,9 +185,16 @@ static void evict(void *arg, size_t i)
 	struct err *e = evict_once(x, pod);
 
 	while (e && e->status == 429 && clock_ms() + PAUSE_MS < x->deadline && !clock_is_cut()) {
-		err_free(e);
+		struct err *again;
+
 		clock_sleep_ms(PAUSE_MS);
-		e = evict_once(x, pod);
+		again = evict_once(x, pod);
+		if (again && again->kind == ERR_TIMEOUT) { /* says less than what was said before */
+			err_free(again);
+			break;
+		}
+		err_free(e);
+		e = again;
 	}
 	x->errs[i] = err_wrap(e, "pod %s/%s", json_str(pod, "metadata.namespace"),
 			      json_str(pod, "metadata.name"));

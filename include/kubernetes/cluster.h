@@ -50,6 +50,7 @@ struct kube_request {
 	int64_t deadline_ms;
 	/* A POST that may be sent again after a lost answer: what it makes has a name, so twice is 409. */
 	bool named;
+	bool busy; /* 429 is an error at once: it is not the server that is busy */
 };
 
 /*

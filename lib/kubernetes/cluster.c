@@ -328,6 +328,7 @@ static struct err *carry(struct cluster *c, const struct kube_request *req, cons
 	http.headers = (const char *const *)headers;
 	http.deadline_ms = req->deadline_ms;
 	http.twice = req->named;
+	http.busy = req->busy;
 	http.plain = c->near;
 	if (req->body)
 		http.body = json_object_to_json_string_length(

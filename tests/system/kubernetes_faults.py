@@ -323,6 +323,25 @@ def busy():
     fails('something else answers', r, str(proxy.port))
 
 
+def drains():
+    """That a budget refused it is told, though the last attempt was not answered in time."""
+    node = one.get('/api/v1/nodes')['items'][0]['metadata']['name']
+    selector = {'drained': MARK}
+    one.make('/api/v1/namespaces/%s/pods' % MARK, {'metadata': {'name': 'drained', 'labels': selector}, 'spec': {
+        'nodeName': node, 'containers': [{'name': 'main', 'image': 'example.com/none'}]}})
+    said = {'kind': 'Status', 'apiVersion': 'v1', 'status': 'Failure', 'reason': 'TooManyRequests', 'code': 429,
+            'message': "Cannot evict pod as it would violate the pod's disruption budget."}
+    proxy = Proxy(one)
+    proxy.reset(('/eviction', answer(429, json.dumps(said).encode()), 1), ('/eviction', HANG, 99))
+    r = k8s('refused, then hanging', 'k8s_drain', kubeconfig=proxy.kubeconfig, name=node,
+            pod_selectors=['drained=' + MARK], delete_options={'wait_timeout': 3, 'force': True, 'ignore_daemonsets': True})
+    fails('an eviction that is refused, and then not answered', r, "violate the pod's disruption budget", within=30)
+    check(proxy.count('/eviction') == 2, 'it was tried again', proxy.seen)
+    proxy.reset()
+    r = k8s('uncordon', 'k8s_drain', kubeconfig=proxy.kubeconfig, name=node, state='uncordon')
+    works('uncordoned', r, True)
+
+
 def hooks():
     labels = {'hook': MARK}
     with Hook(one, MARK) as hook:
@@ -674,8 +693,8 @@ resource "kubectl_manifest" "k" {
 
 
 def main():
-    parts = {f.__name__: f for f in (kubeconfigs, certificates, plugins, kinds, invalid, conflicts, watches, busy, hooks,
-                                     restart, texts, secrets)}
+    parts = {f.__name__: f for f in (kubeconfigs, certificates, plugins, kinds, invalid, conflicts, watches, busy, drains,
+                                     hooks, restart, texts, secrets)}
     if has_terraform():
         parts.update({f.__name__: f for f in (
             terraform, terraform_conflicts, terraform_restart, terraform_secrets)})
