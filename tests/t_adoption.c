@@ -14,17 +14,24 @@ static const struct kube_kind config_maps = { .group = "",
 					      .namespaced = true };
 static struct subject subject = { .kind = &config_maps, .ns = "a", .name = "b" };
 
+static const char with_data[] = "{'apiVersion':'v1','kind':'ConfigMap',"
+				"'metadata':{'name':'b','namespace':'a'},'data':{'x':'y'}}";
+static const char bare[] = "{'apiVersion':'v1','kind':'ConfigMap',"
+			   "'metadata':{'name':'b','namespace':'a'}}";
+
 static void set_up(void)
 {
 	AUTO_JSON options = unit_json("{'host':'https://127.0.0.1:1','api_key':'x'}");
 
 	sandbox_enter();
+	subject.want = unit_json(with_data);
 	unit_ok(cluster_new(options, &subject.c));
 }
 
 static void tear_down(void)
 {
 	journal_end(true);
+	json_object_put(TAKE(subject.want));
 	cluster_free(subject.c);
 	/* Nothing is left in it. */
 	ck_assert(rmdir(".terraform/treenail") == 0 || errno == ENOENT);
@@ -128,6 +135,29 @@ START_TEST(of_others)
 }
 END_TEST
 
+/* Its managed fields are empty: that it has a name is nobody's. */
+START_TEST(nothing_but_a_name)
+{
+	AUTO_JSON have = made("u", "treenail", 0);
+	AUTO_JSON before = made("v", "treenail", 0);
+
+	set_up();
+	json_object_object_del(json_at(have, "metadata"), "managedFields");
+	json_object_object_del(json_at(before, "metadata"), "managedFields");
+	killed_run(NULL, false);
+	check_adopted(have, false); /* it has no data, though that was to be made with it */
+	journal_end(true);
+	json_object_put(subject.want);
+	subject.want = unit_json(bare);
+	killed_run(NULL, false);
+	check_adopted(have, true);
+	journal_end(true);
+	killed_run(before, false);
+	check_adopted(before, false);
+	tear_down();
+}
+END_TEST
+
 START_TEST(in_the_state)
 {
 	AUTO_JSON have = made("u", "treenail", 0);
@@ -171,5 +201,5 @@ START_TEST(without_an_answer)
 }
 END_TEST
 
-UNIT_MAIN("adoption", strangers, after_a_kill, of_others, in_the_state, seen_by_a_plan,
-	  without_an_answer)
+UNIT_MAIN("adoption", strangers, after_a_kill, of_others, nothing_but_a_name, in_the_state,
+	  seen_by_a_plan, without_an_answer)

@@ -5,6 +5,7 @@
 #include "adapter/journal.h"
 #include "digest.h"
 #include "subject.h"
+#include "text.h"
 
 enum { CLOCKS_DIFFER_S = 120 };
 
@@ -28,13 +29,31 @@ static int64_t born_at(struct json_object *object)
 	return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
+/* Of what has a name and nothing else, as many a namespace, the server (1.33) does not say who made it. */
+static bool owns_nothing(struct json_object *want)
+{
+	json_object_object_foreach(want, key, value) {
+		if (strcmp(key, "metadata") != 0 && !words_have("apiVersion kind", key))
+			return false;
+		(void)value;
+	}
+	json_object_object_foreach(json_at(want, "metadata"), name, v) {
+		if (!words_have("name namespace", name))
+			return false;
+		(void)v;
+	}
+	return true;
+}
+
 /* Who was killed had seen that it was not there; what came much later somebody else made. */
-static bool made_by_lost(const struct keeper *k, struct json_object *have, const char *manager)
+static bool made_by_lost(const struct subject *s, const struct keeper *k, struct json_object *have,
+			 const char *manager)
 {
 	AUTO_JSON ours = owned_paths(have, manager);
 
 	return k->lost && k->others && !json_list_has(k->others, json_at(have, "metadata.uid")) &&
-	       born_at(have) <= k->until_s + CLOCKS_DIFFER_S && json_len(ours);
+	       born_at(have) <= k->until_s + CLOCKS_DIFFER_S &&
+	       (json_len(ours) || owns_nothing(s->want));
 }
 
 /* Where a killed run has looked, what it saw counts. */
@@ -68,7 +87,7 @@ struct err *subject_may_adopt(const struct subject *s, struct json_object *have,
 	if (!key)
 		return NULL;
 	journal_begin(entry, OF, key);
-	ours = !have || made_by_lost(&entry->keeper, have, manager);
+	ours = !have || made_by_lost(s, &entry->keeper, have, manager);
 	note_others(&entry->keeper, have);
 	if (ours)
 		return NULL;

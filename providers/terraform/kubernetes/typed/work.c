@@ -169,12 +169,13 @@ static bool keeps_data(const struct typed_op *op)
 static struct err *create(struct typed_op *op, const struct subject_of *s,
 			  struct json_object *manifest, struct json_object **after)
 {
-	const struct subject place = place_of(op, s);
+	struct subject place = place_of(op, s);
 	AUTO_STR id = import_id(op, s);
 	struct journal_entry entry = { 0 };
 	AUTO_JSON have = NULL;
 	struct err *e = subject_before(&place, s->deadline, &have);
 
+	place.want = manifest;
 	if (!e)
 		e = subject_may_adopt(&place, have, MANAGER, id, &entry);
 	if (!e)
