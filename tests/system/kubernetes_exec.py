@@ -240,7 +240,7 @@ def commands():
     check(r.msg == "'sh' in pod %s/box ended with exit code 4: two" % NAMESPACE, 'what failed says so', r)
     r = execute('yes')
     check(r.failed and 'more than 16 MiB' in r.msg and r.memory_kb < 128 << 10, 'output without end', r)
-    r = execute('sleep 60', timeout=1)
+    r = execute('sleep 60', timeout=8)  # enough for a slow machine to begin it
     check(r.failed and 'did not end in time' in r.msg and r.seconds < 50 and r.changed, 'a command that takes too long', r)
     r = execute('touch /tmp/made', check_mode=True)
     check(r.changed and not r.failed and execute('ls /tmp/made').result.get('rc') == 1, 'check mode runs nothing', r)
