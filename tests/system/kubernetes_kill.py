@@ -7,14 +7,12 @@ After each kill the same is run again until it works; then all that is wanted is
 run sends no request that writes. Answers come late, so that many kills fall between a request and its answer.
 """
 # First: it goes on in another interpreter.
-from clusters import PROVIDER, Cluster, Proxy, environment, has_terraform, module, root
+from clusters import Cluster, Proxy, environment, has_terraform, module, root
 
 import concurrent.futures
-import glob
 import json
 import os
 import random
-import threading
 import time
 
 from common import check, finish
@@ -183,47 +181,12 @@ resource "kubernetes_manifest" "all" {
 ''' % json.dumps(by_name)
 
 
-def providers_of(pid):
-    """Processes of the provider that this one started."""
-    ret = []
-    for path in glob.glob('/proc/[0-9]*/stat'):
-        try:
-            with open(path) as f:
-                parent = int(f.read().rsplit(')', 1)[1].split()[1])
-            number = int(path.split('/')[2])
-            if parent == pid and os.readlink('/proc/%d/exe' % number) == os.path.realpath(PROVIDER):
-                ret.append(number)
-        except (OSError, IndexError):
-            pass
-    return ret
-
-
-def signal_kill(pid):
-    try:
-        os.kill(pid, 9)
-        return True
-    except ProcessLookupError:
-        return False
-
-
 def kill(worker, r, command, took):
     """Starts a command and ends it, or its provider, at some moment; tells which and when."""
     at, victim = worker.moment(took[command]), worker.random.choice(('provider', 'terraform'))
-    p = r.start(command, '-auto-approve', '-input=false', '-no-color')
-    began = time.monotonic()
-    reader = threading.Thread(target=p.communicate)
-    reader.start()
-    reader.join(at)
-    if not reader.is_alive():  # the machine was slower when it was measured
-        took[command] = time.monotonic() - began
-    if victim == 'provider':
-        hit = any([signal_kill(pid) for pid in providers_of(p.pid)])
-    else:
-        hit = p.poll() is None and signal_kill(p.pid)
-    reader.join()
-    worker.cut += hit
-    restored = ', state restored' if r.restore_state() else ''
-    return 'killed %s at %.2f s%s%s' % (victim, at, '' if hit else ' (missed)', restored)
+    done = r.kill(command, at, victim, took)
+    worker.cut += done.hit
+    return 'killed %s at %.2f s%s' % (victim, at, done.note)
 
 
 def applies(kills):

@@ -1,7 +1,5 @@
 """What the system tests of Terraform's providers share: root modules on the lab, processes, and what the lab has."""
-import glob
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -67,17 +65,7 @@ def purge(project):
 
 def children(pid):
     """Of a process: those whose program is a provider."""
-    ret = []
-    for path in glob.glob('/proc/[0-9]*/stat'):
-        try:
-            with open(path) as f:
-                fields = f.read().rsplit(')', 1)[1].split()
-            number = int(path.split('/')[2])
-            if int(fields[1]) == pid and os.readlink('/proc/%d/exe' % number) == os.path.realpath(PROVIDER):
-                ret.append(number)
-        except (OSError, IndexError):
-            pass
-    return ret
+    return terraform.children(pid, PROVIDER)
 
 
 def alive(pid):
@@ -94,11 +82,3 @@ def gone(pids, within):
     while any(map(alive, pids)) and time.monotonic() < end:
         time.sleep(0.01)
     return not any(map(alive, pids))
-
-
-def kill(pid):
-    try:
-        os.kill(pid, signal.SIGKILL)
-        return True
-    except ProcessLookupError:
-        return False

@@ -10,7 +10,6 @@ succeeds; then the project has exactly the objects that are wanted, and they are
 import concurrent.futures
 import os
 import random
-import threading
 import time
 import traceback
 
@@ -103,23 +102,10 @@ class Worker:
         """Starts a command and ends it, or its provider, at some moment; what was hit."""
         at = self.random.random() * self.took[command] * 0.9
         victim = self.random.choice(('provider', 'terraform'))
-        p = root.start(command, '-auto-approve', '-input=false', '-no-color')
-        began = time.monotonic()
-        reader = threading.Thread(target=p.communicate)
-        reader.start()
-        reader.join(at)
-        if not reader.is_alive():  # the machine was slower when it was measured
-            self.took[command] = time.monotonic() - began
-        theirs = providers.children(p.pid)
-        if victim == 'provider':
-            hit = any([providers.kill(pid) for pid in theirs])
-        else:
-            hit = p.poll() is None and providers.kill(p.pid)
-        reader.join()
+        done = root.kill(command, at, victim, self.took)
         self.killed += 1
-        self.cut += hit
-        restored = ', state restored' if root.restore_state() else ''
-        return '%s of %s at %.2f s%s%s' % (victim, command, at, '' if hit else ' (missed)', restored), theirs
+        self.cut += done.hit
+        return '%s of %s at %.2f s%s' % (victim, command, at, done.note), done.theirs
 
     def converge(self, root, command, what):
         """Repeats a command until it works; nobody helps in between."""

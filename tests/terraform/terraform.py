@@ -1,9 +1,13 @@
 """Root modules of real Terraform (or OpenTofu) that use a provider just built."""
+import glob
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 HEAD = '''terraform {
   required_providers {
@@ -53,11 +57,43 @@ class Done:
             return {}
 
 
+def children(pid, program):
+    """Of a process: those that run this program."""
+    ret = []
+    for path in glob.glob('/proc/[0-9]*/stat'):
+        try:
+            with open(path) as f:
+                parent = int(f.read().rsplit(')', 1)[1].split()[1])
+            number = int(path.split('/')[2])
+            if parent == pid and os.readlink('/proc/%d/exe' % number) == os.path.realpath(program):
+                ret.append(number)
+        except (OSError, IndexError):
+            pass
+    return ret
+
+
+def signal_kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+class Killed:
+    """A command that was to be ended: whether that hit it, its providers' processes, what is to be told of it."""
+
+    def __init__(self, hit, theirs, restored):
+        self.hit, self.theirs = hit, theirs
+        self.note = ('' if hit else ' (missed)') + (', state restored' if restored else '')
+
+
 class Root:
     """A root module in `folder`, whose provider is the one in `binaries`."""
 
     def __init__(self, folder, binaries, env, program=None, head=True, provider='openstack'):
         self.folder, self.program = folder, program or programs()[0]
+        self.provider = os.path.join(binaries, 'terraform-provider-' + provider)
         os.makedirs(folder, exist_ok=True)
         overrides = ''.join('    "treenail/%s" = "%s"\n' % (name, os.path.abspath(binaries))
                             for name in ('external', 'kubectl', 'kubernetes', 'openstack'))
@@ -106,6 +142,26 @@ class Root:
 
     def destroy(self, *args, **how):
         return self.run('destroy', '-input=false', '-no-color', '-auto-approve', *args, **how)
+
+    def kill(self, command, at, victim, took):
+        """
+        Starts it, and ends itself or its 'provider' after so many seconds. What `took` has of it is mended if it ends
+        before: the machine was slower when that was measured.
+        """
+        began = time.monotonic()
+        p = self.start(command, '-auto-approve', '-input=false', '-no-color')
+        reader = threading.Thread(target=p.communicate)
+        reader.start()
+        reader.join(at)
+        if not reader.is_alive():
+            took[command] = time.monotonic() - began
+        theirs = children(p.pid, self.provider)
+        if victim == 'provider':
+            hit = any([signal_kill(pid) for pid in theirs])
+        else:
+            hit = p.poll() is None and signal_kill(p.pid)
+        reader.join()
+        return Killed(hit, theirs, self.restore_state())
 
     def restore_state(self):
         """

@@ -57,7 +57,8 @@ MUST_USE struct err *subject_wait(const struct subject *s, int64_t deadline,
 /*
  * Creation (adoption.c). Applying takes over what is there. So one that is there is refused, with the ID to
  * import it by, unless the journal knows that a run of this root was killed while it made it, and `manager`
- * has applied it, where `want` has anything that the server would say so of. The journal is told before anything is sent; what has no name yet is not in it.
+ * has applied it, where `want` has anything that the server would say so of. The journal is told before anything is
+ * sent; what has no name yet is not in it.
  *
  *   struct journal_entry entry = { 0 };
  *   e = subject_may_adopt(&s, have, manager, import_id, &entry);
