@@ -5,7 +5,7 @@ CC      ?= gcc
 O       ?= build/obj
 B       ?= build/bin
 
-PKGS    := libcurl json-c openssl yaml-0.1 zlib libnghttp2 libprotobuf-c
+PKGS    := libcurl json-c openssl yaml-0.1 zlib libnghttp2 libprotobuf-c libssh2
 WARN    := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wno-sign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wundef -Wcast-qual -Wformat=2 -Wimplicit-fallthrough -Wswitch-enum \
@@ -187,7 +187,7 @@ check: units ## unit tests; UNITS="t_args t_engine" for some of them
 	  CK_FORK=$$(case " $(ALONE) " in *" $$t "*) echo no;; *) echo yes;; esac) \
 	  CK_VERBOSITY=normal timeout 900 $(B)/tests/$$t >$(B)/tests/$$t.log 2>&1 || { \
 	    failed="$$failed $$t"; tail -n 60 $(B)/tests/$$t.log; }; \
-	  grep '^[0-9]*%' $(B)/tests/$$t.log | sed 's/^/       /'; done; \
+	  grep -E '^[0-9]*%|LEFT OUT' $(B)/tests/$$t.log | sed 's/^/       /'; done; \
 	if [ "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 san: ## the programs with the sanitizers of addresses, leaks and undefined behaviour, in build/san/bin

@@ -35,7 +35,7 @@ shellcheck -x -P SCRIPTDIR "${scripts[@]}" || complain "scripts"
 
 if [ "${1-}" != quick ]; then
 	make -s build/obj/protocol/tfplugin6.pb-c.h
-	flags="-std=gnu11 -D_GNU_SOURCE -Iinclude -Iansible_modules -Itests -Iproviders/external -Iproviders/terraform -Iproviders/terraform/server -Iproviders/terraform/protocol -isystem build/obj/protocol $(pkg-config --cflags libcurl json-c openssl yaml-0.1 zlib libnghttp2 libprotobuf-c check)"
+	flags="-std=gnu11 -D_GNU_SOURCE -Iinclude -Iansible_modules -Itests -Iproviders/external -Iproviders/terraform -Iproviders/terraform/server -Iproviders/terraform/protocol -isystem build/obj/protocol $(pkg-config --cflags libcurl json-c openssl yaml-0.1 zlib libnghttp2 libprotobuf-c libssh2 check)"
 	# shellcheck disable=SC2086
 	printf '%s\n' "${sources[@]}" | grep '\.c$' | grep -v '^tests/' |
 		xargs -P 2 -n 4 sh -c 'clang-tidy-14 --quiet "$@" -- -DVERSION=\"0\" '"$flags" lint || complain "clang-tidy"

@@ -1,0 +1,132 @@
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "mem.h"
+#include "ssh/sudo.h"
+#include "text.h"
+
+enum {
+	WORDS_MAX = 4096, /* of sudo's own that are kept */
+	SHOWN_MAX = 300,
+	MARK_BYTES = 8,
+};
+
+struct sudo {
+	const char *user, *password; /* the target's */
+	char *mark;                  /* prompt and mark begin with it */
+	char *prompt, *begun_mark;
+	char *answer;     /* the password and a line's end */
+	struct buf words; /* what sudo says */
+	bool asked, begun;
+};
+
+static char *random_mark(void)
+{
+	unsigned char s[MARK_BYTES] = { 0 };
+	AUTO_BUF text = BUF_INIT;
+
+	(void)RAND_bytes(s, sizeof(s));
+	for (size_t i = 0; i < sizeof(s); i++)
+		buf_addf(&text, "%02x", s[i]);
+	return buf_take(&text);
+}
+
+struct sudo *sudo_new(const struct ssh_session *s, const char *command, char **line)
+{
+	struct sudo *u = xcalloc(1, sizeof(*u));
+	AUTO_STR mark = random_mark();
+
+	u->user = s->target->user;
+	u->password = s->target->sudo_password;
+	u->words = (struct buf){ .s = buf_empty, .max = WORDS_MAX };
+	u->prompt = xasprintf("[sudo %s]", mark);
+	u->begun_mark = xasprintf("[runs %s]", mark);
+	if (u->password)
+		u->answer = xasprintf("%s\n", u->password);
+	AUTO_STR script = xasprintf("printf '%s' >&2\n%s", u->begun_mark, command);
+	AUTO_STR quoted = ssh_quote(script);
+	*line = u->password ? xasprintf("sudo -S -p '%s' -- /bin/sh -c %s", u->prompt, quoted)
+			    : xasprintf("sudo -n -- /bin/sh -c %s", quoted);
+	return u;
+}
+
+void sudo_free(struct sudo *u)
+{
+	if (!u)
+		return;
+	wipe_free(u->answer);
+	free(u->prompt);
+	free(u->begun_mark);
+	buf_release(&u->words);
+	free(u);
+}
+
+bool sudo_begun(const struct sudo *u)
+{
+	return u->begun;
+}
+
+static struct err *wrong_password(const struct sudo *u)
+{
+	return err_new(ERR_AUTH, "sudo refuses the password of '%s'", u->user);
+}
+
+/* Its prompt is taken out of its words. */
+static bool prompted(struct sudo *u)
+{
+	char *at = strstr(u->words.s, u->prompt);
+	const size_t n = strlen(u->prompt);
+
+	if (!at)
+		return false;
+	u->words.len -= n;
+	memmove(at, at + n, u->words.len - (size_t)(at - u->words.s) + 1);
+	return true;
+}
+
+struct err *sudo_hear(struct sudo *u, const char *s, size_t n, struct buf *rest, const char **say)
+{
+	AUTO_BUF heard = BUF_INIT;
+	const char *mark;
+
+	*say = NULL;
+	if (u->begun) {
+		(void)buf_add(rest, s, n);
+		return NULL;
+	}
+	(void)buf_add(&heard, u->words.s, u->words.len);
+	(void)buf_add(&heard, s, n);
+	mark = memmem(heard.s, heard.len, u->begun_mark, strlen(u->begun_mark));
+	if (mark) {
+		u->begun = true;
+		mark += strlen(u->begun_mark);
+		(void)buf_add(rest, mark, (size_t)(heard.s + heard.len - mark));
+		return NULL;
+	}
+	/* The end is what is looked at next time: of a flood it is kept. */
+	u->words.len = 0;
+	if (heard.len > WORDS_MAX)
+		(void)buf_add(&u->words, heard.s + heard.len - WORDS_MAX, WORDS_MAX);
+	else
+		(void)buf_add(&u->words, heard.s, heard.len);
+	if (!u->password || !prompted(u))
+		return NULL;
+	if (u->asked)
+		return wrong_password(u);
+	u->asked = true;
+	*say = u->answer;
+	return NULL;
+}
+
+struct err *sudo_refused(const struct sudo *u)
+{
+	const char *words = u->words.s + strspn(u->words.s, " \t\r\n");
+	size_t n = text_cut(words, SHOWN_MAX);
+
+	while (n && strchr(" \t\r\n", words[n - 1]))
+		n--;
+	if (!u->password && strstr(words, "password is required"))
+		return err_new(ERR_AUTH, "sudo wants a password of '%s': give it", u->user);
+	return err_new(ERR_AUTH, "sudo does not run it for '%s': %.*s", u->user, n ? (int)n : 22,
+		       n ? words : "it ended without a word");
+}
