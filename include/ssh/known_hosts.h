@@ -55,7 +55,7 @@ struct known_answer {
 	size_t line;
 	char *offered; /* "ssh-ed25519 SHA256:..." */
 	char *known;   /* of KNOWN_CHANGED, the key there */
-	char *why; /* a certificate was offered and not taken; NULL: none was, or it was taken */
+	char *why;     /* of a certificate that was not taken, or was missed; NULL: neither */
 };
 
 /* now_s: seconds since 1970, for certificates. ERR_PROTOCOL: what was offered is no key. */

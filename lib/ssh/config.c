@@ -80,7 +80,8 @@ static const struct row rows[] = {
 	  "the address to go out from cannot be chosen: leave it to the routes" },
 	{ "BindInterface", BIND_INTERFACE, TEXT, "none",
 	  "the interface to go out by cannot be chosen: leave it to the routes" },
-	{ "CanonicalizeHostname", CANONICALIZE, CHOICE, "yes no true false always none", NULL },
+	{ "CanonicalizeHostname", CANONICALIZE, TEXT, "no false none",
+	  "names are not looked up: give the whole name as Hostname" },
 	{ "CertificateFile", CERTIFICATE_FILE, EACH },
 	{ "ConnectTimeout", CONNECT_TIMEOUT, SECONDS },
 	{ "GlobalKnownHostsFile", GLOBAL_KNOWN_HOSTS, FILES },
@@ -743,9 +744,6 @@ static struct err *refused(const struct settings *s)
 		if (l->nwords > 1 || !has_word(rows[i].words, l->words[0]))
 			return line_bad(l, "%s", rows[i].advice);
 	}
-	if (value(s, CANONICALIZE) && has_word("yes true always", value(s, CANONICALIZE)))
-		return line_bad(s->first[CANONICALIZE],
-				"names are not looked up: give the whole name as Hostname");
 	return NULL;
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <strings.h>
@@ -21,6 +20,7 @@ enum {
 	KEY_MAX = 16 << 10,
 	CODED_MAX = KEY_MAX / 3 * 4,
 	SHA1_BYTES = 20,
+	SHA1_BLOCK = 64,
 	CODED_SHA1 = 28,
 	SSH_PORT = 22,
 	LOCK_MS = 10000,
@@ -59,6 +59,8 @@ struct known_hosts {
 	size_t n, cap;
 	char **texts;
 	size_t ntexts, bytes;
+	EVP_MD *sha1;
+	EVP_MD_CTX *digest;
 };
 
 static struct blob blob_of(const struct buf *b)
@@ -134,15 +136,25 @@ static bool decode_hash(const char *s, size_t len, unsigned char ret[static SHA1
 /* |1|salt|hash: the names are not to be read from a stolen file. */
 static bool read_names(struct entry *e, const char *names)
 {
-	const char *bar = *names == '|' ? strchr(names + 3, '|') : NULL;
+	const char *salt, *bar;
 
 	e->names = names;
 	e->hashed = *names == '|';
 	if (!e->hashed)
 		return *names && strlen(names) <= NAMES_MAX;
-	return strncmp(names, "|1|", 3) == 0 && bar &&
-	       decode_hash(names + 3, (size_t)(bar - names - 3), e->salt) &&
+	if (strncmp(names, "|1|", 3) != 0)
+		return false;
+	salt = names + 3;
+	bar = strchr(salt, '|');
+	return bar && decode_hash(salt, (size_t)(bar - salt), e->salt) &&
 	       decode_hash(bar + 1, strlen(bar + 1), e->hash);
+}
+
+static bool read_key(struct entry *e, char *s)
+{
+	e->type = word(&s);
+	e->key = word(&s);
+	return *e->type && *e->key && *e->key != '#' && *e->type != '#';
 }
 
 static bool read_entry(struct entry *e, char *s)
@@ -155,21 +167,17 @@ static bool read_entry(struct entry *e, char *s)
 		e->marker = first[1] == 'c' ? AUTHORITY : REVOKED;
 		first = word(&s);
 	}
-	if (!read_names(e, first))
-		return false;
-	e->type = word(&s);
-	e->key = word(&s);
-	return *e->type && *e->key && *e->key != '#' && *e->type != '#';
+	return read_names(e, first) && read_key(e, s);
 }
 
 /* "ssh-ed25519 AAAA...", without a name. */
-static bool read_bare_key(struct entry *e, char *s)
+static bool is_bare_key(const char *s)
 {
-	AUTO_BUF b = BUF_INIT;
+	AUTO_STR copy = xstrdup(s);
+	AUTO_BUF key = BUF_INIT;
+	struct entry e;
 
-	e->type = word(&s);
-	e->key = word(&s);
-	return decode(e, &b);
+	return read_key(&e, copy) && decode(&e, &key);
 }
 
 static void add_entry(struct known_hosts *k, const struct entry *e)
@@ -181,35 +189,39 @@ static void add_entry(struct known_hosts *k, const struct entry *e)
 	k->entries[k->n++] = *e;
 }
 
+/* What is handed over is meant to be a key, each line of it. */
+static struct err *check_given(const struct entry *e, bool good)
+{
+	AUTO_BUF key = BUF_INIT;
+
+	if (good && decode(e, &key))
+		return NULL;
+	return err_new(
+		ERR_USAGE,
+		"host keys: line %zu is no host key: write 'ssh-ed25519 AAAA...', or a line of "
+		"known_hosts; of a console's output all between -----BEGIN SSH HOST KEY KEYS----- "
+		"and its END",
+		e->line);
+}
+
 static struct err *read_line(struct known_hosts *k, size_t source, char *s)
 {
 	struct source *from = &k->sources[source];
 	struct entry e = { .source = source, .line = ++from->lines };
-	AUTO_STR copy = k->given ? xstrdup(s) : NULL;
-	AUTO_BUF key = BUF_INIT;
+	struct err *fault = NULL;
 	bool good;
 
 	s += strspn(s, " \t");
 	if (!*s || *s == '#')
 		return NULL;
-	good = read_entry(&e, s);
-	if (k->given && (!good || !decode(&e, &key))) {
-		memcpy(s, copy + strspn(copy, " \t"), strlen(copy + strspn(copy, " \t")) + 1);
-		e = (struct entry){ .source = source, .line = e.line };
-		good = read_bare_key(&e, s);
-		if (!good)
-			return err_new(
-				ERR_USAGE,
-				"%s: line %zu is no host key: write 'ssh-ed25519 AAAA...', or "
-				"a line of known_hosts; of a console's output all between "
-				"-----BEGIN SSH HOST KEY KEYS----- and its END",
-				from->path, e.line);
-	}
+	good = k->given && is_bare_key(s) ? read_key(&e, s) : read_entry(&e, s);
+	if (k->given)
+		fault = check_given(&e, good);
 	if (good)
 		add_entry(k, &e);
 	else if (!from->bad++)
 		from->first_bad = e.line;
-	return NULL;
+	return fault;
 }
 
 /* Takes the text, which has to end with NUL. */
@@ -237,12 +249,18 @@ static size_t add_source(struct known_hosts *k, const char *path)
 	return k->nsources++;
 }
 
+/* Behind a NUL a line has nothing, as with OpenSSH: crashes leave some behind. */
+static void hide_nuls(char *s, size_t n)
+{
+	for (char *nul = memchr(s, '\0', n); nul; nul = memchr(nul, '\0', (size_t)(s + n - nul)))
+		*nul = '\r';
+}
+
 static struct err *read_all(const char *path, int fd, off_t from, size_t max, struct buf *ret)
 {
 	char chunk[16 << 10];
 	ssize_t n = 1;
 
-	ret->max = max;
 	while (n) {
 		n = pread(fd, chunk, sizeof(chunk), from);
 		if (n < 0 && errno == EINTR)
@@ -250,11 +268,11 @@ static struct err *read_all(const char *path, int fd, off_t from, size_t max, st
 		if (n < 0)
 			return err_new(ERR_USAGE, "%s: cannot read it: %s", path,
 				       strerrordesc_np(errno));
-		if (memchr(chunk, '\0', (size_t)n))
-			return err_new(ERR_USAGE, "%s: this is no text", path);
-		if (!buf_add(ret, chunk, (size_t)n))
+		if ((size_t)n > max - ret->len)
 			return err_new(ERR_USAGE, "%s: all files together have more than %d MiB",
 				       path, ALL_MAX >> 20);
+		hide_nuls(chunk, (size_t)n);
+		(void)buf_add(ret, chunk, (size_t)n);
 		from += n;
 	}
 	return NULL;
@@ -288,7 +306,7 @@ static struct err *catch_up(struct known_hosts *k, size_t source, int fd)
 		return NULL; /* /dev/null is the usual one */
 	if (st.st_dev != s->dev || st.st_ino != s->ino || st.st_size < s->size)
 		forget(k, source);
-	e = read_all(s->path, fd, s->size, ALL_MAX - k->bytes + 1, &b);
+	e = read_all(s->path, fd, s->size, ALL_MAX - k->bytes, &b);
 	if (e)
 		return e;
 	last = strrchr(b.s, '\n');
@@ -318,10 +336,24 @@ static struct err *read_file(struct known_hosts *k, const char *path)
 	return e;
 }
 
-struct err *known_hosts_open(char *const *user, char *const *global, struct known_hosts **ret)
+static struct err *new_hosts(struct known_hosts **ret)
 {
 	struct known_hosts *k = xcalloc(1, sizeof(*k));
-	struct err *e = NULL;
+
+	k->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	k->digest = EVP_MD_CTX_new();
+	*ret = k;
+	return k->sha1 && k->digest
+		       ? NULL
+		       : err_new(ERR_USAGE,
+				 "known_hosts: OpenSSL has no SHA-1 here, which names are "
+				 "hashed with");
+}
+
+struct err *known_hosts_open(char *const *user, char *const *global, struct known_hosts **ret)
+{
+	struct known_hosts *k = NULL;
+	struct err *e = new_hosts(&k);
 
 	k->writable = *user;
 	for (; *user && !e; user++)
@@ -345,6 +377,8 @@ void known_hosts_free(struct known_hosts *k)
 	free(k->sources);
 	free(k->texts);
 	free(k->entries);
+	EVP_MD_CTX_free(k->digest);
+	EVP_MD_free(k->sha1);
 	free(k);
 }
 
@@ -369,17 +403,18 @@ static char *last_block(const char *text)
 
 struct err *known_hosts_given(const char *text, size_t len, struct known_hosts **ret)
 {
-	struct known_hosts *k;
+	struct known_hosts *k = NULL;
 	struct err *e;
 
 	if (len > ALL_MAX || memchr(text, '\0', len))
 		return err_new(ERR_USAGE, "host keys: this is no text of at most %d MiB",
 			       ALL_MAX >> 20);
 	AUTO_STR all = xstrndup(text, len);
-	k = xcalloc(1, sizeof(*k));
+	e = new_hosts(&k);
 	k->given = true;
 	(void)add_source(k, "host keys");
-	e = read_text(k, 0, last_block(all));
+	if (!e)
+		e = read_text(k, 0, last_block(all));
 	if (!e && !k->n)
 		e = err_new(ERR_USAGE, "host keys: there is none in what was given");
 	if (!e)
@@ -413,15 +448,33 @@ static char *written(const struct known_name *name)
 	return has_port(name) ? xasprintf("[%s]:%d", host, name->port) : TAKE(host);
 }
 
-static void hash_name(const unsigned char *salt, const char *name, unsigned char *ret)
+/* One half of HMAC (RFC 2104): the pad is the salt with `with`. */
+static void hash_half(const struct known_hosts *k, const unsigned char *salt, unsigned char with,
+		      const void *s, size_t len, unsigned char *ret)
 {
+	unsigned char pad[SHA1_BLOCK];
 	unsigned n = 0;
 
-	(void)HMAC(EVP_sha1(), salt, SHA1_BYTES, (const unsigned char *)name, strlen(name), ret,
-		   &n);
+	memset(pad, with, sizeof(pad));
+	for (size_t i = 0; i < SHA1_BYTES; i++)
+		pad[i] ^= salt[i];
+	(void)EVP_DigestInit_ex2(k->digest, k->sha1, NULL);
+	(void)EVP_DigestUpdate(k->digest, pad, sizeof(pad));
+	(void)EVP_DigestUpdate(k->digest, s, len);
+	(void)EVP_DigestFinal_ex(k->digest, ret, &n);
 }
 
-static bool is_about(const struct entry *e, const char *name)
+/* HMAC-SHA1, for each hashed line and each host: OpenSSL's own takes four times as long, most of it to get ready. */
+static void hash_name(const struct known_hosts *k, const unsigned char *salt, const char *name,
+		      unsigned char ret[static EVP_MAX_MD_SIZE])
+{
+	unsigned char inner[EVP_MAX_MD_SIZE];
+
+	hash_half(k, salt, 0x36, name, strlen(name), inner);
+	hash_half(k, salt, 0x5c, inner, SHA1_BYTES, ret);
+}
+
+static bool is_about(const struct known_hosts *k, const struct entry *e, const char *name)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];
 
@@ -429,7 +482,7 @@ static bool is_about(const struct entry *e, const char *name)
 		return true;
 	if (!e->hashed)
 		return ssh_match_list(name, e->names, true) == 1;
-	hash_name(e->salt, name, hash);
+	hash_name(k, e->salt, name, hash);
 	return memcmp(hash, e->hash, SHA1_BYTES) == 0;
 }
 
@@ -443,6 +496,7 @@ struct offer {
 /* What there is about a name; the first of each, of other keys the first of the same type if there is one. */
 struct found {
 	const struct entry *same, *other, *authority, *revoked;
+	const struct entry *any_authority;
 	bool other_alike;
 };
 
@@ -466,6 +520,8 @@ static void note(struct found *f, const struct entry *e, const struct offer *o, 
 		f->revoked = e;
 	else if (e->marker == AUTHORITY && signs && !f->authority)
 		f->authority = e;
+	else if (e->marker == AUTHORITY && !f->any_authority)
+		f->any_authority = e;
 	else if (e->marker == PLAIN && same && !f->same)
 		f->same = e;
 	else if (e->marker == PLAIN && !same)
@@ -480,7 +536,7 @@ static struct err *find(const struct known_hosts *k, const char *name, const str
 		const struct entry *e = &k->entries[i];
 		AUTO_BUF key = BUF_INIT;
 
-		if (!is_about(e, name))
+		if (!is_about(k, e, name))
 			continue;
 		if (decode(e, &key))
 			note(f, e, o, blob_of(&key));
@@ -493,16 +549,18 @@ static struct err *find(const struct known_hosts *k, const char *name, const str
 	return NULL;
 }
 
-/* Whether the certificate of the offer is taken; if not, *why. */
+/* Whether there is a certificate that is taken; if not, *why, where one would do. */
 static bool is_certified(const struct found *f, const struct offer *o,
 			 const struct known_name *name, int64_t now_s, char **why)
 {
 	AUTO_STR host = lowered(name->host);
 	struct err *e;
 
+	free(TAKE(*why));
+	if (!o->certified && f->any_authority)
+		*why = xstrdup("it offers none, though a @cert-authority is known for it");
 	if (!o->certified)
 		return false;
-	free(TAKE(*why));
 	e = f->authority ? certificate_check(&o->certificate, host, now_s)
 			 : err_new(ERR_AUTH, "its CA is not known for this host");
 	if (e)
@@ -672,13 +730,13 @@ static struct err *open_locked(const char *path, int *ret)
 	return e ? e : err_new(ERR_CONFLICT, "%s: it is replaced again and again", path);
 }
 
-static struct err *hashed(const char *name, char **ret)
+static struct err *hashed(const struct known_hosts *k, const char *name, char **ret)
 {
 	unsigned char salt[SHA1_BYTES], hash[EVP_MAX_MD_SIZE];
 
 	if (RAND_bytes(salt, sizeof(salt)) != 1)
 		return err_new(ERR_USAGE, "the machine has no random numbers");
-	hash_name(salt, name, hash);
+	hash_name(k, salt, name, hash);
 	AUTO_STR coded_salt = base64_of((const char *)salt, sizeof(salt));
 	AUTO_STR coded_hash = base64_of((const char *)hash, SHA1_BYTES);
 	*ret = xasprintf("|1|%s|%s", coded_salt, coded_hash);
@@ -727,7 +785,7 @@ static struct err *add(struct known_hosts *k, int fd, const struct known_name *n
 	if (p->hash) {
 		AUTO_STR plain = TAKE(text);
 
-		e = hashed(plain, &text);
+		e = hashed(k, plain, &text);
 	}
 	if (!e)
 		e = write_line(path, fd, text, o->key);
@@ -816,7 +874,7 @@ static struct err *unknown(const struct known_hosts *k, const struct known_answe
 			 "say StrictHostKeyChecking accept-new",
 			 k->writable ? " or add it to " : "", k->writable ? k->sources->path : "");
 	if (a->why)
-		buf_addf(&b, "; its certificate is not taken: %s", a->why);
+		buf_addf(&b, "; as to its certificate: %s", a->why);
 	tell_unreadable(k, &b);
 	return err_new(ERR_AUTH, "%s", b.s);
 }
@@ -881,7 +939,7 @@ static void find_kinds(const struct known_hosts *k, const char *name, struct kin
 	for (size_t i = 0; i < k->n; i++) {
 		const struct entry *e = &k->entries[i];
 
-		if (e->marker == REVOKED || !is_about(e, name))
+		if (e->marker == REVOKED || !is_about(k, e, name))
 			continue;
 		if (e->marker == AUTHORITY)
 			ret->authority = true;
