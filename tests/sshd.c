@@ -185,10 +185,12 @@ static char *write_config(int port, const char *config)
 				  "UseDNS no\n"
 				  "PasswordAuthentication no\n"
 				  "PermitRootLogin yes\n"
-				  "MaxStartups 1000\n"
+				  "LoginGraceTime 0\n"
 				  "MaxSessions 1000\n"
-				  "Subsystem sftp internal-sftp\n",
-				  config, port, sandbox_path(), sandbox_path(), sandbox_path());
+				  "Subsystem sftp internal-sftp\n"
+				  "%s",
+				  config, port, sandbox_path(), sandbox_path(), sandbox_path(),
+				  strstr(config, "MaxStartups") ? "" : "MaxStartups 1000\n");
 
 	sandbox_write(name, text);
 	return sshd_path(name);

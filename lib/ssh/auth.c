@@ -210,6 +210,7 @@ static struct err *try_password(struct ssh_session *s, struct attempts *a, bool 
 }
 
 /* The password for the first question that is not to be seen; nothing for all others. */
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libssh2's */
 static LIBSSH2_USERAUTH_KBDINT_RESPONSE_FUNC(answer)
 {
 	struct ssh_session *s = *abstract;
@@ -249,7 +250,7 @@ static bool has_method(const char *methods, const char *name)
 {
 	const size_t n = strlen(name);
 
-	for (const char *at = strstr(methods, name); at; at = strstr(at + n, name))
+	for (const char *at = methods ? strstr(methods, name) : NULL; at; at = strstr(at + n, name))
 		if ((at == methods || at[-1] == ',') && (!at[n] || at[n] == ','))
 			return true;
 	return false;
@@ -267,7 +268,8 @@ static struct err *ask_methods(struct ssh_session *s, char **ret, bool *in)
 	*in = !list && libssh2_userauth_authenticated(s->ssh);
 	if (!list && !*in)
 		return session_fault(s, "authentication");
-	*ret = xstrdup(list);
+	if (list)
+		*ret = xstrdup(list);
 	return NULL;
 }
 

@@ -50,7 +50,6 @@ static void compute_pi(void)
 	enum { WORDS = P + S, SPARE = 64, BITS = WORDS * 32 };
 	BIGNUM *sum = BN_new();
 	unsigned char *bytes = xcalloc(BITS / 8, 1);
-	uint32_t *to = pi.p;
 
 	BN_zero(sum);
 	add_atan(sum, 16, 5, BITS + SPARE, false);
@@ -60,8 +59,8 @@ static void compute_pi(void)
 	(void)BN_bn2binpad(sum, bytes, BITS / 8);
 	for (int i = 0; i < WORDS; i++) {
 		const unsigned char *at = bytes + (size_t)4 * (size_t)i;
+		uint32_t *to = i < P ? pi.p + i : pi.s + (i - P);
 
-		to = i < P ? pi.p + i : pi.s + (i - P);
 		*to = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 	}
 	free(bytes);

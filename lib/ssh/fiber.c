@@ -79,9 +79,15 @@ static void leave(struct fiber *f)
 }
 
 /* makecontext() hands on ints alone. */
-static void begin(unsigned high, unsigned low)
+union halves {
+	struct fiber *f;
+	unsigned i[2];
+};
+
+static void begin(unsigned first, unsigned second)
 {
-	struct fiber *f = (struct fiber *)((uintptr_t)high << 32 | low);
+	const union halves both = { .i = { first, second } };
+	struct fiber *f = both.f;
 
 	entered(f);
 	f->run(f->arg);
@@ -92,6 +98,7 @@ static void begin(unsigned high, unsigned low)
 struct fiber *fiber_new(void (*run)(void *arg), void *arg)
 {
 	struct fiber *f = xcalloc(1, sizeof(*f));
+	const union halves both = { f };
 
 	f->run = run;
 	f->arg = arg;
@@ -103,8 +110,7 @@ struct fiber *fiber_new(void (*run)(void *arg), void *arg)
 	(void)getcontext(&f->inside);
 	f->inside.uc_stack.ss_sp = f->stack + f->page;
 	f->inside.uc_stack.ss_size = STACK;
-	makecontext(&f->inside, (void (*)(void))begin, 2, (unsigned)((uintptr_t)f >> 32),
-		    (unsigned)(uintptr_t)f);
+	makecontext(&f->inside, (void (*)(void))begin, 2, both.i[0], both.i[1]);
 #ifdef __SANITIZE_THREAD__
 	f->tsan_inside = __tsan_create_fiber(0);
 #endif

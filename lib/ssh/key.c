@@ -318,7 +318,7 @@ static bool decrypt(const EVP_CIPHER *c, const struct bcrypt_key *key, const str
 
 	EVP_CIPHER_CTX_free(ctx);
 	if (ok)
-		(void)buf_add(ret, (const char *)to, (size_t)(n + last));
+		(void)buf_add(ret, (const char *)to, (size_t)n + (size_t)last);
 	OPENSSL_clear_free(to, x->content_len + EVP_MAX_BLOCK_LENGTH);
 	return ok;
 }
@@ -352,7 +352,7 @@ static struct err *unseal(const struct sealed *x, const char *passphrase, struct
 	if (!passphrase)
 		return wrong_passphrase(NULL);
 	salt = wire_str(&w, &n);
-	key.len = (size_t)(EVP_CIPHER_get_key_length(c) + EVP_CIPHER_get_iv_length(c));
+	key.len = (size_t)EVP_CIPHER_get_key_length(c) + (size_t)EVP_CIPHER_get_iv_length(c);
 	ok = bcrypt_pbkdf(passphrase, (const unsigned char *)salt, n, wire_u32(&w), &key) &&
 	     decrypt(c, &key, x, ret);
 	OPENSSL_cleanse(&key, sizeof(key));

@@ -19,8 +19,9 @@ enum {
 	ABSENT_PAUSE_MS = 250, /* doubled each time */
 	BUSY_PAUSE_MS = 100,   /* likewise, up to: */
 	BUSY_PAUSE_MAX_MS = 4000,
-	BUSY_MS = 30000, /* without any success on that server */
+	BUSY_MS = 60000, /* without any success on that server */
 	SPARE_FILES = 128,
+	SESSIONS_MIN = 64,
 	SESSIONS_MAX = 20000, /* two mappings each, of 65530 that a process may have */
 };
 
@@ -384,7 +385,8 @@ static int sessions_possible(void)
 	(void)getrlimit(RLIMIT_NOFILE, &files);
 	if (files.rlim_cur > SESSIONS_MAX + SPARE_FILES)
 		return SESSIONS_MAX;
-	return files.rlim_cur > 2 * SPARE_FILES ? (int)files.rlim_cur - SPARE_FILES : SPARE_FILES;
+	return files.rlim_cur < SESSIONS_MIN + SPARE_FILES ? SESSIONS_MIN
+							   : (int)files.rlim_cur - SPARE_FILES;
 }
 
 struct ssh_run *ssh_run_new(const struct ssh_options *o)

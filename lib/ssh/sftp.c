@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "text.h"
 
 enum {
+	LENGTH = 4,
 	PACKET_MAX = 256 << 10,
 	BLOCK = 32 << 10,
 	FLIGHT = 64, /* requests; a server's window is 2 MiB mostly */
@@ -83,20 +85,21 @@ static struct err *put_bytes(struct ssh_session *s, const char *at, size_t n)
 	return NULL;
 }
 
-/* `b` is what follows the length. */
-static struct err *put_packet(struct ssh_session *s, const struct buf *b)
+/* Sends what begin() has begun. */
+static struct err *put_packet(struct ssh_session *s, struct buf *b)
 {
-	AUTO_BUF whole = BUF_INIT;
-
-	wire_put(&whole, b->s, b->len);
-	return put_bytes(s, whole.s, whole.len);
+	for (unsigned i = 0; i < LENGTH; i++)
+		b->s[i] = (char)((b->len - LENGTH) >> (24 - 8 * i));
+	return put_bytes(s, b->s, b->len);
 }
 
-/* Begins a request: what has an id. */
+/* Room for the length, the type, and what all but the first have: an id. */
 static void begin(struct ssh_session *s, struct buf *b, unsigned type)
 {
+	b->len = 0;
+	wire_put_u32(b, 0);
 	wire_put_u8(b, type);
-	wire_put_u32(b, ++s->sftp->id);
+	wire_put_u32(b, type == FXP_INIT ? VERSION_3 : ++s->sftp->id);
 }
 
 static struct err *need(struct ssh_session *s, size_t n)
@@ -134,19 +137,19 @@ static struct err *get_packet(struct ssh_session *s, struct reply *ret)
 		memmove(f->in.s, f->in.s + f->at, f->in.len);
 		f->at = 0;
 	}
-	e = need(s, 4);
+	e = need(s, LENGTH);
 	if (!e) {
-		struct wire w = wire_of(f->in.s + f->at, 4);
+		struct wire w = wire_of(f->in.s + f->at, LENGTH);
 
 		n = wire_u32(&w);
 		if (!n || n > PACKET_MAX)
 			return err_new(ERR_PROTOCOL, "an answer of SFTP makes no sense");
-		e = need(s, n + 4);
+		e = need(s, n + LENGTH);
 	}
 	if (e)
 		return e;
-	ret->rest = wire_of(f->in.s + f->at + 4, n);
-	f->at += n + 4;
+	ret->rest = wire_of(f->in.s + f->at + LENGTH, n);
+	f->at += n + LENGTH;
 	ret->type = wire_u8(&ret->rest);
 	ret->id = wire_u32(&ret->rest);
 	return ret->rest.bad ? err_new(ERR_PROTOCOL, "an answer of SFTP makes no sense") : NULL;
@@ -182,7 +185,7 @@ static struct err *status_of(const struct reply *r)
 }
 
 /* One request, and its answer. */
-static struct err *ask(struct ssh_session *s, const struct buf *b, struct reply *ret)
+static struct err *ask(struct ssh_session *s, struct buf *b, struct reply *ret)
 {
 	struct err *e = put_packet(s, b);
 
@@ -198,7 +201,7 @@ static struct err *ask(struct ssh_session *s, const struct buf *b, struct reply 
 static struct err *start(struct ssh_session *s)
 {
 	AUTO_BUF hello = BUF_INIT;
-	struct reply r;
+	struct reply r = { 0 };
 	struct err *e;
 	int rc;
 
@@ -213,8 +216,7 @@ static struct err *start(struct ssh_session *s)
 			       "the server has no SFTP (Subsystem sftp in sshd_config)");
 	if (rc)
 		return session_fault(s, "starting SFTP");
-	wire_put_u8(&hello, FXP_INIT);
-	wire_put_u32(&hello, VERSION_3);
+	begin(s, &hello, FXP_INIT);
 	e = put_packet(s, &hello);
 	if (!e)
 		e = get_packet(s, &r);
@@ -269,7 +271,7 @@ static struct err *open_file(struct ssh_session *s, const char *path, unsigned f
 			     struct buf *handle)
 {
 	AUTO_BUF b = BUF_INIT;
-	struct reply r;
+	struct reply r = { 0 };
 	const char *text;
 	struct err *e;
 	size_t n;
@@ -295,7 +297,7 @@ static struct err *open_file(struct ssh_session *s, const char *path, unsigned f
 static struct err *close_file(struct ssh_session *s, const struct buf *handle)
 {
 	AUTO_BUF b = BUF_INIT;
-	struct reply r;
+	struct reply r = { 0 };
 	struct err *e;
 
 	begin(s, &b, FXP_CLOSE);
@@ -311,6 +313,7 @@ struct upload {
 	const struct buf *handle;
 	sftp_source *source;
 	void *arg;
+	struct buf packet; /* used again for each */
 	uint64_t offset;
 	int flying;
 	bool over;
@@ -318,7 +321,7 @@ struct upload {
 
 static struct err *send_block(struct upload *u, char *block)
 {
-	AUTO_BUF b = BUF_INIT;
+	struct buf *b = &u->packet;
 	struct err *e = NULL;
 	const ssize_t n = u->source(u->arg, block, BLOCK, &e);
 
@@ -326,13 +329,13 @@ static struct err *send_block(struct upload *u, char *block)
 		u->over = true;
 		return e;
 	}
-	begin(u->s, &b, FXP_WRITE);
-	wire_put(&b, u->handle->s, u->handle->len);
-	wire_put_u64(&b, u->offset);
-	wire_put(&b, block, (size_t)n);
+	begin(u->s, b, FXP_WRITE);
+	wire_put(b, u->handle->s, u->handle->len);
+	wire_put_u64(b, u->offset);
+	wire_put(b, block, (size_t)n);
 	u->offset += (uint64_t)n;
 	u->flying++;
-	return put_packet(u->s, &b);
+	return put_packet(u->s, b);
 }
 
 /* All answers are heard, even if one was bad: what follows begins anew. */
@@ -342,7 +345,7 @@ static struct err *send_all(struct upload *u)
 	struct err *e = NULL, *bad = NULL;
 
 	while (!e && (u->flying || !u->over)) {
-		struct reply r;
+		struct reply r = { 0 };
 
 		if (!u->over && u->flying < FLIGHT) {
 			struct err *own = send_block(u, block);
@@ -363,6 +366,7 @@ static struct err *send_all(struct upload *u)
 		}
 	}
 	free(block);
+	buf_release(&u->packet);
 	if (e)
 		err_free(bad);
 	return e ? e : bad;
@@ -372,7 +376,7 @@ static struct err *send_all(struct upload *u)
 static struct err *explain(struct ssh_session *s, const char *path, uint64_t size, struct err *why)
 {
 	AUTO_BUF b = BUF_INIT;
-	struct reply r;
+	struct reply r = { 0 };
 	uint64_t unit = 0, avail = 0;
 	struct err *e;
 
@@ -395,15 +399,18 @@ static struct err *explain(struct ssh_session *s, const char *path, uint64_t siz
 		return why;
 	err_free(why);
 	return err_new(ERR_REMOTE,
-		       "the file system is full there: %llu bytes are free, and the file has %llu",
-		       (unsigned long long)(avail * unit), (unsigned long long)size);
+		       "the file system is full there: %" PRIu64
+		       " bytes are free, and the file has %" PRIu64,
+		       avail * unit, size);
 }
 
 struct err *sftp_put(struct ssh_session *s, const char *path, uint64_t size, sftp_source *source,
 		     void *arg)
 {
 	AUTO_BUF handle = BUF_INIT;
-	struct upload u = { .s = s, .handle = &handle, .source = source, .arg = arg };
+	struct upload u = {
+		.s = s, .handle = &handle, .source = source, .arg = arg, .packet = BUF_INIT
+	};
 	struct err *e = ready(s), *closing;
 
 	if (!e)
@@ -499,7 +506,7 @@ static struct err *take_data(struct download *d, struct piece *p, struct reply *
 /* *bad: what is wrong with the file; the error returned is one of the session. */
 static struct err *take_reply(struct download *d, struct err **bad)
 {
-	struct reply r;
+	struct reply r = { 0 };
 	struct piece *p;
 	struct err *e = get_packet(d->s, &r);
 
@@ -558,7 +565,7 @@ struct err *sftp_get(struct ssh_session *s, const char *path, sftp_sink *sink, v
 void sftp_remove(struct ssh_session *s, const char *path)
 {
 	AUTO_BUF b = BUF_INIT;
-	struct reply r;
+	struct reply r = { 0 };
 	struct err *e = ready(s);
 
 	if (!e) {
