@@ -145,6 +145,7 @@ START_TEST(given_options_come_first)
 	};
 	const struct ssh_option wrong = { "Prot", "2222" };
 	const struct ssh_option proxy = { "ProxyCommand", "nc %h %p" };
+	const struct ssh_option section = { "Host", "*" };
 	struct ssh_host *h = NULL;
 
 	unit_ok(look_up("Port 3\nIdentityFile /b\nProxyJump gate\nHostname other\n"
@@ -159,6 +160,7 @@ START_TEST(given_options_come_first)
 	unit_fails(look_up("", "web", &wrong, 1, &h), ERR_USAGE,
 		   "option Prot: there is no such option: is 'port' meant?");
 	unit_fails(look_up("", "web", &proxy, 1, &h), ERR_USAGE, "option ProxyCommand: no command");
+	unit_fails(look_up("", "web", &section, 1, &h), ERR_USAGE, "option Host: this can only be");
 }
 END_TEST
 
@@ -462,6 +464,43 @@ START_TEST(files)
 }
 END_TEST
 
+/* What is asked for by an Include, in place of files. */
+static struct err *note_path(void *arg, const char *path, void *to,
+			     struct err *(*add)(void *to, const char *name, const char *text,
+						size_t len))
+{
+	buf_addf(arg, "%s ", path);
+	return add(to, path, "Port 5\n", 7);
+}
+
+START_TEST(system_file)
+{
+	static const char user[] = "Host web\nInclude u /abs ~/home\n";
+	static const char system_text[] = "Include s conf.d/*\nUser late\n";
+	AUTO_BUF asked = BUF_INIT;
+	const struct ssh_includer includer = { note_path, &asked };
+	const struct ssh_document docs[] = {
+		{ "user", user, strlen(user), false },
+		{ "system", system_text, strlen(system_text), true },
+		{ "system", "Include ~/x", 11, true },
+	};
+	struct ssh_config *c = NULL;
+	struct ssh_host *h = NULL;
+
+	unit_ok(ssh_config_parse(docs, 2, &includer, &ann, &c));
+	ck_assert_str_eq(asked.s,
+			 "/home/ann/.ssh/u /abs /home/ann/home /etc/ssh/s /etc/ssh/conf.d/* ");
+	unit_ok(ssh_config_host(c, "db", NULL, 0, &h));
+	ck_assert_int_eq(h->port,
+			 5); /* nothing of the user's is about it; a new file begins with no Host */
+	ck_assert_str_eq(h->user, "late");
+	ssh_host_free(h);
+	ssh_config_free(c);
+	unit_fails(ssh_config_parse(docs, 3, &includer, &ann, &c), ERR_USAGE,
+		   "system:1: Include: '~/x': there is no ~ in the system's file");
+}
+END_TEST
+
 START_TEST(includes_itself)
 {
 	AUTO_STR path = in_sandbox("self");
@@ -717,6 +756,9 @@ static const char *const compared[] = {
 	"UserKnownHostsFile /k-%h-%n-%p-%r-%u-%i-%l-%L-%k-%% ~/x ${HOME}/y \"/with blank\"\n",
 	"Port 24\nUser u\nHostname real\nHostKeyAlias al\nUserKnownHostsFile /k-%h-%n-%p-%r-%k%d\n",
 	"GlobalKnownHostsFile /g1 /g2\nUserKnownHostsFile /u1 /u2\nUserKnownHostsFile /u3\n",
+	"UserKnownHostsFile ~root/x /a%%b\n",
+	"UserKnownHostsFile ~no-such-user/x\n",
+	"UserKnownHostsFile /%q\n",
 	"UserKnownHostsFile none\nUserKnownHostsFile /x\n",
 	"GlobalKnownHostsFile none\n",
 	"ProxyJump gate\n",
@@ -925,6 +967,7 @@ int main(void)
 	tcase_add_loop_test(t, pattern, 0, COUNT(patterns));
 	tcase_add_test(t, many_stars);
 	tcase_add_test(t, files);
+	tcase_add_test(t, system_file);
 	tcase_add_test(t, includes_itself);
 	tcase_add_test(t, caps);
 	tcase_add_loop_test(t, as_openssh, 0, COUNT(compared));

@@ -1,7 +1,6 @@
 /* What the lines of ssh_config(5) mean for one host. */
 #include <limits.h>
 #include <netdb.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,405 +12,11 @@
 
 enum {
 	PATHS_MAX = 100, /* as with OpenSSH */
-	FILES_MAX = 32,
-	JUMPS_MAX = 16,
 	DEPTH_MAX = 17,
 	NAME_MAX_BYTES = 1024,
 	DEFAULT_PORT = 22,
 	DEFAULT_ALIVE_COUNT = 3,
 };
-
-/* ---- the options ---- */
-
-enum shape {
-	TEXT,
-	FLAG,
-	COUNT_OF, /* a number, from 0 */
-	PORT,
-	SECONDS, /* with units: 1h30m */
-	CHOICE,
-	FILES, /* some paths in one line */
-	EACH,  /* adds up */
-	JUMP,
-	ANYTHING,
-};
-
-enum id {
-	ADDRESS_FAMILY,
-	BIND_ADDRESS,
-	BIND_INTERFACE,
-	CANONICALIZE,
-	CERTIFICATE_FILE,
-	CONNECT_TIMEOUT,
-	GLOBAL_KNOWN_HOSTS,
-	HASH_KNOWN_HOSTS,
-	HOST_KEY_ALGORITHMS,
-	HOST_KEY_ALIAS,
-	HOST_NAME,
-	IDENTITIES_ONLY,
-	IDENTITY_AGENT,
-	IDENTITY_FILE,
-	IGNORE_UNKNOWN,
-	KNOWN_HOSTS_COMMAND,
-	PORT_NUMBER,
-	PREFERRED,
-	PROXY, /* ProxyJump and ProxyCommand: the first of both */
-	REFUSE,
-	REVOKED,
-	ALIVE_COUNT,
-	ALIVE_INTERVAL,
-	STRICT,
-	USER,
-	USER_KNOWN_HOSTS,
-	IDS,
-};
-
-struct row {
-	const char *name;
-	enum id id;
-	enum shape shape;
-	const char *words; /* of a choice, in lower case; of a refused one: those that do no harm */
-	const char *advice; /* it is refused: what to do */
-};
-
-static const struct row rows[] = {
-	{ "AddressFamily", ADDRESS_FAMILY, CHOICE, "any inet inet6" },
-	{ "BindAddress", BIND_ADDRESS, TEXT, "none",
-	  "the address to go out from cannot be chosen: leave it to the routes" },
-	{ "BindInterface", BIND_INTERFACE, TEXT, "none",
-	  "the interface to go out by cannot be chosen: leave it to the routes" },
-	{ "CanonicalizeHostname", CANONICALIZE, TEXT, "no false none",
-	  "names are not looked up: give the whole name as Hostname" },
-	{ "CertificateFile", CERTIFICATE_FILE, EACH },
-	{ "ConnectTimeout", CONNECT_TIMEOUT, SECONDS },
-	{ "GlobalKnownHostsFile", GLOBAL_KNOWN_HOSTS, FILES },
-	{ "HashKnownHosts", HASH_KNOWN_HOSTS, FLAG },
-	{ "HostKeyAlgorithms", HOST_KEY_ALGORITHMS, TEXT },
-	{ "HostKeyAlias", HOST_KEY_ALIAS, TEXT },
-	{ "Hostname", HOST_NAME, TEXT },
-	{ "IdentitiesOnly", IDENTITIES_ONLY, FLAG },
-	{ "IdentityAgent", IDENTITY_AGENT, TEXT },
-	{ "IdentityFile", IDENTITY_FILE, EACH },
-	{ "IgnoreUnknown", IGNORE_UNKNOWN, TEXT },
-	{ "KnownHostsCommand", KNOWN_HOSTS_COMMAND, ANYTHING, "none",
-	  "no command is run: write what it prints into a file of UserKnownHostsFile" },
-	{ "Port", PORT_NUMBER, PORT },
-	{ "PreferredAuthentications", PREFERRED, TEXT },
-	{ "ProxyCommand", PROXY, ANYTHING, "none",
-	  "no command is run: say ProxyJump, or ProxyCommand none for this host" },
-	{ "ProxyJump", PROXY, JUMP },
-	{ "RefuseConnection", REFUSE, ANYTHING, "", "the file says so" },
-	{ "RevokedHostKeys", REVOKED, TEXT, "none",
-	  "it is not read: put the keys into a file of UserKnownHostsFile as '@revoked * KEY'" },
-	{ "ServerAliveCountMax", ALIVE_COUNT, COUNT_OF },
-	{ "ServerAliveInterval", ALIVE_INTERVAL, SECONDS },
-	{ "StrictHostKeyChecking", STRICT, CHOICE, "yes no true false ask off accept-new" },
-	{ "User", USER, TEXT },
-	{ "UserKnownHostsFile", USER_KNOWN_HOSTS, FILES },
-};
-
-/* They may matter to somebody, and are not followed: ssh_host.ignored. */
-static const char told[] =
-	"casignaturealgorithms checkhostip ciphers kbdinteractiveauthentication kexalgorithms macs "
-	"passwordauthentication pkcs11provider preferredauthentications pubkeyacceptedalgorithms "
-	"pubkeyauthentication requiredrsasize securitykeyprovider";
-
-/* They do not concern us, as they are about terminals, forwarding and the like, or OpenSSH itself has given them up. */
-static const char silent[] =
-	"addkeystoagent batchmode canonicaldomains canonicalizefallbacklocal canonicalizemaxdots "
-	"canonicalizepermittedcnames challengeresponseauthentication channeltimeout cipher "
-	"clearallforwardings compression compressionlevel connectionattempts controlmaster "
-	"controlpath controlpersist dsaauthentication dynamicforward enableescapecommandline "
-	"enablesshkeysign escapechar exitonforwardfailure fallbacktorsh fingerprinthash "
-	"forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted "
-	"gatewayports gssapiauthentication gssapiclientidentity gssapidelegatecredentials "
-	"gssapikexalgorithms gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity "
-	"gssapitrustdns hostbasedacceptedalgorithms hostbasedauthentication hostbasedkeytypes ipqos "
-	"kbdinteractivedevices keepalive localcommand localforward loglevel logverbose "
-	"nohostauthenticationforlocalhost numberofpasswordprompts obscurekeystroketiming "
-	"permitlocalcommand permitremoteopen protocol proxyusefdpass pubkeyacceptedkeytypes "
-	"rekeylimit remotecommand remoteforward requesttty rhostsauthentication "
-	"rhostsrsaauthentication rsaauthentication sendenv sessiontype setenv setupenv "
-	"skeyauthentication smartcarddevice stdinnull streamlocalbindmask streamlocalbindunlink "
-	"syslogfacility tag tcpkeepalive tisauthentication tunnel tunneldevice updatehostkeys "
-	"useprivilegedport useroaming usersh verifyhostkeydns versionaddendum visualhostkey "
-	"warnweakcrypto xauthlocation";
-
-static const char sections[] = "host include match";
-
-static const struct row *find_row(const char *keyword)
-{
-	for (size_t i = 0; i < COUNT(rows); i++)
-		if (strcasecmp(rows[i].name, keyword) == 0)
-			return &rows[i];
-	return NULL;
-}
-
-static char *lowered(const char *s)
-{
-	char *ret = xstrdup(s);
-
-	for (char *p = ret; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
-	return ret;
-}
-
-static void nearest_words(struct nearest *n, const char *words)
-{
-	WORDS_EACH(w, words) {
-		AUTO_STR word = xstrndup(w, words_len(w));
-		const size_t before = n->best ? n->distance : SIZE_MAX;
-
-		nearest_try(n, word);
-		if (n->best && n->distance < before)
-			n->best = w; /* the word ends where the table's does */
-	}
-}
-
-static struct err *unknown(const struct line *l, const char *keyword)
-{
-	AUTO_BUF names = BUF_INIT;
-	struct nearest n = { keyword };
-
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		AUTO_STR name = lowered(rows[i].name);
-
-		buf_addf(&names, "%s ", name);
-	}
-	buf_addf(&names, "%s %s %s", sections, told, silent);
-	nearest_words(&n, names.s);
-	if (n.best)
-		return line_bad(l, "there is no such option: is '%.*s' meant?",
-				(int)words_len(n.best), n.best);
-	return line_bad(l,
-			"there is no such option; if another program's, name it in IgnoreUnknown");
-}
-
-/* ---- values ---- */
-
-static bool number(const char **s, long max, long *ret)
-{
-	long n = 0;
-
-	if (**s < '0' || **s > '9')
-		return false;
-	for (; **s >= '0' && **s <= '9'; (*s)++) {
-		n = n * 10 + (**s - '0');
-		if (n > max)
-			return false;
-	}
-	*ret = n;
-	return true;
-}
-
-static bool whole_number(const char *s, long max, long *ret)
-{
-	return number(&s, max, ret) && !*s;
-}
-
-/* sshd_config(5), TIME FORMATS. */
-static bool seconds(const char *s, long *ret)
-{
-	static const char units[] = "smhdwSMHDW";
-	static const long each[] = { 1, 60, 3600, 86400, 604800 };
-	long sum = 0, n = 0;
-
-	if (!*s)
-		return false;
-	while (*s) {
-		const char *unit;
-
-		if (!number(&s, INT_MAX, &n))
-			return false;
-		unit = *s ? strchr(units, *s) : NULL;
-		if (*s && !unit)
-			return false;
-		s += *s != '\0';
-		n *= unit ? each[(unit - units) % 5] : 1;
-		sum += n;
-		if (sum > INT_MAX)
-			return false;
-	}
-	*ret = sum;
-	return true;
-}
-
-static bool has_word(const char *words, const char *value)
-{
-	AUTO_STR low = lowered(value);
-
-	return words && words_have(words, low);
-}
-
-static bool is_none(const char *s)
-{
-	return strcasecmp(s, "none") == 0;
-}
-
-/* ---- jumps: [user@]host[:port] or ssh://[user@]host[:port] ---- */
-
-static void jump_release(struct ssh_jump *j)
-{
-	free(j->user);
-	free(j->host);
-	*j = (struct ssh_jump){ 0 };
-}
-
-/* Of "%41"; -1: it is none. */
-static int hex_byte(const char *s)
-{
-	static const char hex[] = "0123456789abcdef0123456789ABCDEF";
-	const char *high = s[1] ? strchr(hex, s[1]) : NULL;
-	const char *low = high && s[2] ? strchr(hex, s[2]) : NULL;
-
-	return low ? (int)((high - hex) % 16 * 16 + (low - hex) % 16) : -1;
-}
-
-static bool undo_percent(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++, to++) {
-		const int byte = *s == '%' ? hex_byte(s) : 0;
-
-		*to = *s;
-		if (*s != '%')
-			continue;
-		if (byte <= 0)
-			return false;
-		*to = (char)byte;
-		s += 2;
-	}
-	*to = '\0';
-	return true;
-}
-
-/* Splits "host:port", "[host]:port"; *port stays 0 without one. What has several colons is an IPv6 address. */
-static bool split_port(char *s, bool uri, struct ssh_jump *ret)
-{
-	char *end = *s == '[' ? strchr(s, ']') : NULL;
-	char *colon = end ? end + 1 : strchr(s, ':');
-	long port = 0;
-
-	if (*s == '[' && !end)
-		return false;
-	if (!end && colon && strchr(colon + 1, ':')) {
-		if (uri)
-			return false;
-		colon = NULL;
-	}
-	if (colon && *colon) {
-		if (*colon != ':' || !whole_number(colon + 1, 65535, &port) || !port)
-			return false;
-		*colon = '\0';
-	}
-	if (end) {
-		*end = '\0';
-		s++;
-	}
-	ret->host = xstrdup(s);
-	ret->port = (int)port;
-	return *s != '\0';
-}
-
-/* Jumps are parsed before tokens are expanded: what these stand for may have colons. */
-static bool parse_jump(const char *s, struct ssh_jump *ret)
-{
-	const bool uri = strncasecmp(s, "ssh://", 6) == 0;
-	AUTO_STR text = xstrdup(uri ? s + 6 : s);
-	char *at = strrchr(text, '@');
-	char *host = at ? at + 1 : text;
-	const size_t len = strlen(host);
-
-	*ret = (struct ssh_jump){ 0 };
-	if (uri && len && host[len - 1] == '/')
-		host[len - 1] = '\0';
-	if (at) {
-		*at = '\0';
-		ret->user = xstrdup(text);
-	}
-	if (!split_port(host, uri, ret) || (at && !*text) || strpbrk(ret->host, "/ \t") ||
-	    (uri && ((at && !undo_percent(ret->user)) || !undo_percent(ret->host)))) {
-		jump_release(ret);
-		return false;
-	}
-	return true;
-}
-
-static struct err *check_jumps(const struct line *l)
-{
-	AUTO_STR list = xstrdup(l->words[0]);
-	char *rest = list;
-	size_t n = 0;
-
-	if (is_none(list))
-		return NULL;
-	while (rest) {
-		const char *one = strsep(&rest, ",");
-		struct ssh_jump j;
-
-		if (!parse_jump(one, &j))
-			return line_bad(l, "'%s' is not [user@]host[:port]", one);
-		jump_release(&j);
-		if (++n > JUMPS_MAX)
-			return line_bad(l, "more than %d jumps", JUMPS_MAX);
-	}
-	return NULL;
-}
-
-/* ---- one line ---- */
-
-static struct err *check_files(const struct line *l)
-{
-	for (size_t i = 0; i < l->nwords; i++) {
-		if (!*l->words[i])
-			return line_bad(l, "a path is empty");
-		if (is_none(l->words[i]) && l->nwords > 1)
-			return line_bad(l, "'none' must be alone");
-	}
-	return l->nwords <= FILES_MAX ? NULL : line_bad(l, "more than %d files", FILES_MAX);
-}
-
-/* In lines that are not in force, too. */
-static struct err *check_value(const struct row *r, const struct line *l)
-{
-	const char *s = l->words[0];
-	long n = 0;
-
-	if (r->shape == ANYTHING)
-		return NULL;
-	if (r->shape == FILES)
-		return check_files(l);
-	if (l->nwords > 1)
-		return line_bad(l, "one value is wanted, not %zu: put quotes around it", l->nwords);
-	if (!*s)
-		return line_bad(l, "the value is empty");
-	switch (r->shape) {
-	case FLAG:
-		return has_word("yes no true false", s) ? NULL
-							: line_bad(l, "'%s' is not yes or no", s);
-	case CHOICE:
-		return has_word(r->words, s) ? NULL
-					     : line_bad(l, "'%s' is none of: %s", s, r->words);
-	case COUNT_OF:
-		return whole_number(s, INT_MAX, &n) ? NULL : line_bad(l, "'%s' is no number", s);
-	case PORT:
-		return whole_number(s, 65535, &n) && n
-			       ? NULL
-			       : line_bad(l, "'%s' is no port (1-65535)", s);
-	case SECONDS:
-		return strcmp(s, "none") == 0 || seconds(s, &n)
-			       ? NULL
-			       : line_bad(l, "'%s' is no time: seconds, or such as 1m30s", s);
-	case JUMP: return check_jumps(l);
-	case TEXT:
-	case EACH:
-	case FILES:
-	case ANYTHING: break;
-	}
-	return NULL;
-}
 
 /* What has been found so far; lines are borrowed. */
 struct settings {
@@ -476,20 +81,18 @@ static void tell(struct settings *to, const struct line *l)
 
 static struct err *option(struct pass *p, const struct line *l, bool active)
 {
-	AUTO_STR keyword = lowered(l->keyword);
-	const struct row *r = find_row(keyword);
 	const char *ignored = value(p->to, IGNORE_UNKNOWN);
-	struct err *e;
 
-	if (active && words_have(told, keyword))
+	if (l->kind == LINE_UNKNOWN) {
+		AUTO_STR keyword = text_lower(l->keyword);
+
+		return ignored && ssh_match_list(keyword, ignored, true) == 1
+			       ? NULL
+			       : line_unknown(l, keyword);
+	}
+	if (active && l->told)
 		tell(p->to, l);
-	if (!r && (words_have(told, keyword) || words_have(silent, keyword)))
-		return NULL;
-	if (!r)
-		return ignored && ssh_match_list(keyword, ignored, true) == 1 ? NULL
-									      : unknown(l, keyword);
-	e = check_value(r, l);
-	return e || !active ? e : take(p->to, r, l);
+	return active && l->row ? take(p->to, l->row, l) : NULL;
 }
 
 /* ---- Host and Match ---- */
@@ -525,7 +128,7 @@ static struct err *match_host(const struct pass *p, char **ret)
 	else
 		e = line_wrap(ssh_expand(&t, "h", name, &host), p->to->first[HOST_NAME]);
 	if (!e)
-		*ret = lowered(host);
+		*ret = text_lower(host);
 	return e;
 }
 
@@ -540,7 +143,7 @@ static struct err *criterion(struct pass *p, const char *name, const char *arg, 
 		if (!e)
 			*ret = ssh_match_list(host, arg, true) == 1;
 	} else if (strcasecmp(name, "originalhost") == 0) {
-		host = lowered(p->alias);
+		host = text_lower(p->alias);
 		*ret = ssh_match_list(host, arg, true) == 1;
 	} else if (strcasecmp(name, "user") == 0) {
 		*ret = ssh_match_list(user ? user : p->self->user, arg, false) == 1;
@@ -561,7 +164,7 @@ static struct err *match_one(struct pass *p, const struct line *l, bool possible
 {
 	AUTO_STR name = xstrdup(l->words[*i] + (*l->words[*i] == '!'));
 	char *equals = strchr(name, '=');
-	const bool final = has_word("final canonical", name);
+	const bool final = text_has("final canonical", name);
 	const char *arg;
 
 	(*i)++;
@@ -613,27 +216,34 @@ static struct err *match_section(struct pass *p, const struct line *l, bool *ret
 
 /* ---- all lines ---- */
 
+static struct err *section(struct pass *p, const struct line *l)
+{
+	struct scope *at = &p->scopes[p->depth];
+	bool yes = false;
+	struct err *e = l->kind == LINE_HOST ? host_section(p, l, &yes) : match_section(p, l, &yes);
+
+	at->active = yes && !at->never;
+	return e;
+}
+
 static struct err *one_line(struct pass *p, const struct line *l)
 {
 	struct scope *at = &p->scopes[p->depth];
-	const bool host = l->kind == LINE && strcasecmp(l->keyword, "host") == 0;
-	struct err *e = NULL;
 
-	if (l->kind == LINE_TOP) {
-		*at = (struct scope){ .active = true };
-	} else if (l->kind == LINE_ENTER) {
+	switch (l->kind) {
+	case LINE_TOP: *at = (struct scope){ .active = true }; break;
+	case LINE_ENTER:
 		p->scopes[++p->depth] = (struct scope){ at->active, at->never || !at->active };
-	} else if (l->kind == LINE_LEAVE) {
-		p->depth--;
-	} else if (host || strcasecmp(l->keyword, "match") == 0) {
-		bool yes = false;
-
-		e = host ? host_section(p, l, &yes) : match_section(p, l, &yes);
-		at->active = yes && !at->never;
-	} else if (strcasecmp(l->keyword, "include") != 0) {
-		e = option(p, l, at->active);
+		break;
+	case LINE_LEAVE: p->depth--; break;
+	case LINE_HOST:
+	case LINE_MATCH: return section(p, l);
+	case LINE_OPTION:
+	case LINE_IGNORED:
+	case LINE_UNKNOWN: return option(p, l, at->active);
+	case LINE_INCLUDE: break;
 	}
-	return e;
+	return NULL;
 }
 
 static struct err *all_lines(struct pass *p, const struct ssh_config *c)
@@ -652,7 +262,7 @@ static bool is_yes(const struct settings *s, enum id id)
 {
 	const char *v = value(s, id);
 
-	return v && has_word("yes true", v);
+	return v && text_has("yes true", v);
 }
 
 static int in_seconds(const struct settings *s, enum id id, int otherwise)
@@ -660,7 +270,7 @@ static int in_seconds(const struct settings *s, enum id id, int otherwise)
 	const char *v = value(s, id);
 	long n = 0;
 
-	return v && seconds(v, &n) ? (int)n : otherwise;
+	return v && text_seconds(v, &n) ? (int)n : otherwise;
 }
 
 static int in_numbers(const struct settings *s, enum id id, int otherwise)
@@ -668,7 +278,7 @@ static int in_numbers(const struct settings *s, enum id id, int otherwise)
 	const char *v = value(s, id);
 	long n = 0;
 
-	return v && whole_number(v, INT_MAX, &n) ? (int)n : otherwise;
+	return v && text_number(v, INT_MAX, &n) ? (int)n : otherwise;
 }
 
 static int family(const struct settings *s)
@@ -686,7 +296,7 @@ static enum ssh_strict strict(const struct settings *s)
 
 	if (v && strcasecmp(v, "accept-new") == 0)
 		return SSH_ACCEPT_NEW;
-	return v && has_word("no false off", v) ? SSH_ACCEPT_ALL : SSH_STRICT;
+	return v && text_has("no false off", v) ? SSH_ACCEPT_ALL : SSH_STRICT;
 }
 
 /* Names in lower case, addresses as everybody writes them; owned. */
@@ -702,7 +312,7 @@ static char *canonical(const char *host)
 				 0, NI_NUMERICHOST);
 	if (found)
 		freeaddrinfo(found);
-	return lowered(rc == 0 ? address : host);
+	return text_lower(rc == 0 ? address : host);
 }
 
 static bool is_name(const char *s)
@@ -735,14 +345,15 @@ static struct err *real_name(const struct pass *p, char **ret)
 
 static struct err *refused(const struct settings *s)
 {
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		const struct line *l = s->first[rows[i].id];
+	for (size_t i = 0; i < option_count; i++) {
+		const struct line *l = s->first[option_rows[i].id];
 
 		/* Of the two that have one place the line tells which it is. */
-		if (!rows[i].advice || !l || strcasecmp(l->keyword, rows[i].name) != 0)
+		if (!option_rows[i].advice || !l ||
+		    strcasecmp(l->keyword, option_rows[i].name) != 0)
 			continue;
-		if (l->nwords > 1 || !has_word(rows[i].words, l->words[0]))
-			return line_bad(l, "%s", rows[i].advice);
+		if (l->nwords > 1 || !text_has(option_rows[i].words, l->words[0]))
+			return line_bad(l, "%s", option_rows[i].advice);
 	}
 	return NULL;
 }
@@ -789,7 +400,7 @@ static struct err *paths(const struct making *m, const struct line *const *lines
 	for (size_t i = 0; i < n && !e; i++) {
 		const char *s = lines[i]->words[0];
 
-		if (!is_none(s))
+		if (!text_is_none(s))
 			e = line_wrap(ssh_expand_path(m->tokens, s, &(*ret)[used++]), lines[i]);
 	}
 	return e;
@@ -821,13 +432,13 @@ static struct err *make_known_hosts(const struct making *m)
 	for (size_t i = 0; !user && i < 2; i++)
 		*to++ = xasprintf("%s/.ssh/known_hosts%s", home, i ? "2" : "");
 	for (size_t i = 0; user && i < user->nwords && !e; i++)
-		if (!is_none(user->words[i]))
+		if (!text_is_none(user->words[i]))
 			e = line_wrap(ssh_expand_path(m->tokens, user->words[i], to++), user);
 	to = m->to->global_known_hosts = new_list(global ? global->nwords : 2);
 	for (size_t i = 0; !global && i < 2; i++)
 		*to++ = xasprintf("/etc/ssh/ssh_known_hosts%s", i ? "2" : "");
 	for (size_t i = 0; global && i < global->nwords; i++)
-		if (!is_none(global->words[i]))
+		if (!text_is_none(global->words[i]))
 			*to++ = xstrdup(global->words[i]);
 	return e;
 }
@@ -838,7 +449,7 @@ static struct err *make_agent(const struct making *m)
 	const char *s = value(m->from, IDENTITY_AGENT);
 	const char *variable = "SSH_AUTH_SOCK";
 
-	if (s && is_none(s))
+	if (s && text_is_none(s))
 		return NULL;
 	if (s && *s == '$' && s[1] != '{')
 		variable = s + 1;
@@ -871,13 +482,13 @@ static struct err *make_jumps(const struct making *m)
 	char *rest = list;
 	struct err *e = NULL;
 
-	if (!l || is_none(list))
+	if (!l || text_is_none(list))
 		return NULL;
 	m->to->jumps = xcalloc(JUMPS_MAX, sizeof(*m->to->jumps));
 	while (rest && !e) {
 		struct ssh_jump *j = &m->to->jumps[m->to->njumps++];
 
-		(void)parse_jump(strsep(&rest, ","), j); /* was checked when it was read */
+		(void)jump_parse(strsep(&rest, ","), j); /* was checked when it was read */
 		e = expand_jump(m, j);
 	}
 	return line_wrap(e, l);
@@ -950,7 +561,12 @@ static struct err *given(struct pass *p, const struct ssh_option *over, size_t n
 		*l = (struct line){ .file = "", .keyword = xstrdup(over[i].name), .nwords = 1 };
 		l->words = new_list(1);
 		l->words[0] = xstrdup(over[i].value);
-		e = option(p, l, true);
+		e = line_understand(l);
+		if (!e &&
+		    (l->kind == LINE_HOST || l->kind == LINE_MATCH || l->kind == LINE_INCLUDE))
+			e = line_bad(l, "this can only be in a file");
+		if (!e)
+			e = option(p, l, true);
 	}
 	return e;
 }

@@ -176,14 +176,16 @@ static struct err *read_line(const struct reading *r, const char *file, size_t n
 	s += strspn(s, BLANKS "\f\r");
 	if (!*s || *s == '#')
 		return NULL;
-	l = add_line(r->c, LINE, file);
+	l = add_line(r->c, LINE_OPTION, file);
 	l->number = number;
 	len = strcspn(s, BLANKS "=");
 	l->keyword = xstrndup(s, len);
 	s += len;
 	s += strspn(s, BLANKS);
 	e = split(l, s + (*s == '='));
-	if (!e && strcasecmp(l->keyword, "include") == 0)
+	if (!e)
+		e = line_understand(l);
+	if (!e && l->kind == LINE_INCLUDE)
 		e = include(r, *l);
 	return e;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "ssh/wire.h"
+
 enum {
 	OF_HOST = 2,
 	RSA_BITS_MIN = 1024, /* as OpenSSH's RequiredRSASize */
@@ -18,51 +20,44 @@ enum {
 
 /* ---- blobs ---- */
 
-static bool take(struct blob *from, size_t n, struct blob *ret)
+static struct wire reading(struct blob b)
 {
-	if (from->len < n)
-		return false;
-	*ret = (struct blob){ from->s, n };
-	from->s += n;
-	from->len -= n;
-	return true;
+	return wire_of((const char *)b.s, b.len);
 }
 
-static bool take_number(struct blob *from, size_t bytes, uint64_t *ret)
+static struct blob next(struct wire *w)
 {
-	struct blob b;
+	size_t n = 0;
+	const char *s = wire_str(w, &n);
 
-	if (!take(from, bytes, &b))
-		return false;
-	*ret = 0;
-	for (size_t i = 0; i < bytes; i++)
-		*ret = *ret << 8 | b.s[i];
-	return true;
+	return (struct blob){ (const unsigned char *)s, n };
+}
+
+static bool is_whole(const struct wire *w)
+{
+	return !w->bad && w->p == w->end;
 }
 
 bool blob_string(struct blob *from, struct blob *ret)
 {
-	uint64_t n = 0;
+	struct wire w = reading(*from);
+	const struct blob s = next(&w);
 
-	return take_number(from, 4, &n) && take(from, (size_t)n, ret);
+	if (w.bad)
+		return false;
+	*ret = s;
+	*from = (struct blob){ (const unsigned char *)w.p, (size_t)(w.end - w.p) };
+	return true;
 }
 
 bool blob_is(struct blob b, const char *text)
 {
-	return b.len == strlen(text) && memcmp(b.s, text, b.len) == 0;
+	return wire_is((const char *)b.s, b.len, text);
 }
 
 bool blob_equal(struct blob a, struct blob b)
 {
 	return a.len == b.len && (!a.len || memcmp(a.s, b.s, a.len) == 0);
-}
-
-static void add_string(struct buf *b, const void *s, size_t len)
-{
-	const char head[] = { (char)(len >> 24), (char)(len >> 16), (char)(len >> 8), (char)len };
-
-	(void)buf_add(b, head, sizeof(head));
-	(void)buf_add(b, s, len);
 }
 
 /* ---- kinds of keys ---- */
@@ -78,12 +73,8 @@ static const struct kind {
 	{ "ssh-rsa-cert-v01@openssh.com", "ssh-rsa", 2 },
 };
 
-static const struct kind *certificate_kind(struct blob *key)
+static const struct kind *find_kind(struct blob type)
 {
-	struct blob type;
-
-	if (!blob_string(key, &type))
-		return NULL;
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		if (blob_is(type, kinds[i].certificate))
 			return &kinds[i];
@@ -92,48 +83,43 @@ static const struct kind *certificate_kind(struct blob *key)
 
 bool certificate_is_one(struct blob key)
 {
-	return certificate_kind(&key) != NULL;
+	struct blob type;
+
+	return blob_string(&key, &type) && find_kind(type);
 }
 
-static bool take_key(struct blob *from, const struct kind *kind, struct buf *ret)
+static void read_key(struct wire *w, const struct kind *kind, struct buf *ret)
 {
-	add_string(ret, kind->plain, strlen(kind->plain));
+	wire_puts(ret, kind->plain);
 	for (int i = 0; i < kind->parts; i++) {
-		struct blob part;
+		const struct blob part = next(w);
 
-		if (!blob_string(from, &part))
-			return false;
-		add_string(ret, part.s, part.len);
+		wire_put(ret, (const char *)part.s, part.len);
 	}
-	return true;
-}
-
-static bool take_rest(struct blob *from, struct host_certificate *c)
-{
-	uint64_t serial, kind = 0;
-	struct blob id, extensions, reserved;
-
-	if (!take_number(from, 8, &serial) || !take_number(from, 4, &kind) ||
-	    !blob_string(from, &id) || !blob_string(from, &c->names) ||
-	    !take_number(from, 8, &c->after_s) || !take_number(from, 8, &c->before_s) ||
-	    !blob_string(from, &c->critical) || !blob_string(from, &extensions) ||
-	    !blob_string(from, &reserved) || !blob_string(from, &c->ca))
-		return false;
-	c->kind = (uint32_t)kind;
-	return true;
 }
 
 struct err *certificate_parse(struct blob key, struct host_certificate *ret)
 {
 	struct host_certificate c = { .key = BUF_INIT };
-	struct blob rest = key, nonce;
-	const struct kind *kind = certificate_kind(&rest);
-	bool whole = kind && blob_string(&rest, &nonce) && take_key(&rest, kind, &c.key) &&
-		     take_rest(&rest, &c);
+	struct wire w = reading(key);
+	const struct kind *kind = find_kind(next(&w));
 
-	c.body = (struct blob){ key.s, key.len - rest.len };
-	whole = whole && blob_string(&rest, &c.signature) && !rest.len;
-	if (!whole) {
+	(void)next(&w); /* nonce */
+	if (kind)
+		read_key(&w, kind, &c.key);
+	(void)wire_u64(&w); /* serial number */
+	c.kind = wire_u32(&w);
+	(void)next(&w); /* name of the key, for logs */
+	c.names = next(&w);
+	c.after_s = wire_u64(&w);
+	c.before_s = wire_u64(&w);
+	c.critical = next(&w);
+	(void)next(&w); /* extensions, which may be ignored */
+	(void)next(&w); /* reserved */
+	c.ca = next(&w);
+	c.body = (struct blob){ key.s, (size_t)(w.p - (const char *)key.s) };
+	c.signature = next(&w);
+	if (!kind || !is_whole(&w)) {
 		certificate_release(&c);
 		return err_new(ERR_PROTOCOL, "the certificate is not whole");
 	}
@@ -169,14 +155,14 @@ static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *build)
 	return ret;
 }
 
-static EVP_PKEY *rsa_key(struct blob parts)
+static EVP_PKEY *rsa_key(struct wire w)
 {
-	struct blob exponent, modulus;
+	const struct blob exponent = next(&w), modulus = next(&w);
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
 	BIGNUM *e = NULL, *n = NULL;
 	EVP_PKEY *ret = NULL;
 
-	if (blob_string(&parts, &exponent) && blob_string(&parts, &modulus) && !parts.len) {
+	if (is_whole(&w)) {
 		e = number_of(exponent);
 		n = number_of(modulus);
 	}
@@ -190,14 +176,13 @@ static EVP_PKEY *rsa_key(struct blob parts)
 	return ret;
 }
 
-static EVP_PKEY *ec_key(struct blob parts, const char *curve, const char *group)
+static EVP_PKEY *ec_key(struct wire w, const char *curve, const char *group)
 {
-	struct blob name, point;
+	const struct blob name = next(&w), point = next(&w);
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
 	EVP_PKEY *ret = NULL;
 
-	if (blob_string(&parts, &name) && blob_is(name, curve) && blob_string(&parts, &point) &&
-	    !parts.len &&
+	if (is_whole(&w) && blob_is(name, curve) &&
 	    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
 	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point.s, point.len) ==
 		    1)
@@ -206,11 +191,11 @@ static EVP_PKEY *ec_key(struct blob parts, const char *curve, const char *group)
 	return ret;
 }
 
-static EVP_PKEY *ed25519_key(struct blob parts)
+static EVP_PKEY *ed25519_key(struct wire w)
 {
-	struct blob point;
+	const struct blob point = next(&w);
 
-	if (!blob_string(&parts, &point) || point.len != ED25519_BYTES || parts.len)
+	if (!is_whole(&w) || point.len != ED25519_BYTES)
 		return NULL;
 	return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point.s, point.len);
 }
@@ -236,7 +221,8 @@ static const struct scheme *find_scheme(struct blob signature, struct blob key)
 	return NULL;
 }
 
-static EVP_PKEY *make_key(const struct scheme *s, struct blob parts)
+/* Of what is behind the type. */
+static EVP_PKEY *make_key(const struct scheme *s, struct wire parts)
 {
 	if (s->curve)
 		return ec_key(parts, s->curve, s->group);
@@ -246,13 +232,14 @@ static EVP_PKEY *make_key(const struct scheme *s, struct blob parts)
 /* RFC 5656, 3.1.2 has the two numbers one after another; OpenSSL wants them in DER. */
 static unsigned char *ec_signature(struct blob s, size_t *ret_len)
 {
-	struct blob r_part, s_part;
+	struct wire w = reading(s);
+	const struct blob r_part = next(&w), s_part = next(&w);
 	ECDSA_SIG *sig = ECDSA_SIG_new();
 	unsigned char *ret = NULL;
 	BIGNUM *r = NULL, *t = NULL;
 	int n = -1;
 
-	if (sig && blob_string(&s, &r_part) && blob_string(&s, &s_part) && !s.len) {
+	if (sig && is_whole(&w)) {
 		r = number_of(r_part);
 		t = number_of(s_part);
 	}
@@ -289,14 +276,13 @@ static bool verify(const struct scheme *s, EVP_PKEY *key, struct blob body, stru
 
 static struct err *check_signature(const struct host_certificate *c)
 {
-	struct blob key = c->ca, whole = c->signature;
-	struct blob key_type = { 0 }, type = { 0 }, sig = { 0 };
+	struct wire w = reading(c->signature), key = reading(c->ca);
+	const struct blob type = next(&w), sig = next(&w), key_type = next(&key);
 	const struct scheme *s;
 	EVP_PKEY *p;
 	bool ok;
 
-	if (!blob_string(&key, &key_type) || !blob_string(&whole, &type) ||
-	    !blob_string(&whole, &sig) || whole.len)
+	if (!is_whole(&w) || key.bad)
 		return err_new(ERR_AUTH, "its signature is not whole");
 	s = find_scheme(type, key_type);
 	if (!s)
@@ -313,11 +299,13 @@ static struct err *check_signature(const struct host_certificate *c)
 
 static struct err *check_names(const struct host_certificate *c, const char *host)
 {
-	struct blob rest = c->names, name;
+	struct wire w = reading(c->names);
 	AUTO_BUF all = BUF_INIT;
 
-	while (rest.len) {
-		if (!blob_string(&rest, &name))
+	while (w.p != w.end) {
+		const struct blob name = next(&w);
+
+		if (w.bad)
 			return err_new(ERR_AUTH, "its names are not whole");
 		if (blob_is(name, host))
 			return NULL;
