@@ -456,6 +456,7 @@ START_TEST(accepted_nowhere)
 	known_hosts_free(k);
 	unit_ok(known_hosts_open(full, none, &k));
 	unit_fails(verify(k, "web", 22, 'E', SSH_ACCEPT_NEW), ERR_USAGE, "/dev/full: cannot write");
+	unit_ok(verify(k, "web", 22, 'E', SSH_ACCEPT_ALL));
 	known_hosts_free(k);
 	unit_ok(known_hosts_open(null, none, &k));
 	unit_ok(verify(k, "web", 22, 'E', SSH_ACCEPT_NEW));
@@ -610,13 +611,13 @@ static void sign(const char *const *more)
 	ck_assert_int_eq(oracle_run(argv, &b), 0);
 }
 
-static void keys_for_signing(size_t ca)
+static void keys_for_signing(size_t ca, size_t key)
 {
 	AUTO_STR ca_path = in_sandbox("ca");
 	AUTO_STR path = in_sandbox("key");
 
 	make_key(ca_path, made[ca].type, made[ca].bits);
-	make_key(path, "ed25519", NULL);
+	make_key(path, made[key].type, made[key].bits);
 }
 
 static struct err *check_certificate(const char *host, int64_t now_s, long flip)
@@ -629,6 +630,13 @@ static struct err *check_certificate(const char *host, int64_t now_s, long flip)
 	if (flip)
 		blob.s[flip > 0 ? flip : (long)blob.len + flip] ^= 1;
 	e = certificate_parse((struct blob){ (unsigned char *)blob.s, blob.len }, &c);
+	if (!e && !flip) {
+		AUTO_BUF plain = BUF_INIT;
+
+		read_key("key", &plain);
+		ck_assert_mem_eq(c.key.s, plain.s, plain.len);
+		ck_assert_uint_eq(c.key.len, plain.len);
+	}
 	if (!e) {
 		e = certificate_check(&c, host, now_s);
 		certificate_release(&c);
@@ -645,7 +653,7 @@ START_TEST(signed_by)
 
 	if (!have("ssh-keygen"))
 		return;
-	keys_for_signing((size_t)_i);
+	keys_for_signing((size_t)_i, ((size_t)_i + 1) % COUNT(made));
 	SIGN("-h", "-n", "web,10.0.0.1", "-V", "20200101000000:20400101000000");
 	unit_ok(check_certificate("web", NOW, 0));
 	unit_ok(check_certificate("10.0.0.1", NOW, 0));
@@ -673,7 +681,7 @@ START_TEST(signed_by_rsa)
 
 	if (!have("ssh-keygen"))
 		return;
-	keys_for_signing(0);
+	keys_for_signing(0, 1);
 	SIGN("-t", algorithms[_i], "-h", "-n", "web");
 	e = check_certificate("web", NOW, 0);
 	ck_assert_int_eq(!e, _i < 2);
@@ -693,7 +701,7 @@ START_TEST(certificates)
 
 	if (!have("ssh-keygen"))
 		return;
-	keys_for_signing(1);
+	keys_for_signing(1, 1);
 	SIGN("-h", "-n", "web", "-V", "20200101000000:20400101000000");
 	pub = content("key.pub");
 	ca = content("ca.pub");
@@ -737,7 +745,7 @@ START_TEST(odd_certificates)
 
 	if (!have("ssh-keygen"))
 		return;
-	keys_for_signing(1);
+	keys_for_signing(1, 1);
 	SIGN("-n", "web");
 	unit_fails(check_certificate("web", NOW, 0), ERR_AUTH, "it is not for hosts");
 	SIGN("-h", "-n", "web", "-O", "critical:x@example.com=y");
@@ -867,7 +875,7 @@ START_TEST(verdicts_of_ssh)
 
 	if (!have("ssh-keygen") || !have("ssh"))
 		return;
-	keys_for_signing(1);
+	keys_for_signing(1, 1);
 	make_key(other, "ed25519", NULL);
 	if (!have_server())
 		return;

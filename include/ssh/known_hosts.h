@@ -74,7 +74,8 @@ struct known_policy {
  * A key that is not known is added to the user's first file if the policy accepts it: one line, by a single
  * write at the end, under a lock, after a look at what others have added meanwhile, so that
  * processes which do the same at once make no line twice. File and folder are made (0600, 0700).
- * Where there is no file to write to, what is not known is refused.
+ * Where no file is named, what is not known is refused; where it cannot be written to, that is an error, but
+ * for SSH_ACCEPT_ALL.
  */
 MUST_USE struct err *known_hosts_verify(struct known_hosts *k, const struct known_name *name,
 					const void *key, size_t len,

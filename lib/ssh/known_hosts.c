@@ -693,9 +693,8 @@ static struct err *lock(const char *path, int fd)
 	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return NULL; /* a file system without locks: the write is one all the same */
-		if (clock_ms() >= until)
-			return err_new(ERR_TIMEOUT, "%s: another process has locked it for %d s",
-				       path, LOCK_MS / 1000);
+		if (clock_ms() >= until || clock_is_cut())
+			return err_new(ERR_TIMEOUT, "%s: another process has locked it", path);
 		clock_sleep_ms(LOCK_PAUSE_MS);
 	}
 	return NULL;
@@ -821,6 +820,23 @@ static struct err *accept_new(struct known_hosts *k, const struct known_name *na
 	return e;
 }
 
+/* Who accepts all has not asked for it to be remembered. */
+static struct err *accept(struct known_hosts *k, const struct known_name *name,
+			  const struct offer *o, const struct known_policy *p,
+			  struct known_answer *ret)
+{
+	struct err *e = accept_new(k, name, o, p, ret);
+
+	if (!e || p->strict != SSH_ACCEPT_ALL)
+		return e;
+	err_free(e);
+	known_answer_release(ret);
+	e = answer(k, name, o, p->now_s, ret);
+	if (!e && ret->verdict == KNOWN_UNKNOWN)
+		ret->verdict = KNOWN_OK;
+	return e;
+}
+
 /* ---- for people ---- */
 
 static struct err *revoked(const struct known_answer *a)
@@ -844,7 +860,7 @@ static struct err *changed(const struct known_hosts *k, const struct known_answe
 	return err_new(
 		ERR_AUTH,
 		"its host key has changed: it offers %s, but %s:%zu has %s: somebody may be in "
-		"between; if it was made anew, ssh-keygen -f '%s' -R '%s' and give its new key",
+		"between; if it was made anew, take that line out (ssh-keygen -f '%s' -R '%s') and give its new key",
 		a->offered, a->file, a->line, a->known, a->file, name);
 }
 
@@ -904,7 +920,7 @@ struct err *known_hosts_verify(struct known_hosts *k, const struct known_name *n
 		return err_wrap(e, "host '%s'", text);
 	e = answer(k, name, &o, policy->now_s, &a);
 	if (!e && a.verdict == KNOWN_UNKNOWN && policy->strict != SSH_STRICT && k->writable)
-		e = accept_new(k, name, &o, policy, &a);
+		e = accept(k, name, &o, policy, &a);
 	if (!e)
 		e = refuse(k, &a, text, policy);
 	known_answer_release(&a);
