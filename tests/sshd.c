@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -134,10 +135,17 @@ void sshd_set_up(void)
 	authorize("keys/rsa");
 }
 
+static struct sockaddr_in loopback(int port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons((uint16_t)port),
+				     .sin_addr = { htonl(INADDR_LOOPBACK) } };
+}
+
 static int listen_on(int *port)
 {
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in a = loopback(0);
 	socklen_t n = sizeof(a);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
@@ -156,14 +164,32 @@ int sshd_black_hole(int *port)
 	return fd;
 }
 
+/* What is connected here stays so until the test's process ends. */
+bool sshd_swallow(int *port)
+{
+	const int fd = listen_on(port);
+	const struct sockaddr_in a = loopback(*port);
+	struct pollfd last = { .fd = -1, .events = POLLOUT };
+
+	if (listen(fd, 0) != 0)
+		abort();
+	for (int i = 0; i < 4; i++) {
+		last.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(last.fd, (const struct sockaddr *)&a, sizeof(a));
+	}
+	if (poll(&last, 1, 100) == 0)
+		return true;
+	(void)fprintf(stderr,
+		      "LEFT OUT: an address that swallows all: a full queue refuses here\n");
+	return false;
+}
+
 static bool answers(int port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_port = htons((uint16_t)port),
-				 .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	const struct sockaddr_in a = loopback(port);
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char banner[4] = "";
-	const bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+	const bool ok = connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
 			recv(fd, banner, sizeof(banner), MSG_WAITALL) == sizeof(banner) &&
 			memcmp(banner, "SSH-", 4) == 0;
 

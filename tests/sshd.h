@@ -34,5 +34,7 @@ int sshd_tool(const char *const *argv);
 pid_t sshd_spawn(const char *const *argv);
 /* A socket on 127.0.0.1 that takes connections and says nothing. */
 int sshd_black_hole(int *port);
+/* A port that does not even answer to TCP. False: this system's TCP is not like that; said as LEFT OUT. */
+bool sshd_swallow(int *port);
 
 #endif

@@ -438,6 +438,64 @@ START_TEST(a_session_outlives_a_pause)
 }
 END_TEST
 
+static struct err *cut_and_run(struct ssh_session *s, void *arg)
+{
+	clock_cut();
+	return nothing(s, arg);
+}
+
+START_TEST(what_is_told_to_end_ends)
+{
+	NEED_SSHD;
+	struct sshd d = sshd_start("");
+	struct user u;
+	int n = 0;
+
+	user_init(&u, &d, "keys/ed25519");
+	unit_fails(on(&u.target, cut_and_run, &n), ERR_TIMEOUT, "told to end");
+	ck_assert_int_eq(n, 0);
+	user_release(&u);
+	sshd_stop(&d);
+}
+END_TEST
+
+struct family {
+	struct ssh_run *run;
+	const struct ssh_target *target;
+	struct ssh_job *child;
+	int n;
+};
+
+static struct err *beget(struct ssh_session *s, void *arg)
+{
+	struct family *f = arg;
+
+	f->child = ssh_run_add(f->run, f->target, nothing, &f->n);
+	return nothing(s, &f->n);
+}
+
+START_TEST(a_task_may_add_hosts)
+{
+	NEED_SSHD;
+	struct sshd d = sshd_start("");
+	struct user u;
+	struct family f = { .run = ssh_run_new(&(struct ssh_options){ PATIENT }),
+			    .target = &u.target };
+
+	user_init(&u, &d, "keys/ed25519");
+	(void)ssh_run_add(f.run, &u.target, beget, &f);
+	ssh_run_all(f.run);
+	ck_assert_int_eq(f.n, 2);
+	ck_assert_ptr_null(ssh_job_err(f.child));
+	(void)ssh_run_add(f.run, &u.target, nothing, &f.n);
+	ssh_run_all(f.run);
+	ck_assert_int_eq(f.n, 3);
+	ssh_run_free(f.run);
+	user_release(&u);
+	sshd_stop(&d);
+}
+END_TEST
+
 /* ---- who we are, and who they are ---- */
 
 START_TEST(keys_of_all_types_let_us_in)
@@ -783,6 +841,62 @@ START_TEST(a_bastion_that_refuses_is_told)
 	user_release(&a);
 	user_release(&b);
 	sshd_stop(&bastion);
+}
+END_TEST
+
+/* Hosts whose address swallows all, behind the same bastion: it asks for each as long as TCP does. */
+START_TEST(what_does_not_answer_behind_a_bastion_holds_up_nobody)
+{
+	enum { HOLES = 3, GOOD = 6, ALL = HOLES + GOOD };
+	int port;
+	NEED_SSHD;
+	if (!sshd_swallow(&port))
+		return;
+	struct sshd bastion = sshd_start(""), last = sshd_start("");
+	struct ssh_run *run = ssh_run_new(&(struct ssh_options){ PATIENT });
+	struct ssh_job *jobs[ALL];
+	struct user a, b, hole;
+	int n = 0;
+
+	user_init(&a, &bastion, "keys/ed25519");
+	user_init(&b, &last, "keys/ed25519");
+	user_init(&hole, &last, "keys/ed25519");
+	b.target.jump = hole.target.jump = &a.target;
+	hole.target.port = port;
+	hole.target.deadline_ms = 5000;
+	for (size_t i = 0; i < ALL; i++)
+		jobs[i] = ssh_run_add(run, i < HOLES ? &hole.target : &b.target, nothing, &n);
+	ssh_run_all(run);
+	for (size_t i = 0; i < ALL; i++) {
+		const struct err *e = ssh_job_err(jobs[i]);
+
+		if (i < HOLES)
+			ck_assert_int_eq(e ? (int)e->kind : -1, ERR_TIMEOUT);
+		else
+			ck_assert_msg(!e, "%s", e->text);
+	}
+	ck_assert_int_eq(n, GOOD);
+	ssh_run_free(run);
+	user_release(&a);
+	user_release(&b);
+	user_release(&hole);
+	sshd_stop(&bastion);
+	sshd_stop(&last);
+}
+END_TEST
+
+START_TEST(an_address_that_swallows_has_a_deadline)
+{
+	int port;
+
+	if (!sshd_swallow(&port))
+		return;
+	const struct ssh_target t = { .host = "127.0.0.1",
+				      .port = port,
+				      .user = "u",
+				      .check = check_host,
+				      .deadline_ms = 300 };
+	unit_fails(on(&t, nothing, NULL), ERR_TIMEOUT, "no answer");
 }
 END_TEST
 
@@ -1287,6 +1401,8 @@ int main(void)
 		a_host_has_a_deadline,
 		a_server_that_dies_is_told,
 		a_session_outlives_a_pause,
+		what_is_told_to_end_ends,
+		a_task_may_add_hosts,
 		keys_of_all_types_let_us_in,
 		encrypted_keys_let_us_in,
 		a_wrong_key_is_told_with_what_was_offered,
@@ -1300,6 +1416,8 @@ int main(void)
 		bastions_one_behind_the_other,
 		a_bastion_is_shared,
 		a_bastion_that_refuses_is_told,
+		what_does_not_answer_behind_a_bastion_holds_up_nobody,
+		an_address_that_swallows_has_a_deadline,
 		max_startups_is_no_failure,
 		many_sessions_take_little_memory,
 		a_run_has_a_deadline,

@@ -32,6 +32,8 @@ ssize_t link_recv(struct link *l, void *to, size_t n);
 ssize_t link_send(struct link *l, const void *from, size_t n);
 /* What s waits for is there. */
 bool link_ready(const struct link *l, bool to_send);
+/* All that was sent is on its way. */
+bool link_idle(const struct link *l);
 /* NULL is fine. */
 void link_close(struct link *l);
 

@@ -65,6 +65,8 @@ bool session_wait(struct ssh_session *s);
 MUST_USE struct err *session_fault(struct ssh_session *s, const char *doing);
 const char *session_name(const struct ssh_session *s);
 int session_port(const struct ssh_target *t);
+/* What a peer says, for an error: one line of plain ASCII, what is none as '?'. Owned. */
+char *session_words(const char *s, size_t len);
 
 /* auth.c */
 MUST_USE struct err *session_authenticate(struct ssh_session *s);

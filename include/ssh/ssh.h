@@ -85,7 +85,7 @@ struct ssh_run *ssh_run_new(const struct ssh_options *o); /* NULL: all as by def
 void ssh_run_free(struct ssh_run *run);
 /*
  * `task` is called once the host is connected and authenticated; its error is the host's. It may use
- * 40 KiB of stack, and must not block: what it waits for is the business of the calls below. A task may
+ * 24 KiB of stack, and must not block: what it waits for is the business of the calls below. A task may
  * add hosts. Target and arg live until ssh_run_all() has returned. The result is the run's.
  */
 struct ssh_job *ssh_run_add(struct ssh_run *run, const struct ssh_target *target,

@@ -12,7 +12,7 @@
 enum {
 	ANSWER_MAX = 256 << 10,
 	KEYS_MAX = 256,
-	COMMENT_MAX = 200,
+	QUEUE_MS = 20,
 	REQUEST_IDENTITIES = 11,
 	IDENTITIES_ANSWER = 12,
 	SIGN_REQUEST = 13,
@@ -21,7 +21,20 @@ enum {
 	RSA_SHA2_512 = 4,
 };
 
-static struct err *dial(const char *path, int *ret)
+/* Many ask at once: that its queue is full is no fault. */
+static int dial_patiently(struct ssh_session *s, int fd, const struct sockaddr_un *a)
+{
+	while (connect(fd, (const struct sockaddr *)a, sizeof(*a)) != 0) {
+		const int64_t now = clock_ms();
+
+		if ((errno != EAGAIN && errno != EINTR) || now >= s->until || clock_is_cut())
+			return -1;
+		task_wait(s->task, -1, 0, now + QUEUE_MS);
+	}
+	return 0;
+}
+
+static struct err *dial(struct ssh_session *s, const char *path, int *ret)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	const size_t n = strlen(path);
@@ -31,7 +44,7 @@ static struct err *dial(const char *path, int *ret)
 		return err_new(ERR_USAGE, "the path is too long for a socket");
 	memcpy(a.sun_path, path, n);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0) {
+	if (fd < 0 || dial_patiently(s, fd, &a) != 0) {
 		struct err *e = err_new(ERR_NETWORK, "%s", strerrordesc_np(errno));
 
 		if (fd >= 0)
@@ -68,7 +81,7 @@ static struct err *send_all(struct ssh_session *s, int fd, const struct buf *b)
 	return e;
 }
 
-/* A message: its length, its type and the rest. `size` 0: its length is yet to be read. */
+/* A message: its length, its type and the rest. */
 static struct err *receive(struct ssh_session *s, int fd, struct buf *ret)
 {
 	struct err *e = NULL;
@@ -106,7 +119,7 @@ static struct err *ask(struct ssh_session *s, const char *path, const struct buf
 
 	wire_put(&message, body->s, body->len);
 	answer->max = ANSWER_MAX;
-	e = dial(path, &fd);
+	e = dial(s, path, &fd);
 	if (!e)
 		e = send_all(s, fd, &message);
 	if (!e)
@@ -155,7 +168,7 @@ struct err *agent_list(struct ssh_session *s, const char *path, struct agent_key
 		text = wire_str(&w, &len);
 		(void)buf_add(&k->blob, text, len);
 		text = wire_str(&w, &len);
-		k->comment = xstrndup(text, len < COMMENT_MAX ? len : COMMENT_MAX);
+		k->comment = session_words(text, len);
 	}
 	if (w.bad) {
 		agent_keys_release(&keys);

@@ -135,6 +135,11 @@ bool link_ready(const struct link *l, bool to_send)
 	return l->over || (to_send ? store_len(&l->out) < LINK_MAX : store_len(&l->in) > 0);
 }
 
+bool link_idle(const struct link *l)
+{
+	return !store_len(&l->out);
+}
+
 /* ---- links ---- */
 
 static void link_free(struct link *l)

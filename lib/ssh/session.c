@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,12 +14,11 @@
 #include "ssh/run.h"
 #include "ssh/session.h"
 #include "ssh/sftp.h"
-#include "text.h"
 
 enum {
 	TYPE_AT = 5, /* behind two lengths (RFC 4253, 6) */
 	MSG_NEWKEYS = 21,
-	SAID_MAX = 200,
+	SAID_MAX = 300,
 	ADDRESS_TEXT = 128,
 	SILENCES = 3, /* signs of life that are waited for */
 	SSH_PORT = 22,
@@ -30,6 +30,21 @@ static const char HOST_KEYS[] = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nist
 const char *session_name(const struct ssh_session *s)
 {
 	return s->target->name ? s->target->name : s->target->host;
+}
+
+char *session_words(const char *s, size_t len)
+{
+	char *ret = xstrndup(s, len < SAID_MAX ? len : SAID_MAX);
+	size_t n = strlen(ret);
+
+	for (char *p = ret; *p; p++)
+		if (strchr("\r\n\t", *p))
+			*p = ' ';
+		else if (*p < ' ' || *p > '~')
+			*p = '?';
+	while (n && ret[n - 1] == ' ')
+		ret[--n] = '\0';
+	return ret;
 }
 
 int session_port(const struct ssh_target *t)
@@ -132,9 +147,7 @@ static void disconnected(LIBSSH2_SESSION *ssh, int reason, const char *message, 
 	if (!s->lost)
 		s->lost = ECONNRESET;
 	free(s->said);
-	s->said = message_len > 0 ? xstrndup(message, message_len < SAID_MAX ? (size_t)message_len
-									     : SAID_MAX)
-				  : NULL;
+	s->said = message_len > 0 ? session_words(message, (size_t)message_len) : NULL;
 }
 
 /* ---- waiting ---- */
@@ -146,6 +159,14 @@ static void expire(struct ssh_session *s)
 	else
 		s->fault = err_new(ERR_TIMEOUT, "%s before the deadline",
 				   s->heard_ms ? "it did not end" : "no answer");
+}
+
+/* A sign of life that were half sent would be in the way of what comes next. */
+static bool has_room(const struct ssh_session *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+
+	return s->link ? link_idle(s->link) : poll(&p, 1, 0) == 1;
 }
 
 /* When to look again; sends a sign of life if it is time to. */
@@ -160,7 +181,7 @@ static int64_t keep_alive(struct ssh_session *s, int64_t now, bool busy)
 	if (!s->deaf && now - s->heard_ms >= SILENCES * pause)
 		s->fault = err_new(ERR_NETWORK, "it does not answer any more: silent for %lld s",
 				   (long long)(now - s->heard_ms) / 1000);
-	else if (now - last >= pause && !busy) {
+	else if (now - last >= pause && !busy && has_room(s)) {
 		(void)libssh2_keepalive_send(s->ssh, &seconds);
 		s->asked_ms = last = now;
 	}
@@ -207,7 +228,7 @@ static void listen_to_banner(struct ssh_session *s)
 	const char *banner = s->ssh ? libssh2_session_banner_get(s->ssh) : NULL;
 
 	if (!s->said && banner && strncmp(banner, "SSH-", 4) != 0)
-		s->said = xstrndup(banner, text_cut(banner, SAID_MAX));
+		s->said = session_words(banner, strlen(banner));
 }
 
 struct err *session_fault(struct ssh_session *s, const char *doing)

@@ -5,7 +5,6 @@
 #include "mem.h"
 #include "ssh/sftp.h"
 #include "ssh/wire.h"
-#include "text.h"
 
 enum {
 	LENGTH = 4,
@@ -14,7 +13,6 @@ enum {
 	FLIGHT = 64, /* requests; a server's window is 2 MiB mostly */
 	FLIGHT_BEGIN = 4,
 	CHUNK = 16 << 10,
-	WORDS_MAX = 200,
 	VERSION_3 = 3,
 	MODE_NEW = 0600,
 };
@@ -165,16 +163,15 @@ struct err *sftp_status(const char *s, size_t len)
 	if (w.bad)
 		return err_new(ERR_PROTOCOL, "an answer of SFTP makes no sense");
 	words = wire_str(&w, &n);
-	n = n < WORDS_MAX ? n : WORDS_MAX;
 	switch (code) {
 	case FX_OK: return NULL;
 	case FX_NO_SUCH_FILE:
 		return err_new(ERR_NOT_FOUND, "the file or its folder does not exist");
 	case FX_PERMISSION_DENIED: return err_new(ERR_REMOTE, "permission denied");
-	default:
-		return err_new(ERR_REMOTE, "the server says '%.*s' (%u)", (int)n, words,
-			       (unsigned)code);
+	default: break;
 	}
+	AUTO_STR said = session_words(words, n);
+	return err_new(ERR_REMOTE, "the server says '%s' (%u)", said, (unsigned)code);
 }
 
 static struct err *status_of(const struct reply *r)

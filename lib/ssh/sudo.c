@@ -3,11 +3,9 @@
 
 #include "mem.h"
 #include "ssh/sudo.h"
-#include "text.h"
 
 enum {
 	WORDS_MAX = 4096, /* of sudo's own that are kept */
-	SHOWN_MAX = 300,
 	MARK_BYTES = 8,
 };
 
@@ -120,13 +118,10 @@ struct err *sudo_hear(struct sudo *u, const char *s, size_t n, struct buf *rest,
 
 struct err *sudo_refused(const struct sudo *u)
 {
-	const char *words = u->words.s + strspn(u->words.s, " \t\r\n");
-	size_t n = text_cut(words, SHOWN_MAX);
+	AUTO_STR words = session_words(u->words.s, u->words.len);
 
-	while (n && strchr(" \t\r\n", words[n - 1]))
-		n--;
 	if (!u->password && strstr(words, "password is required"))
 		return err_new(ERR_AUTH, "sudo wants a password of '%s': give it", u->user);
-	return err_new(ERR_AUTH, "sudo does not run it for '%s': %.*s", u->user, n ? (int)n : 22,
-		       n ? words : "it ended without a word");
+	return err_new(ERR_AUTH, "sudo does not run it for '%s': %s", u->user,
+		       *words ? words : "it ended without a word");
 }

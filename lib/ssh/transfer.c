@@ -10,14 +10,12 @@
 #include "digest.h"
 #include "mem.h"
 #include "ssh/sftp.h"
-#include "text.h"
 
 enum {
 	MODE_DEFAULT = 0644,
 	MODE_BITS = 07777,
 	SHA256_TEXT = 64,
 	RANDOM_BYTES = 6,
-	WORDS_SHOWN = 300,
 };
 
 /* What is to be done for one file. */
@@ -190,10 +188,9 @@ static char *temp_of(const char *path)
 
 static struct err *script_failed(const struct ssh_result *r)
 {
-	const size_t n = text_cut(r->err.s, WORDS_SHOWN);
+	AUTO_STR words = session_words(r->err.s, r->err.len);
 
-	return err_new(ERR_REMOTE, "%.*s", n ? (int)n : 25,
-		       n ? r->err.s : "the shell there has failed");
+	return err_new(ERR_REMOTE, "%s", *words ? words : "the shell there has failed");
 }
 
 /* Calls fn for each line that begins with the number of an item; what follows the number is handed on. */
