@@ -8,19 +8,21 @@
 
 /*
  * What ssh_config(5) says about a host, read as OpenSSH reads it: the user's file, then the system's
- * (or one that is named), Host, Match (host, originalhost, user, localuser, all, final, canonical),
- * Include, quotes, "=", ~ and tokens; the first value wins, IdentityFile and CertificateFile add up.
- * "Match final" reads all of it a second time, with the host's real name.
+ * (or one that is named), Host, Match (host, originalhost, user, localuser, tagged, sessiontype, all,
+ * final, canonical), Include, quotes, "=", ~ and tokens; the first value wins, IdentityFile and
+ * CertificateFile add up. "Match final" reads all of it a second time, with the host's real name.
  *
  * Nothing is run, nobody is asked and no name is looked up. So these are errors, if they are in
- * force for the host asked about: ProxyCommand, KnownHostsCommand, Match exec, CanonicalizeHostname,
- * RevokedHostKeys, BindAddress, BindInterface, RefuseConnection, and PreferredAuthentications with
- * none of publickey, password and keyboard-interactive. So are, in force or not, as with OpenSSH: what
- * is wrong in itself, and options that are none (unless IgnoreUnknown names them). An error is
- * ERR_USAGE, and names file, line and option.
+ * force for the host asked about: ProxyCommand, KnownHostsCommand, Match exec (and localnetwork,
+ * command, version), CanonicalizeHostname, RevokedHostKeys, BindAddress, BindInterface,
+ * RefuseConnection, and PreferredAuthentications with none of publickey, password and
+ * keyboard-interactive. So are, in force or not, as with OpenSSH: what is wrong in itself, and options
+ * that are none (unless IgnoreUnknown names them). An error is ERR_USAGE, and names file, line and
+ * option.
  *
- * Differences from OpenSSH: ${VARIABLE} without a value is an error, and so is %C (its meaning
- * depends on the version); StrictHostKeyChecking ask is yes; a port is a number, not a service's name.
+ * Differences from OpenSSH: ${VARIABLE} without a value is an error, and so are tokens in Include, and
+ * %C (its meaning depends on the version); StrictHostKeyChecking ask is yes; a port is a number, not
+ * a service's name; the names in HostKeyAlgorithms need not be known (see ssh_algorithms()).
  *
  * Caps: a file 1 MiB, all 8 MiB and 1024 files, Include 16 deep, 100 identities and certificates,
  * 32 files of known hosts, 16 jumps.

@@ -132,9 +132,14 @@ static struct err *match_host(const struct pass *p, char **ret)
 	return e;
 }
 
+static bool in_list(const char *s, const char *patterns)
+{
+	return ssh_match_list(s, patterns, false) == 1;
+}
+
 static struct err *criterion(struct pass *p, const char *name, const char *arg, bool *ret)
 {
-	const char *user = value(p->to, USER);
+	const char *user = value(p->to, USER), *tag = value(p->to, TAG);
 	AUTO_STR host = NULL;
 	struct err *e = NULL;
 
@@ -146,16 +151,35 @@ static struct err *criterion(struct pass *p, const char *name, const char *arg, 
 		host = text_lower(p->alias);
 		*ret = ssh_match_list(host, arg, true) == 1;
 	} else if (strcasecmp(name, "user") == 0) {
-		*ret = ssh_match_list(user ? user : p->self->user, arg, false) == 1;
+		*ret = in_list(user ? user : p->self->user, arg);
 	} else if (strcasecmp(name, "localuser") == 0) {
-		*ret = ssh_match_list(p->self->user, arg, false) == 1;
+		*ret = in_list(p->self->user, arg);
+	} else if (strcasecmp(name, "tagged") == 0) {
+		*ret = in_list(tag ? tag : "", arg);
+	} else if (strcasecmp(name, "sessiontype") == 0) {
+		*ret = in_list("exec", arg);
 	} else {
-		e = err_new(ERR_USAGE,
-			    "'%s' is no criterion that is known here: what is are host, "
-			    "originalhost, user, localuser, all, final and canonical",
-			    name);
+		e = err_new(
+			ERR_USAGE,
+			"'%s' is no criterion that is known here: what is are host, originalhost, "
+			"user, localuser, tagged, sessiontype, all, final and canonical",
+			name);
 	}
 	return e;
+}
+
+/* What OpenSSH can tell and we cannot. Where it makes no difference it is no error. */
+static struct err *untold(const struct pass *p, const char *name, bool possible)
+{
+	if (!possible || p->scopes[p->depth].never)
+		return NULL;
+	if (strcasecmp(name, "exec") == 0)
+		return err_new(ERR_USAGE, "exec: no command is run: say host, user or the like, or "
+					  "give another file");
+	return err_new(ERR_USAGE,
+		       "%s: this cannot be told here: say host, user or the like, or give "
+		       "another file",
+		       name);
 }
 
 /* One criterion, at word *i, which may begin with a "!" that is not looked at. */
@@ -178,14 +202,9 @@ static struct err *match_one(struct pass *p, const struct line *l, bool possible
 	arg = equals ? equals + 1 : l->words[*i] ? l->words[(*i)++] : "";
 	if (!*arg)
 		return err_new(ERR_USAGE, "'%s' wants a value", name);
-	if (strcasecmp(name, "exec") == 0) {
-		*ret = false;
-		return possible && !p->scopes[p->depth].never
-			       ? err_new(ERR_USAGE,
-					 "exec: no command is run: say host, user or the "
-					 "like, or give another file")
-			       : NULL;
-	}
+	*ret = false;
+	if (text_has("exec localnetwork command version", name))
+		return untold(p, name, possible);
 	return criterion(p, name, arg, ret);
 }
 

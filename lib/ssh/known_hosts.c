@@ -258,7 +258,7 @@ static void hide_nuls(char *s, size_t n)
 
 static struct err *read_all(const char *path, int fd, off_t from, size_t max, struct buf *ret)
 {
-	char chunk[16 << 10];
+	char chunk[4096]; /* this may run on the small stack of a coroutine */
 	ssize_t n = 1;
 
 	while (n) {

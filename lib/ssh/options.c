@@ -42,6 +42,7 @@ const struct row option_rows[] = {
 	{ "ServerAliveCountMax", ALIVE_COUNT, COUNT_OF },
 	{ "ServerAliveInterval", ALIVE_INTERVAL, SECONDS },
 	{ "StrictHostKeyChecking", STRICT, CHOICE, "yes no true false ask off accept-new" },
+	{ "Tag", TAG, TEXT },
 	{ "User", USER, TEXT },
 	{ "UserKnownHostsFile", USER_KNOWN_HOSTS, FILES },
 };
@@ -71,7 +72,7 @@ static const char silent[] =
 	"rekeylimit remotecommand remoteforward requesttty rhostsauthentication "
 	"rhostsrsaauthentication rsaauthentication sendenv sessiontype setenv setupenv "
 	"skeyauthentication smartcarddevice stdinnull streamlocalbindmask streamlocalbindunlink "
-	"syslogfacility tag tcpkeepalive tisauthentication tunnel tunneldevice updatehostkeys "
+	"syslogfacility tcpkeepalive tisauthentication tunnel tunneldevice updatehostkeys "
 	"useprivilegedport useroaming usersh verifyhostkeydns versionaddendum visualhostkey "
 	"warnweakcrypto xauthlocation";
 
