@@ -464,6 +464,12 @@ START_TEST(files)
 	ck_assert_int_eq(chmod(user, 0666), 0);
 	unit_fails(read_user(NULL, "web", &h), ERR_USAGE, "others can write to it");
 	unit_ok(read_user(user, "web", &h));
+	ssh_host_free(TAKE(h));
+	sandbox_write("other", "Include ~/.ssh/config ~/other/none\n");
+	unit_fails(read_user(other, "web", &h), ERR_USAGE, "others can write to it");
+	ck_assert_int_eq(unlink(user), 0);
+	unit_ok(read_user(NULL, "web", &h));
+	ck_assert_int_eq(h->port, 22);
 	ssh_host_free(h);
 }
 END_TEST

@@ -304,17 +304,18 @@ static struct err *check_mode(const char *path, const struct stat *st, const str
 }
 
 /* What is not there, or is a folder, says nothing. */
-static struct err *read_if_there(const char *path, const struct ssh_self *checked, struct buf *b,
-				 bool *there)
+static struct err *read_if_there(const char *path, const struct ssh_self *checked, struct buf *b)
 {
 	struct err *e = NULL;
 	struct stat st;
 
-	*there = stat(path, &st) == 0 || errno != ENOENT;
-	if (!*there || S_ISDIR(st.st_mode)) {
-		*there = false;
+	if (stat(path, &st) != 0)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? NULL
+			       : err_new(ERR_USAGE, "%s: cannot open it: %s", path,
+					 strerrordesc_np(errno));
+	if (S_ISDIR(st.st_mode))
 		return NULL;
-	}
 	if (checked)
 		e = check_mode(path, &st, checked);
 	return e ? e : file_text(path, FILE_MAX, b);
@@ -329,12 +330,11 @@ static struct err *each_file(void *arg, const char *path, void *to,
 
 	if (glob(path, 0, NULL, &found) != 0)
 		return NULL; /* as with OpenSSH: there is none */
-	for (size_t i = 0; i < found.gl_pathc && i <= FILES_MAX && !e; i++) {
+	for (size_t i = 0; i < found.gl_pathc && !e; i++) {
 		AUTO_BUF b = BUF_INIT;
-		bool there = false;
 
-		e = read_if_there(found.gl_pathv[i], arg, &b, &there);
-		if (!e && there)
+		e = read_if_there(found.gl_pathv[i], arg, &b);
+		if (!e)
 			e = add(to, found.gl_pathv[i], b.s, b.len);
 	}
 	globfree(&found);
@@ -381,27 +381,28 @@ static struct err *read_documents(const char *path, const struct ssh_self *self,
 {
 	AUTO_BUF text = BUF_INIT;
 	AUTO_BUF system_text = BUF_INIT;
-	AUTO_STR user_path = path ? NULL : xasprintf("%s/.ssh/config", self->home);
+	AUTO_STR user_path = xasprintf("%s/.ssh/config", self->home);
 	AUTO_STR system_path = xasprintf("%s/ssh_config", SYSTEM_DIR);
 	struct ssh_self checked = *self;
 	const struct ssh_includer includer = { each_file, &checked };
-	const bool none = path && strcasecmp(path, "none") == 0;
-	bool there = !none;
 	struct err *e = NULL;
+	size_t n = path ? 1 : 2;
 
-	if (path && !none)
+	if (path && strcasecmp(path, "none") == 0)
+		n = 0;
+	else if (path)
 		e = file_text(path, FILE_MAX, &text);
-	else if (!path)
-		e = read_if_there(user_path, self, &text, &there);
+	else
+		e = read_if_there(user_path, self, &text);
 	if (!e && !path)
-		e = read_if_there(system_path, NULL, &system_text, &(bool){ false });
+		e = read_if_there(system_path, NULL, &system_text);
 	if (e)
 		return e;
 	const struct ssh_document docs[] = {
 		{ path ? path : user_path, text.s, text.len, false },
 		{ system_path, system_text.s, system_text.len, true },
 	};
-	return ssh_config_parse(docs, none ? 0 : path ? 1 : 2, &includer, self, ret);
+	return ssh_config_parse(docs, n, &includer, self, ret);
 }
 
 struct err *ssh_config_read(const char *path, const struct ssh_self *self, struct ssh_config **ret)
