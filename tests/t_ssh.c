@@ -181,6 +181,8 @@ START_TEST(what_is_no_key_is_refused)
 		{ "ssh-ed25519 ????", "no key" },
 		{ "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
 		  "damaged" },
+		{ "-----BEGIN OPENSSH PRIVATE KEY-----END OPENSSH PRIVATE KEY-----\n",
+		  "no private" },
 		{ "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
 		  "no private key" },
 	};
@@ -199,6 +201,15 @@ START_TEST(a_target_without_a_check_is_refused)
 	const struct ssh_target t = { .host = "127.0.0.1", .port = 1, .user = "u" };
 
 	unit_fails(on(&t, nothing, NULL), ERR_USAGE, "nobody checks its host key");
+}
+END_TEST
+
+START_TEST(bastions_in_a_circle_are_refused)
+{
+	struct ssh_target t = { .host = "127.0.0.1", .port = 1, .user = "u", .check = check_host };
+
+	t.jump = &t;
+	unit_fails(on(&t, nothing, NULL), ERR_USAGE, "more than 16 bastions");
 }
 END_TEST
 
@@ -1388,6 +1399,7 @@ int main(void)
 		sftp_answers_have_words,
 		what_is_no_key_is_refused,
 		a_target_without_a_check_is_refused,
+		bastions_in_a_circle_are_refused,
 		nobody_listens,
 		a_black_hole_has_a_deadline,
 		a_name_that_is_none,

@@ -29,13 +29,14 @@
  * - A peer that says nothing for 15 s while we wait is asked for a sign of life; after 45 s of silence
  *   it is gone: ERR_NETWORK. A command may be silent as long as its sshd is not.
  * - Targets behind the same bastion share its session (more of them, up to 8, if one is held up by a
- *   host that does not answer). Bastions may be behind bastions.
- * - Keys are tried in their order, then the agent's, then keyboard-interactive and password.
+ *   host that does not answer). Bastions may be behind bastions, 16 in all.
+ * - Keys are tried in their order, then the agent's, then password and keyboard-interactive.
  * - Secrets come in memory, and are in no error and on no command line.
  *
  * libssh2 1.10 (Debian 12) knows the host keys ssh-ed25519, ecdsa-sha2-* and ssh-rsa with SHA-1 alone: a
  * server that has nothing but an RSA key and refuses SHA-1 (OpenSSH 8.8) cannot be reached, and the
- * error says so. Neither does it know certificates. User keys of RSA are signed with SHA-2 here.
+ * error says so. Neither does it know certificates. A user's RSA key is signed with SHA-2 for OpenSSH
+ * since 7.2; for other servers with SHA-1, until libssh2 1.11 is there.
  */
 struct ssh_run;
 struct ssh_session;

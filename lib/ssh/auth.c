@@ -322,11 +322,8 @@ struct err *session_authenticate(struct ssh_session *s)
 	struct attempts a = { .offered = BUF_INIT };
 	AUTO_STR methods = NULL;
 	bool in = false;
-	struct err *e;
+	struct err *e = ask_methods(s, &methods, &in);
 
-	if (!s->target->user)
-		return err_new(ERR_USAGE, "no user to log in as");
-	e = ask_methods(s, &methods, &in);
 	if (!e && !in)
 		e = try_all(s, &methods, &a);
 	buf_release(&a.offered);

@@ -402,7 +402,6 @@ static struct err *read_armoured(struct ssh_key *k, const char *s, const char *e
 	AUTO_BUF plain = BUF_INIT;
 	struct err *e;
 
-	s += strlen(BEGIN);
 	if (!base64_text(s, (size_t)(end - s), &plain))
 		return err_new(ERR_USAGE, "the key is damaged");
 	e = read_openssh(k, plain.s, plain.len, passphrase);
@@ -424,14 +423,16 @@ static struct err *read_public(struct ssh_key *k, const char *s)
 
 static struct err *parse(struct ssh_key *k, const char *text, const char *passphrase)
 {
-	const char *begin = strstr(text, BEGIN), *end = begin ? strstr(begin, END) : NULL;
+	const char *begin = strstr(text, BEGIN);
+	const char *body = begin ? begin + strlen(BEGIN) : NULL;
+	const char *end = body ? strstr(body, END) : NULL;
 	struct wire w;
 	const char *type;
 	struct err *e;
 	size_t n;
 
 	if (end)
-		e = read_armoured(k, begin, end, passphrase);
+		e = read_armoured(k, body, end, passphrase);
 	else if (strstr(text, "-----BEGIN "))
 		e = read_pem(k, text, strlen(text), passphrase);
 	else

@@ -22,6 +22,7 @@ enum {
 	ADDRESS_TEXT = 128,
 	SILENCES = 3, /* signs of life that are waited for */
 	SSH_PORT = 22,
+	JUMPS_MAX = 16,
 };
 
 static const char HOST_KEYS[] = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
@@ -406,12 +407,29 @@ static struct err *shake_hands(struct ssh_session *s, enum again *again)
 		"%s", s->at);
 }
 
+static struct err *check_target(const struct ssh_target *t)
+{
+	int jumps = 0;
+
+	if (!t->check)
+		return err_new(ERR_USAGE, "nobody checks its host key");
+	if (!t->user)
+		return err_new(ERR_USAGE, "no user to log in as");
+	while (t->jump && jumps <= JUMPS_MAX) {
+		t = t->jump;
+		jumps++;
+	}
+	return jumps <= JUMPS_MAX
+		       ? NULL
+		       : err_new(ERR_USAGE, "it is behind more than %d bastions", JUMPS_MAX);
+}
+
 struct err *session_connect(struct ssh_session *s, enum again *again)
 {
-	struct err *e;
+	struct err *e = check_target(s->target);
 
-	if (!s->target->check)
-		return err_new(ERR_USAGE, "nobody checks its host key");
+	if (e)
+		return e;
 	s->lost = 0;
 	s->gone = s->drained = s->exchanged = s->key_checked = s->shaken = s->authenticated = false;
 	s->heard_ms = s->asked_ms = 0;
