@@ -22,7 +22,7 @@ Q       := $(if $(V),,@)
 
 # Every file of lib/openstack declares the resource of its name: the file list is the registry.
 RESOURCES := $(sort $(basename $(notdir $(wildcard lib/openstack/*.c))))
-LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/common/*.c lib/kubernetes/*.c lib/ssh/*.c)
+LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/common/*.c lib/kubernetes/*.c lib/ssh/*.c lib/node/*.c lib/cluster/*.c)
 LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
