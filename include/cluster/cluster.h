@@ -1,0 +1,57 @@
+#ifndef CLUSTER_CLUSTER_H
+#define CLUSTER_CLUSTER_H
+
+#include "err.h"
+#include "json.h"
+#include "resource.h"
+
+/*
+ * A Kubernetes cluster on machines that answer SSH, as its user declares it. One table says it for all
+ * surfaces: the options of Ansible's module, the attributes of Terraform's resource, the documentation,
+ * and what the engine reads.
+ *
+ * What cluster_declaration() makes of it is what everything else in lib/cluster/ takes ("the
+ * declaration"); all of it is there, so nobody needs a default of his own:
+ * - defaults are filled in; every OBJ of the table is there, with its own defaults;
+ * - version is without a leading "v";
+ * - nodes[].group is "control_plane" or "worker" where none was given; a group that is used is in groups;
+ * - nodes[].labels and taints have those of their group beneath their own; taints are written
+ *   "key[=value]:Effect"; a control plane without taints of its own (absent, not []) has
+ *   "node-role.kubernetes.io/control-plane:NoSchedule";
+ * - nodes[].host.name is the node's name; what `ssh` says is beneath what a host says;
+ * - what a user may give as a path or as text (cni.manifests, audit_policy, packages.key, host keys) is
+ *   still that: cluster_text() reads it.
+ */
+extern const struct attr cluster_attrs[];
+
+/*
+ * Checks all that can be known before anything is reached; errors (ERR_USAGE) name the option,
+ * as "nodes[2].taints[0]". *ret_warnings: list of sentences; NULL: not wanted.
+ */
+MUST_USE struct err *cluster_declaration(struct json_object *given, struct json_object **ret,
+					 struct json_object **ret_warnings);
+
+/* A node of a declaration by its name; borrowed; NULL: there is none. */
+struct json_object *cluster_node(struct json_object *declaration, const char *name);
+bool cluster_is_control_plane(struct json_object *node);
+/* The i-th control plane in the order of the declaration; borrowed; NULL past the end. */
+struct json_object *cluster_control_plane(struct json_object *declaration, size_t i);
+/* "10.0.0.5:6443", as nodes are to reach the API: the endpoint, or the first control plane's address. Owned. */
+char *cluster_endpoint(struct json_object *declaration);
+/* The address other nodes reach it by: node_ip, or that of its host. Borrowed. */
+const char *cluster_node_address(struct json_object *node);
+
+/*
+ * "1.33.13", with or without a "v". Anything else is ERR_USAGE. Compared by their numbers:
+ * negative, 0, positive.
+ */
+struct version {
+	int major, minor, patch;
+};
+MUST_USE struct err *version_parse(const char *s, struct version *ret);
+int version_compare(const struct version *a, const struct version *b);
+
+/* Text given as such (it has a line end) or as the path of a file; `what` begins the message of an error. */
+MUST_USE struct err *cluster_text(const char *what, const char *text_or_path, struct buf *ret);
+
+#endif
