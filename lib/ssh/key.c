@@ -14,6 +14,7 @@
 #include "ssh/bcrypt.h"
 #include "ssh/key.h"
 #include "ssh/wire.h"
+#include "text.h"
 
 enum {
 	FILE_MAX = 64 << 10,
