@@ -1,0 +1,50 @@
+#ifndef CLUSTER_KUBEADM_CONFIG_H
+#define CLUSTER_KUBEADM_CONFIG_H
+
+#include "buf.h"
+#include "err.h"
+#include "json.h"
+
+/*
+ * What kubeadm is told, as YAML for --config: API kubeadm.k8s.io/v1beta4, of versions before 1.31 v1beta3. Pure
+ * functions of a declaration (cluster/cluster.h, with its defaults) and one of its nodes.
+ * Source: the types of kubeadm's v1beta3 and v1beta4; kubeadm itself reads them in the tests.
+ *
+ * Not in them: labels and, but for a node's registration, taints, which are the API's matter; kubelet_args and
+ * node_ip, which node_steps.h writes into /etc/default/kubelet, so that they can be changed later.
+ */
+struct kubeadm_input {
+	struct json_object *declaration, *node;
+	const char *token; /* of bootstrap: init makes it known, join uses it */
+	int token_s;       /* how long it lives; 0: 2 hours */
+	/* Where the discovery file is on the node (kubeadm_discovery()); NULL: KUBEADM_DISCOVERY. */
+	const char *discovery;
+};
+
+/* In memory there, for root alone: they hold the token. To be removed after use. */
+#define KUBEADM_FOLDER    "/run/treenail/kubeadm"
+#define KUBEADM_CONFIG    KUBEADM_FOLDER "/config.yaml"
+#define KUBEADM_DISCOVERY KUBEADM_FOLDER "/discovery.conf"
+/* Written by node_steps.h: the declaration's patches, and the node's own. */
+#define KUBEADM_PATCHES "/etc/kubernetes/patches"
+
+/* InitConfiguration, ClusterConfiguration, KubeletConfiguration and KubeProxyConfiguration. Secret. */
+MUST_USE struct err *kubeadm_init_config(const struct kubeadm_input *in, struct buf *ret);
+/* JoinConfiguration; of a control plane whose shared files (cluster/pki.h) are there already. Secret. */
+MUST_USE struct err *kubeadm_join_config(const struct kubeadm_input *in, struct buf *ret);
+/* The last three documents of init, without secrets: for kubeadm init phase upload-config. */
+MUST_USE struct err *kubeadm_cluster_config(const struct kubeadm_input *in, struct buf *ret);
+/* UpgradeConfiguration, for kubeadm upgrade apply and node since 1.31; before, ERR_USAGE: there are only options. */
+MUST_USE struct err *kubeadm_upgrade_config(const struct kubeadm_input *in, struct buf *ret);
+/* ResetConfiguration since 1.31; before, ERR_USAGE likewise. */
+MUST_USE struct err *kubeadm_reset_config(const struct kubeadm_input *in, struct buf *ret);
+/* A kubeconfig with CA and address alone: who joins knows whom to trust before it says anything. No secret. */
+MUST_USE struct err *kubeadm_discovery(const struct kubeadm_input *in, const char *ca_pem,
+				       struct buf *ret);
+
+/* "unix:///run/containerd/containerd.sock": the socket of the declaration's runtime. */
+const char *kubeadm_cri_socket(struct json_object *declaration);
+/* registry.k8s.io/pause:3.10, what kubeadm of the declaration's version wants, from its image repository. Owned. */
+char *kubeadm_pause_image(struct json_object *declaration);
+
+#endif
