@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "faulty.h"
+#include "file.h"
 #include "kubernetes/cluster.h"
 #include "kubernetes/connect.h"
 #include "kubernetes/credentials.h"

@@ -7,11 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kubernetes/kubeconfig.h"
+#include "file.h"
 #include "oracle.h"
 #include "sandbox.h"
 #include "ssh/host_certificate.h"
 #include "ssh/known_hosts.h"
+#include "text.h"
 #include "unit.h"
 
 enum { NOW = 1800000000, WRITERS = 6, NAMES = 12 };

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "kubernetes/kubeconfig.h"
 #include "sandbox.h"
 #include "text.h"

@@ -9,6 +9,7 @@
 #include "common/output.h"
 #include "common/tasks.h"
 #include "digest.h"
+#include "file.h"
 #include "kubernetes/socket.h"
 #include "kubernetes/tree.h"
 #include "session/config.h"

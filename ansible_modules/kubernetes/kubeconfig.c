@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/tasks.h"
+#include "file.h"
 #include "kubernetes/kubeconfig.h"
 #include "session/config.h"
 #include "text.h"

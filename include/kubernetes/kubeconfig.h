@@ -46,7 +46,4 @@ MUST_USE struct err *kubeconfig_merge(const char *paths, struct json_object **re
 /* The name of entries that a program made of other settings: errors leave it out. */
 #define KUBECONFIG_UNNAMED "(unnamed)"
 
-/* A whole file of at most `max` bytes; `what` begins the message of an error. */
-MUST_USE struct err *file_text(const char *path, size_t max, struct buf *ret);
-
 #endif

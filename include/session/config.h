@@ -43,14 +43,10 @@ MUST_USE struct err *config_find(const char *stem, const char *first, struct jso
 				 char **ret_path);
 /* "clouds.yaml, .yml and .json in /home/a, ...", for the message that says what is not there. */
 char *config_places(const char *stem, const char *first);
-/* The only place that reads the environment. NULL: not set or empty. Borrowed. */
-const char *env_get(const char *name);
 /* The OS_* variables that describe a cloud, by lower-case name without OS_; NULL: there are none. */
 struct json_object *env_cloud(void);
 /* Owned; NULL: no cache is wanted or there is no place for it. */
 char *env_cache_dir(void);
-/* ~/x -> /home/a/x. Owned; NULL stays NULL. */
-char *path_expand(const char *path);
 /*
  * The path of what is one, or PEM text itself: that gets a file in memory, which this process alone
  * can open and which lives as long. Owned; NULL stays NULL.

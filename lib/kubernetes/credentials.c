@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "digest.h"
+#include "file.h"
 #include "http_wire.h"
 #include "json.h"
 #include "session/cache.h"

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "json.h"
 #include "session/config.h"
 #include "text.h"
@@ -21,31 +22,6 @@ enum { FILE_MAX = YAML_BYTES, TOLD = 8, KEPT = 4, LARGE = 64 << 10 };
 #define POD_FOLDER "/var/run/secrets/kubernetes.io/serviceaccount"
 
 /* ---- files and texts ---- */
-
-struct err *file_text(const char *path, size_t max, struct buf *ret)
-{
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char chunk[16 << 10];
-	struct err *e = NULL;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return err_new(ERR_USAGE, "%s: cannot open it: %s", path, strerrordesc_np(errno));
-	ret->max = max;
-	while (n && !e) {
-		n = read(fd, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			e = err_new(ERR_USAGE, "%s: cannot read it: %s", path,
-				    strerrordesc_np(errno));
-		else if (!buf_add(ret, chunk, (size_t)n))
-			e = err_new(ERR_USAGE, "%s: more than %zu KiB", path, max >> 10);
-	}
-	OPENSSL_cleanse(chunk, sizeof(chunk));
-	(void)close(fd);
-	return e;
-}
 
 static const char *nonempty(const char *s)
 {

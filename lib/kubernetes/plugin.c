@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "digest.h"
+#include "file.h"
 #include "json.h"
 #include "kubernetes/credentials.h"
 #include "session/config.h"

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "json.h"
 #include "text.h"
 

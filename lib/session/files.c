@@ -7,19 +7,13 @@
 #include <unistd.h>
 
 #include "digest.h"
+#include "file.h"
 #include "json.h"
 #include "session/config.h"
 #include "text.h"
 #include "yaml.h"
 
 enum { FILE_BYTES = 1 << 20, PLACES = 8, KEPT_FILES = 4 };
-
-const char *env_get(const char *name)
-{
-	const char *s = secure_getenv(name);
-
-	return s && *s ? s : NULL;
-}
 
 /* Other OS_* variables are left alone: they belong to other programs, or only choose a cloud. */
 static const char env_names[] =
@@ -96,15 +90,6 @@ char *env_cache_dir(void)
 	if (base && *base == '/')
 		return xasprintf("%s/treenail", base);
 	return env_get("HOME") ? path_expand("~/.cache/treenail") : NULL;
-}
-
-char *path_expand(const char *path)
-{
-	const char *home = env_get("HOME");
-
-	if (path && *path == '~' && (path[1] == '/' || !path[1]) && home)
-		return xasprintf("%s%s", home, path + 1);
-	return xstrdup(path);
 }
 
 struct pem {

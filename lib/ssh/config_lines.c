@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "buf.h"
-#include "kubernetes/kubeconfig.h"
+#include "file.h"
 #include "ssh/config_lines.h"
 
 enum {

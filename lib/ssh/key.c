@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kubernetes/kubeconfig.h"
 #include "mem.h"
 #include "ssh/bcrypt.h"
 #include "ssh/key.h"

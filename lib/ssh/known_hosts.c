@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "kubernetes/kubeconfig.h"
 #include "ssh/host_certificate.h"
+#include "text.h"
 
 enum {
 	ALL_MAX = 16 << 20,

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kubernetes/kubeconfig.h"
 #include "mem.h"
 #include "ssh/key.h"
 #include "ssh/sftp.h"
+#include "text.h"
 
 /*
  * A key somebody else made, as it is or (first byte odd) as what is inside of OpenSSH's armour: it is

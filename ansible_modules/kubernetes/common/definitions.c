@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "file.h"
 #include "http.h"
 #include "kubernetes/kubeconfig.h"
 #include "session/config.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "kubernetes/kubeconfig.h"
 #include "live.h"
 #include "protocol/value.h"

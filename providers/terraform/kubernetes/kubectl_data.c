@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clusters.h"
+#include "file.h"
 #include "kubectl.h"
 #include "kubernetes/kubeconfig.h"
 #include "kubernetes/objects.h"

@@ -4,6 +4,7 @@
 #include "adapter/kind.h"
 #include "adapter/rpc.h"
 #include "adapter/targets.h"
+#include "file.h"
 #include "functions.h"
 #include "openstack/zones.h"
 #include "session/catalog.h"
