@@ -105,6 +105,21 @@ MUST_USE struct err *ssh_pause(struct ssh_session *s, int64_t ms);
 /* clock_ms() of the host's deadline. */
 int64_t ssh_deadline(const struct ssh_session *s);
 
+/*
+ * A port on 127.0.0.1 here whose connections (64 at once) go to host:port as that is seen from there
+ * (direct-tcpip, RFC 4254, 7.2), for as long as the task runs: whatever this session does meanwhile, and for any
+ * thread, but not for a task, which must not block. They go by a session of their own to the same host, shared by
+ * all forwards there, connected when the first one comes: it counts as one more connection to it. An
+ * end is handed on each way; a connection that the other side does not take is reset.
+ * Any user of this machine can connect to it: what is reached by it has to ask who is there.
+ */
+struct ssh_forward;
+MUST_USE struct err *ssh_forward(struct ssh_session *s, const char *host, int port,
+				 struct ssh_forward **ret);
+int ssh_forward_port(const struct ssh_forward *f);
+/* Why a connection came to nothing, last; owned; NULL: none did. From any thread, while the task runs. */
+char *ssh_forward_fault(struct ssh_forward *f);
+
 enum { SSH_OUT_MAX = 16 << 20 };
 
 struct ssh_exec {
