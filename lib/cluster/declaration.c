@@ -100,6 +100,7 @@ static const struct attr proxy_rows[] = {
 
 static const struct attr cni_rows[] = {
 	{ "manifests", LIST, 0, "Manifests of the pod network: YAML text, or files here." },
+	{ "bin_dir", STR, 0, "Folder of the network plugins.", .value = "\"/opt/cni/bin\"" },
 	{ "wait", BOOL, 0, "Whether nodes must get ready; without a pod network they do not.",
 	  .value = "true" },
 	{ 0 },
@@ -119,7 +120,8 @@ static const struct attr etcd_rows[] = {
 static const struct attr certificate_rows[] = {
 	{ "ca_days", INT, 0, "Lifetime of the certificate authorities.", .value = "3650" },
 	{ "days", INT, 0, "Lifetime of all other certificates.", .value = "365" },
-	{ "key_type", STR, 0, "Kind of their keys.", .value = "\"ecdsa\"", .choices = "ecdsa rsa" },
+	{ "key_type", STR, 0, "Kind of their keys.", .value = "\"ECDSA-P256\"",
+	  .choices = "RSA-2048 RSA-3072 RSA-4096 ECDSA-P256 ECDSA-P384" },
 	{ "renew_days", INT, 0, "Renewed when fewer days are left; 0: never.", .value = "30" },
 	{ "alt_names", LIST, 0, "Further names and addresses in the API server's certificate." },
 	{ 0 },
@@ -136,6 +138,8 @@ static const struct attr kubeadm_rows[] = {
 	{ "skip_phases", LIST, 0, "Phases of kubeadm init to leave out (addon/kube-proxy)." },
 	{ "ignore_preflight_errors", LIST, 0, "Checks of kubeadm whose errors are warnings." },
 	{ "image_repository", STR, 0, "Where the control plane's images come from." },
+	{ "image_pull_policy", STR, 0, "When kubeadm pulls images.", .value = "\"IfNotPresent\"",
+	  .choices = "Always IfNotPresent Never" },
 	{ "feature_gates", MAP, 0, "Kubeadm's own feature gates." },
 	{ 0 },
 };
@@ -179,6 +183,8 @@ const struct attr cluster_attrs[] = {
 	{ "registry_mirrors", LIST, 0, "Mirrors of registries.", .sub = mirror_rows },
 	{ "proxy", OBJ, 0, "Proxies of APT, the container runtime and the control plane.",
 	  .sub = proxy_rows },
+	{ "runtime_config", MAP, 0,
+	  "Further settings of the runtime: of containerd's CRI plugin, or of Docker's daemon.json." },
 	{ "cni", OBJ, 0, "The pod network.", .sub = cni_rows },
 	{ "etcd", OBJ, 0, "The cluster's database.", .sub = etcd_rows },
 	{ "certificates", OBJ, 0, "Certificates made here and by kubeadm.",
