@@ -5,7 +5,7 @@
 #include "args.h"
 #include "cluster/cluster.h"
 #include "cluster/syntax.h"
-#include "kubernetes/kubeconfig.h"
+#include "file.h"
 #include "text.h"
 
 enum { NODES_MOST = 5000, MINOR_LEAST = 28, TEXT_BYTES = 4 << 20 };
@@ -41,7 +41,7 @@ struct json_object *cluster_control_plane(struct json_object *declaration, size_
 
 const char *cluster_node_address(struct json_object *node)
 {
-	const char *ip = json_str(node, "node_ip"), *host = json_str(node, "host.host");
+	const char *ip = json_str(node, "node_ip"), *host = json_str(node, "host.address");
 
 	return ip ? ip : host ? host : json_str(node, "name");
 }
@@ -253,7 +253,7 @@ static struct err *check_unique(struct json_object *seen, const char *key, size_
 static struct err *check_host(struct json_object *node, size_t i, struct json_object *hosts)
 {
 	AUTO_STR where = xasprintf("nodes[%zu].host", i);
-	const char *host = json_str(node, "host.host");
+	const char *host = json_str(node, "host.address");
 
 	if (!host)
 		return NULL;
@@ -499,9 +499,6 @@ static void complete_node(struct json_object *d, struct json_object *node)
 			json_object_array_add(json_at(node, "taints"),
 					      json_object_new_string(TAINT_OF_CONTROL_PLANES));
 	}
-	if (json_at(host, "address") && !json_at(host, "host"))
-		json_set(host, "host", json_copy(json_at(host, "address")));
-	json_object_object_del(host, "address");
 	json_set(host, "name", json_copy(json_at(node, "name")));
 	add_lacking(host, json_at(d, "ssh"));
 }
