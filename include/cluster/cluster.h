@@ -20,7 +20,7 @@
  *   "node-role.kubernetes.io/control-plane:NoSchedule";
  * - nodes[].host.name is the node's name; what `ssh` says is beneath what a host says;
  * - what a user may give as a path or as text (cni.manifests, audit_policy, packages.key, host keys) is
- *   still that: cluster_text() reads it.
+ *   still that: declared_text() reads it.
  */
 extern const struct attr cluster_attrs[];
 
@@ -41,17 +41,7 @@ char *cluster_endpoint(struct json_object *declaration);
 /* The address other nodes reach it by: node_ip, or that of its host. Borrowed. */
 const char *cluster_node_address(struct json_object *node);
 
-/*
- * "1.33.13", with or without a "v". Anything else is ERR_USAGE. Compared by their numbers:
- * negative, 0, positive.
- */
-struct version {
-	int major, minor, patch;
-};
-MUST_USE struct err *version_parse(const char *s, struct version *ret);
-int version_compare(const struct version *a, const struct version *b);
-
 /* Text given as such (it has a line end) or as the path of a file; `what` begins the message of an error. */
-MUST_USE struct err *cluster_text(const char *what, const char *text_or_path, struct buf *ret);
+MUST_USE struct err *declared_text(const char *what, const char *text_or_path, struct buf *ret);
 
 #endif

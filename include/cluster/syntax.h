@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "err.h"
+#include "json.h"
 
 /* What single values of a declaration must look like. Pure; errors (ERR_USAGE) say what is wrong with them. */
 
@@ -14,10 +15,8 @@ MUST_USE struct err *domain_check(const char *s);
 MUST_USE struct err *label_check(const char *key, const char *value);
 /* "key[=value]:NoSchedule|PreferNoSchedule|NoExecute" */
 MUST_USE struct err *taint_check(const char *s);
-/* "3", "25%": at least 1. */
-MUST_USE struct err *share_check(const char *s);
-/* Of a share that was checked: how many of n, at least 1. */
-int share_of(const char *s, int n);
+/* ["a=b:NoExecute"], checked, as Kubernetes has them: [{"key": "a", "value": "b", "effect": "NoExecute"}]; owned. */
+struct json_object *taints_parse(struct json_object *list);
 
 /* IPv4 or IPv6. */
 bool is_address(const char *s);

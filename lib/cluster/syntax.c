@@ -109,6 +109,26 @@ struct err *taint_check(const char *s)
 	return label_check(key, equals ? equals + 1 : "");
 }
 
+struct json_object *taints_parse(struct json_object *list)
+{
+	struct json_object *all = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *t = json_object_new_object();
+		const char *s = json_object_get_string(json_nth(list, i));
+		const size_t key = strcspn(s, "=:"), rest = strcspn(s, ":");
+		AUTO_STR name = xstrndup(s, key);
+		AUTO_STR value = s[key] == '=' ? xstrndup(s + key + 1, rest - key - 1) : NULL;
+
+		json_sets(t, "key", name);
+		if (value && *value)
+			json_sets(t, "value", value);
+		json_sets(t, "effect", s + rest + 1);
+		json_object_array_add(all, t);
+	}
+	return all;
+}
+
 /* ---- numbers ---- */
 
 /* Digits alone; -1: it is none, or too large. */
@@ -124,51 +144,6 @@ static int number(const char *s, size_t n)
 		all = all * 10 + (s[i] - '0');
 	}
 	return all;
-}
-
-struct err *share_check(const char *s)
-{
-	const size_t n = strlen(s);
-	const bool percent = n && s[n - 1] == '%';
-	const int v = number(s, percent ? n - 1 : n);
-
-	if (v < 1 || (percent && v > 100))
-		return wrong(s, "is neither a number from 1 nor 1% to 100%");
-	return NULL;
-}
-
-int share_of(const char *s, int n)
-{
-	const size_t len = strlen(s);
-	const bool percent = len && s[len - 1] == '%';
-	const int v = number(s, percent ? len - 1 : len);
-	const int most = percent ? n * v / 100 : v;
-
-	return most < 1 ? 1 : most;
-}
-
-struct err *version_parse(const char *s, struct version *ret)
-{
-	const char *from = s + (*s == 'v');
-	int parts[3], n = 0;
-
-	for (; n < 3; n++) {
-		const size_t len = strcspn(from, ".");
-
-		parts[n] = number(from, len);
-		if (parts[n] < 0 || (from[len] == '.') != (n < 2))
-			return wrong(s, "is no version: major.minor.patch, as 1.33.2");
-		from += len + 1;
-	}
-	*ret = (struct version){ parts[0], parts[1], parts[2] };
-	return NULL;
-}
-
-int version_compare(const struct version *a, const struct version *b)
-{
-	if (a->major != b->major)
-		return a->major - b->major;
-	return a->minor != b->minor ? a->minor - b->minor : a->patch - b->patch;
 }
 
 /* ---- addresses ---- */

@@ -6,6 +6,8 @@
 #include "cluster/cluster.h"
 #include "cluster/syntax.h"
 #include "file.h"
+#include "kubernetes/preflight.h"
+#include "kubernetes/waves.h"
 #include "text.h"
 
 enum { NODES_MOST = 5000, MINOR_LEAST = 28, TEXT_BYTES = 4 << 20 };
@@ -56,7 +58,7 @@ char *cluster_endpoint(struct json_object *declaration)
 			 (int)json_int(declaration, "endpoint.port", 6443));
 }
 
-struct err *cluster_text(const char *what, const char *text_or_path, struct buf *ret)
+struct err *declared_text(const char *what, const char *text_or_path, struct buf *ret)
 {
 	if (!strchr(text_or_path, '\n'))
 		return file_text(text_or_path, TEXT_BYTES, ret);
@@ -218,6 +220,7 @@ static struct err *check_groups(struct json_object *groups)
 		AUTO_STR labels = xasprintf("%s.labels", where);
 		AUTO_STR taints = xasprintf("%s.taints", where);
 		AUTO_STR args = xasprintf("%s.kubelet_args", where);
+		size_t limit;
 
 		for (size_t k = 0; k < i && !e; k++)
 			if (json_is_str(json_at(json_nth(groups, k), "name"), json_str(g, "name")))
@@ -225,8 +228,8 @@ static struct err *check_groups(struct json_object *groups)
 					       json_str(g, "name")),
 				       "%s.name", where);
 		if (!e)
-			e = at(share_check(json_str(g, "max_unavailable")), "%s.max_unavailable",
-			       where);
+			e = at(waves_limit(json_str(g, "max_unavailable"), 100, &limit),
+			       "%s.max_unavailable", where);
 		if (!e)
 			e = check_labels(json_at(g, "labels"), labels);
 		if (!e)
@@ -405,10 +408,14 @@ static struct err *check_certificates(struct json_object *d)
 
 static struct err *check_version(struct json_object *d)
 {
-	struct version v = { 0 };
-	struct err *e = version_parse(json_str(d, "version"), &v);
+	const char *s = json_str(d, "version");
+	struct kube_version v = { 0 };
+	struct err *e = NULL;
 
-	if (!e && (v.major != 1 || v.minor < MINOR_LEAST))
+	if (!kube_version_of(s, &v) ||
+	    strspn(s + (*s == 'v'), "0123456789.") < strlen(s + (*s == 'v')))
+		e = err_new(ERR_USAGE, "'%s' is no version: major.minor.patch, as 1.33.2", s);
+	else if (v.major != 1 || v.minor < MINOR_LEAST)
 		e = err_new(ERR_USAGE, "%d.%d: versions since 1.%d can be made", v.major, v.minor,
 			    MINOR_LEAST);
 	return at(e, "version");

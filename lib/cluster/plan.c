@@ -1,0 +1,661 @@
+#include <stdarg.h>
+#include <string.h>
+
+#include "cluster/cluster.h"
+#include "cluster/journal.h"
+#include "cluster/plan.h"
+#include "cluster/syntax.h"
+#include "kubernetes/drain.h"
+#include "kubernetes/preflight.h"
+#include "kubernetes/waves.h"
+#include "text.h"
+
+enum { NAMES_SHOWN = 6 };
+
+struct planner {
+	const struct plan_input *in;
+	struct json_object *d, *api; /* api NULL: none answers */
+	struct json_object *actions, *warnings;
+	struct json_object *first; /* the control plane that init is done on; NULL: none is */
+	bool upgrades;
+};
+
+/* ---- what is known ---- */
+
+static struct json_object *nodes_of(const struct planner *p)
+{
+	return json_at(p->d, "nodes");
+}
+
+static const char *name_of(struct json_object *node)
+{
+	return json_str(node, "name");
+}
+
+/* What was seen on its host; NULL: nobody looked. */
+static struct json_object *seen(const struct planner *p, const char *name)
+{
+	struct json_object *o = NULL;
+
+	json_object_object_get_ex(json_at(p->in->observed, "nodes"), name, &o);
+	return o;
+}
+
+static bool reached(const struct planner *p, const char *name)
+{
+	struct json_object *o = seen(p, name);
+
+	return o && !json_at(o, "error");
+}
+
+/* Its Node object. */
+static struct json_object *member(const struct planner *p, const char *name)
+{
+	struct json_object *list = json_at(p->api, "nodes");
+
+	for (size_t i = 0; i < json_len(list); i++)
+		if (json_is_str(json_at(json_nth(list, i), "metadata.name"), name))
+			return json_nth(list, i);
+	return NULL;
+}
+
+static bool is_labelled_control_plane(struct json_object *object)
+{
+	struct json_object *labels = json_at(object, "metadata.labels");
+
+	return json_object_object_get_ex(labels, "node-role.kubernetes.io/control-plane", NULL);
+}
+
+static struct json_object *begun(const struct planner *p, const char *node, const char *action)
+{
+	return journal_open_action(p->in->journal, node, action);
+}
+
+/* False: this run leaves it alone. */
+static bool is_meant(const struct planner *p, const char *name)
+{
+	struct json_object *only = p->in->wish->only;
+
+	for (size_t i = 0; i < json_len(only); i++)
+		if (json_is_str(json_nth(only, i), name))
+			return true;
+	return !only;
+}
+
+static bool is_to_go(const struct planner *p, const char *name)
+{
+	struct json_object *list = p->in->wish->remove;
+
+	for (size_t i = 0; i < json_len(list); i++)
+		if (json_is_str(json_nth(list, i), name))
+			return true;
+	return p->in->wish->prune && !cluster_node(p->d, name);
+}
+
+/* ---- the list ---- */
+
+static char *id_of(const char *action, const char *node)
+{
+	return node ? xasprintf("%s %s", action, node) : xstrdup(action);
+}
+
+static PRINTF(4, 5) struct json_object *act(struct planner *p, const char *action, const char *node,
+					    const char *fmt, ...)
+{
+	struct json_object *a = json_object_new_object();
+	AUTO_STR id = id_of(action, node);
+	va_list ap;
+
+	va_start(ap, fmt);
+	AUTO_STR why = xvasprintf(fmt, ap);
+	va_end(ap);
+	json_sets(a, "id", id);
+	json_sets(a, "action", action);
+	if (node)
+		json_sets(a, "node", node);
+	json_sets(a, "why", why);
+	json_set(a, "after", json_object_new_array());
+	json_object_array_add(p->actions, a);
+	return a;
+}
+
+static PRINTF(2, 3) void warn(struct planner *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	AUTO_STR s = xvasprintf(fmt, ap);
+	va_end(ap);
+	json_object_array_add(p->warnings, json_object_new_string(s));
+}
+
+static struct json_object *planned(const struct planner *p, const char *action, const char *node)
+{
+	AUTO_STR id = id_of(action, node);
+
+	for (size_t i = 0; i < json_len(p->actions); i++)
+		if (json_is_str(json_at(json_nth(p->actions, i), "id"), id))
+			return json_nth(p->actions, i);
+	return NULL;
+}
+
+/* If that is planned at all. */
+static void after(struct planner *p, struct json_object *a, const char *action, const char *node)
+{
+	AUTO_STR id = id_of(action, node);
+
+	if (planned(p, action, node))
+		json_object_array_add(json_at(a, "after"), json_object_new_string(id));
+}
+
+/* All actions of these kinds that are planned so far, on control planes alone or on all nodes. */
+static void after_all(struct planner *p, struct json_object *a, const char *kinds,
+		      bool control_planes)
+{
+	for (size_t i = 0; i < json_len(p->actions); i++) {
+		struct json_object *other = json_nth(p->actions, i);
+		struct json_object *node = cluster_node(p->d, json_str(other, "node"));
+
+		if (other != a && words_have(kinds, json_str(other, "action")) &&
+		    (!control_planes || cluster_is_control_plane(node)))
+			json_object_array_add(json_at(a, "after"), json_copy(json_at(other, "id")));
+	}
+}
+
+/* Nodes of a group that are out of service at once: as many as it allows. Control planes: one by one. */
+static struct err *put_slot(struct planner *p, struct json_object *a, struct json_object *node)
+{
+	struct json_object *groups = json_at(p->d, "groups"), *nodes = nodes_of(p);
+	const char *group = json_str(node, "group"), *share = NULL;
+	size_t n = 0, limit = 1;
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < json_len(nodes); i++)
+		n += json_is_str(json_at(json_nth(nodes, i), "group"), group);
+	for (size_t i = 0; i < json_len(groups); i++)
+		if (json_is_str(json_at(json_nth(groups, i), "name"), group))
+			share = json_str(json_nth(groups, i), "max_unavailable");
+	if (cluster_is_control_plane(node))
+		group = "control_plane";
+	else
+		e = waves_limit(share, n, &limit);
+	json_sets(a, "slot", group);
+	json_set(a, "limit", json_object_new_int64((int64_t)limit));
+	return e;
+}
+
+/* "swap, packages and 3 more" */
+static char *listed(struct json_object *names)
+{
+	AUTO_BUF b = BUF_INIT;
+	const size_t n = json_len(names);
+
+	for (size_t i = 0; i < n && i < NAMES_SHOWN; i++)
+		buf_addf(&b, "%s%s", i ? ", " : "", json_object_get_string(json_nth(names, i)));
+	if (n > NAMES_SHOWN)
+		buf_addf(&b, " and %zu more", n - NAMES_SHOWN);
+	return buf_take(&b);
+}
+
+/* ---- the first control plane ---- */
+
+/* A host that has, or may have, a cluster that does not answer: nothing may be made in its place. */
+static struct err *check_silent(const struct planner *p)
+{
+	for (size_t i = 0;; i++) {
+		struct json_object *node = cluster_control_plane(p->d, i), *o;
+		const char *name = name_of(node);
+
+		if (!node)
+			return NULL;
+		o = seen(p, name);
+		if (o && json_at(o, "error"))
+			return err_new(ERR_CONFLICT,
+				       "no API server answers, and whether control plane %s has a "
+				       "cluster cannot be seen: %s",
+				       name, json_str(o, "error"));
+		if (json_truth(o, "admin_conf", false))
+			return err_new(ERR_CONFLICT,
+				       "control plane %s has a cluster that was not begun by this "
+				       "journal, and no API server answers: repair it, or reset it "
+				       "first",
+				       name);
+	}
+}
+
+static struct err *plan_first(struct planner *p)
+{
+	struct json_object *open = NULL, *a;
+
+	for (size_t i = 0; !open && (p->first = cluster_control_plane(p->d, i)); i++)
+		open = begun(p, name_of(p->first), "init");
+	if (open) {
+		a = act(p, "init", name_of(p->first), "was begun at %s and has not ended",
+			json_str(open, "at"));
+		json_sets(a, "how", "resume");
+		return NULL;
+	}
+	p->first = NULL;
+	if (p->api)
+		return NULL;
+	p->first = cluster_control_plane(p->d, 0);
+	a = act(p, "init", name_of(p->first), "there is no cluster yet");
+	json_sets(a, "how", "new");
+	return check_silent(p);
+}
+
+static void plan_network(struct planner *p)
+{
+	struct json_object *differ = json_at(p->api, "manifests");
+	struct json_object *all = json_at(p->d, "cni.manifests"), *a;
+	AUTO_STR titles = listed(differ);
+
+	if (p->api ? !json_len(differ) : !json_len(all))
+		return;
+	a = p->api ? act(p, "network", NULL, "%s", titles)
+		   : act(p, "network", NULL, "%zu manifests", json_len(all));
+	if (p->first)
+		after(p, a, "init", name_of(p->first));
+}
+
+/* ---- members to be ---- */
+
+/* What is to be done so that a node is a member; NULL: it is one. *why is owned. */
+static const char *joining(const struct planner *p, struct json_object *node, char **why)
+{
+	const char *name = name_of(node);
+	struct json_object *object = member(p, name), *open = begun(p, name, "join");
+	const bool has = json_truth(seen(p, name), "kubelet_conf", false);
+	const bool whole = object && has &&
+			   (!cluster_is_control_plane(node) || is_labelled_control_plane(object));
+
+	if (open) {
+		*why = xasprintf("was begun at %s and has not ended", json_str(open, "at"));
+		return whole ? "finish" : has ? "resume" : object ? "replace" : "new";
+	}
+	if (object && has)
+		return NULL;
+	*why = xstrdup(object ? "its host was made anew" : "not a member");
+	return object ? "replace" : "new";
+}
+
+static struct err *check_stray(const struct planner *p, struct json_object *node, const char *how)
+{
+	const char *name = name_of(node);
+
+	if (strcmp(how, "new") == 0 && json_truth(seen(p, name), "kubelet_conf", false))
+		return err_new(ERR_CONFLICT,
+			       "node %s is no member, but its host has the kubelet configuration "
+			       "of one (/etc/kubernetes/kubelet.conf): if it belongs to no other "
+			       "cluster, reset it first",
+			       name);
+	return NULL;
+}
+
+static struct err *check_role(const struct planner *p, struct json_object *node)
+{
+	struct json_object *object = member(p, name_of(node));
+
+	if (object && cluster_is_control_plane(node) != is_labelled_control_plane(object) &&
+	    !begun(p, name_of(node), "join") && !begun(p, name_of(node), "init"))
+		return err_new(ERR_CONFLICT,
+			       "node %s is a %s and declared as a %s: remove it first, then it can "
+			       "join again",
+			       name_of(node),
+			       cluster_is_control_plane(node) ? "worker" : "control plane",
+			       cluster_is_control_plane(node) ? "control plane" : "worker");
+	return NULL;
+}
+
+static struct err *plan_join(struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node), *how;
+	struct json_object *prepare = NULL, *a;
+	AUTO_STR why = NULL;
+	struct err *e = check_role(p, node);
+
+	if (e || node == p->first || is_to_go(p, name) || !is_meant(p, name))
+		return e;
+	if (!reached(p, name)) {
+		if (!member(p, name))
+			warn(p, "node %s is no member, and cannot be made one: %s", name,
+			     seen(p, name) ? json_str(seen(p, name), "error") : "nobody looked");
+		return NULL;
+	}
+	how = joining(p, node, &why);
+	if (!how)
+		return NULL;
+	e = check_stray(p, node, how);
+	if (e)
+		return e;
+	if (strcmp(how, "finish") != 0)
+		prepare = act(p, "prepare", name, "%s", why);
+	a = act(p, "join", name, "%s", why);
+	json_sets(a, "how", how);
+	if (prepare)
+		after(p, a, "prepare", name);
+	if (p->first)
+		after(p, a, "init", name_of(p->first));
+	after_all(p, a, cluster_is_control_plane(node) ? "join upgrade" : "upgrade", true);
+	return NULL;
+}
+
+/* Control planes before workers. */
+static struct err *plan_nodes(struct planner *p, bool control_planes,
+			      struct err *(*one)(struct planner *p, struct json_object *node))
+{
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < json_len(nodes_of(p)) && !e; i++) {
+		struct json_object *node = json_nth(nodes_of(p), i);
+
+		if (cluster_is_control_plane(node) == control_planes)
+			e = one(p, node);
+	}
+	return e;
+}
+
+/* ---- upgrades ---- */
+
+/* Kubernetes says "v1.33.12". */
+static const char *plain(const char *version)
+{
+	return version && *version == 'v' ? version + 1 : version;
+}
+
+static const char *kubelet_of(struct json_object *object)
+{
+	return plain(json_str(object, "status.nodeInfo.kubeletVersion"));
+}
+
+/* Negative: `have` is older than what is declared; versions that are none are as declared. */
+static int compared(const struct planner *p, const char *have)
+{
+	struct kube_version a, b;
+
+	if (!have || !kube_version_of(have, &a) || !kube_version_of(json_str(p->d, "version"), &b))
+		return 0;
+	return kube_version_compare(&a, &b);
+}
+
+static struct err *check_step(const struct planner *p, const char *what, const char *have)
+{
+	const char *to = json_str(p->d, "version");
+	AUTO_STR why = compared(p, have) < 0 ? kube_step(have, to) : NULL;
+
+	if (compared(p, have) > 0)
+		return err_at(err_new(ERR_CONFLICT,
+				      "%s is of version %s already: %s is older, and going back is "
+				      "not supported by Kubernetes",
+				      what, have, to),
+			      "version");
+	return why ? err_at(err_new(ERR_CONFLICT, "%s: %s", what, why), "version") : NULL;
+}
+
+static struct err *plan_upgrade(struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node), *to = json_str(p->d, "version");
+	struct json_object *object = member(p, name), *server = NULL, *a;
+	const char *kubelet = kubelet_of(object), *from = kubelet,
+		   *all = json_str(p->api, "version");
+	const bool control_plane = cluster_is_control_plane(node);
+	const bool first = control_plane && !p->upgrades && compared(p, all) < 0;
+	struct json_object *open = begun(p, name, "upgrade");
+
+	json_object_object_get_ex(json_at(p->api, "servers"), name, &server);
+	if (control_plane && server && compared(p, json_object_get_string(server)) < 0)
+		from = json_object_get_string(server);
+	if (!object || !is_meant(p, name) || is_to_go(p, name) || node == p->first ||
+	    (compared(p, from) >= 0 && !open && !first))
+		return check_step(p, name, from);
+	AUTO_STR was = open ? xasprintf("; was begun at %s and has not ended", json_str(open, "at"))
+			    : xstrdup("");
+	a = act(p, "upgrade", name, "%s -> %s%s", from, to, was);
+	json_sets(a, "how", !control_plane ? "worker" : first ? "first" : "control_plane");
+	json_sets(a, "from", from);
+	json_sets(a, "to", to);
+	p->upgrades = true;
+	after_all(p, a, "upgrade join", true);
+	struct err *e = check_step(p, name, from);
+	return e ? e : put_slot(p, a, node);
+}
+
+static struct err *plan_upgrades(struct planner *p, bool control_planes)
+{
+	const char *have = json_str(p->api, "version");
+	struct err *e;
+
+	if (!p->api)
+		return NULL;
+	if (p->in->wish->no_upgrade) {
+		if (control_planes && compared(p, have) != 0)
+			warn(p, "the cluster has version %s, declared is %s", have,
+			     json_str(p->d, "version"));
+		return NULL;
+	}
+	e = control_planes ? check_step(p, "the cluster", have) : NULL;
+	return e ? e : plan_nodes(p, control_planes, plan_upgrade);
+}
+
+/* ---- members ---- */
+
+static struct err *plan_configure(struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node);
+	struct json_object *o = seen(p, name), *changed = json_at(o, "steps.changed");
+	struct json_object *failed = json_at(o, "steps.failed"), *a;
+	AUTO_STR ids = listed(changed);
+
+	if (!member(p, name) || planned(p, "join", name) || planned(p, "upgrade", name) ||
+	    node == p->first || is_to_go(p, name) || !is_meant(p, name))
+		return NULL;
+	if (!json_len(changed) && !failed)
+		return NULL;
+	a = failed ? act(p, "configure", name, "%s: %s", json_str(failed, "id"),
+			 json_str(failed, "msg"))
+		   : act(p, "configure", name, "%s", ids);
+	return put_slot(p, a, node);
+}
+
+static struct err *plan_marks(struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node);
+	struct json_object *object = member(p, name), *a;
+	AUTO_JSON taints = taints_parse(json_at(node, "taints"));
+	AUTO_JSON patch = NULL;
+
+	if (!object || planned(p, "join", name) || node == p->first || is_to_go(p, name) ||
+	    !is_meant(p, name))
+		return NULL;
+	patch = marks_patch(object, json_at(node, "labels"), taints);
+	if (!patch)
+		return NULL;
+	AUTO_STR words = marks_words(object, patch);
+	a = act(p, "mark", name, "%s", words);
+	after(p, a, "upgrade", name);
+	return NULL;
+}
+
+/* The certificate that ends first, or is not the one in its file, and is no CA. */
+static struct json_object *worst_of(struct json_object *report)
+{
+	struct json_object *list = json_at(report, "certificates"), *worst = NULL;
+
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *c = json_nth(list, i);
+
+		if (json_truth(c, "ca", false) || json_is_str(json_at(c, "state"), "ok") ||
+		    json_is_str(json_at(c, "state"), "unknown"))
+			continue;
+		if (!worst || json_int(c, "days_left", 0) < json_int(worst, "days_left", 0))
+			worst = c;
+	}
+	return worst;
+}
+
+static struct err *plan_renewal(struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node);
+	struct json_object *worst = worst_of(json_at(seen(p, name), "certificates")), *a;
+	const bool stale = json_is_str(json_at(worst, "state"), "stale");
+	const bool asked = p->in->wish->renew;
+
+	if (!member(p, name) || !reached(p, name) || planned(p, "join", name) || node == p->first ||
+	    is_to_go(p, name) || !is_meant(p, name) ||
+	    (!asked && (!worst || !json_int(p->d, "certificates.renew_days", 0))))
+		return NULL;
+	/* kubeadm upgrade renews them, too. */
+	if (planned(p, "upgrade", name))
+		return NULL;
+	a = asked ? act(p, "renew", name, "asked for")
+		  : act(p, "renew", name, "%s: %s", json_str(worst, "name"),
+			json_str(worst, "why"));
+	json_sets(a, "how", stale && !asked ? "restart" : "renew");
+	after_all(p, a, "renew", true);
+	return put_slot(p, a, node);
+}
+
+/* ---- those who leave ---- */
+
+static struct err *plan_removal(struct planner *p, const char *name)
+{
+	struct json_object *object = member(p, name), *node = cluster_node(p->d, name), *a;
+	const bool control_plane = is_labelled_control_plane(object);
+
+	if (!is_to_go(p, name) || !is_meant(p, name) || (!object && !reached(p, name)))
+		return NULL;
+	a = act(p, "remove", name, "%s",
+		!object ? "is no member; its host is reset"
+		: node  ? "asked for"
+			: "not declared");
+	json_sets(a, "how", control_plane ? "control_plane" : "worker");
+	json_sets(a, "slot", control_plane ? "control_plane" : "remove");
+	json_set(a, "limit", json_object_new_int64(1));
+	after_all(p, a, "join upgrade", false);
+	return NULL;
+}
+
+static struct err *plan_removals(struct planner *p)
+{
+	struct json_object *list = json_at(p->api, "nodes"), *asked = p->in->wish->remove;
+	size_t left = 0;
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < json_len(list) && !e; i++)
+		e = plan_removal(p, json_str(json_nth(list, i), "metadata.name"));
+	for (size_t i = 0; i < json_len(asked) && !e; i++)
+		if (!member(p, json_object_get_string(json_nth(asked, i))))
+			e = plan_removal(p, json_object_get_string(json_nth(asked, i)));
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *object = json_nth(list, i);
+		const char *name = json_str(object, "metadata.name");
+
+		left += is_labelled_control_plane(object) && !planned(p, "remove", name);
+		if (!cluster_node(p->d, name) && !planned(p, "remove", name) && is_meant(p, name))
+			warn(p, "node %s is a member and not declared", name);
+	}
+	if (!e && p->api && json_len(list) && !left)
+		e = err_new(ERR_CONFLICT, "no control plane would be left: reset the cluster "
+					  "instead");
+	return e;
+}
+
+/* ---- all of it ---- */
+
+static void plan_prepare_first(struct planner *p)
+{
+	struct json_object *init, *a;
+
+	if (!p->first || !is_meant(p, name_of(p->first)))
+		return;
+	init = planned(p, "init", name_of(p->first));
+	a = act(p, "prepare", name_of(p->first), "%s", json_str(init, "why"));
+	json_object_array_add(json_at(init, "after"), json_copy(json_at(a, "id")));
+}
+
+/* What must be done before stands before. */
+static struct json_object *ordered(struct json_object *actions)
+{
+	struct json_object *done = json_object_new_object(), *list = json_object_new_array();
+	const size_t n = json_len(actions);
+
+	for (size_t left = n, before = n + 1; left && left < before;) {
+		before = left;
+		for (size_t i = 0; i < n; i++) {
+			struct json_object *a = json_nth(actions, i), *needs = json_at(a, "after");
+			bool ready = !json_has(done, json_str(a, "id"));
+
+			for (size_t k = 0; k < json_len(needs) && ready; k++)
+				ready = json_has(done, json_object_get_string(json_nth(needs, k)));
+			if (!ready)
+				continue;
+			json_set(done, json_str(a, "id"), NULL);
+			json_object_array_add(list, json_object_get(a));
+			left--;
+		}
+	}
+	json_object_put(done);
+	return list;
+}
+
+static struct err *plan_all(struct planner *p)
+{
+	struct err *e = plan_first(p);
+
+	if (!e) {
+		plan_prepare_first(p);
+		plan_network(p);
+		e = plan_upgrades(p, true);
+	}
+	if (!e)
+		e = plan_nodes(p, true, plan_join);
+	if (!e)
+		e = plan_nodes(p, false, plan_join);
+	if (!e)
+		e = plan_upgrades(p, false);
+	for (int workers = 0; workers < 2 && !e; workers++) {
+		e = plan_nodes(p, !workers, plan_configure);
+		if (!e)
+			e = plan_nodes(p, !workers, plan_marks);
+	}
+	if (!e)
+		e = plan_nodes(p, true, plan_renewal);
+	if (!e)
+		e = plan_removals(p);
+	if (!e && p->first && json_truth(p->d, "cni.wait", true)) {
+		struct json_object *a = act(p, "ready", name_of(p->first), "was just made");
+
+		after(p, a, "init", name_of(p->first));
+		after(p, a, "network", NULL);
+	}
+	return e;
+}
+
+struct err *cluster_plan_make(const struct plan_input *in, struct json_object **ret)
+{
+	AUTO_JSON actions = json_object_new_array();
+	AUTO_JSON warnings = json_object_new_array();
+	struct planner p = {
+		.in = in,
+		.d = in->declaration,
+		.api = json_at(in->observed, "api"),
+		.actions = actions,
+		.warnings = warnings,
+	};
+	struct err *e = plan_all(&p);
+
+	if (e)
+		return e;
+	*ret = json_object_new_object();
+	json_set(*ret, "actions", ordered(actions));
+	json_set(*ret, "warnings", TAKE(warnings));
+	return NULL;
+}
+
+char *action_words(struct json_object *action)
+{
+	const char *node = json_str(action, "node");
+
+	return xasprintf("%s%s%s: %s", json_str(action, "action"), node ? " " : "",
+			 node ? node : "", json_str(action, "why"));
+}
