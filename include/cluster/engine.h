@@ -1,0 +1,122 @@
+#ifndef CLUSTER_ENGINE_H
+#define CLUSTER_ENGINE_H
+
+#include <pthread.h>
+
+#include "cluster/cluster.h"
+#include "cluster/journal.h"
+#include "cluster/pki.h"
+#include "cluster/run.h"
+#include "kubernetes/cluster.h"
+#include "node/node.h"
+#include "ssh/pool.h"
+
+/*
+ * What the files of lib/cluster/ that do something share; users have cluster/run.h.
+ *
+ * Actions run side by side, each in a thread. Values of JSON belong to one thread at a time, so whatever reads the
+ * declaration holds the lock, and takes copies with it.
+ */
+struct engine {
+	const struct cluster_options_run *o;
+	struct json_object *d;        /* the declaration */
+	struct json_object *state;    /* of the journal, when the run began */
+	struct json_object *observed; /* plan.h */
+	struct json_object *archives; /* {archive: SHA-256} of the images here */
+	struct journal *journal;      /* NULL: nothing is changed */
+	struct ssh_hosts *hosts;      /* in the order of nodes */
+	struct ssh_pool *pool;
+	pthread_mutex_t lock;
+
+	/* The API; api NULL: not yet. */
+	struct cluster *api;
+	struct json_object *admin; /* kubeconfig, as its file says it; NULL: not yet; secret */
+	struct tunnel *tunnel;     /* through a control plane; NULL: it is not needed */
+	char *token;               /* of bootstrap; NULL: none yet; secret */
+	bool token_known;          /* to the cluster */
+};
+
+/* Connects to nothing yet. Fills *g in any case: engine_close() is due. */
+MUST_USE struct err *engine_open(struct engine *g, struct json_object *given,
+				 const struct cluster_options_run *o,
+				 struct json_object **ret_warnings);
+void engine_close(struct engine *g);
+void engine_say(struct engine *g, const char *fmt, ...) PRINTF(2, 3);
+
+/* ---- work on a node ---- */
+
+struct node_job {
+	const char *node;
+	struct json_object *steps; /* borrowed, and nobody else's meanwhile */
+	bool check;
+	const struct node_blob *blobs;
+	size_t nblobs;
+	int timeout_s;              /* 0: o->node_s */
+	struct json_object *report; /* out; owned */
+};
+/* The error begins with the node's name. */
+MUST_USE struct err *engine_node(struct engine *g, struct node_job *j);
+/* The line of a step in a report; borrowed; NULL: it did not run. */
+struct json_object *report_step(struct json_object *report, const char *id);
+
+/* A list of steps to be filled. Takes what it is given. */
+struct json_object *steps_new(void);
+void steps_add(struct json_object *steps, struct json_object *step);
+/* Takes the list. */
+void steps_add_all(struct json_object *steps, struct json_object *more);
+struct json_object *step_folder(const char *path, const char *mode);
+struct json_object *step_absent(const char *path);
+struct json_object *step_secret_file(const char *id, const char *path, const char *text);
+struct json_object *step_read(const char *id, const char *path);
+/* argv with blanks between; words with blanks in them are added by step_argv(). */
+struct json_object *step_command(const char *id, const char *argv, int timeout_s);
+void step_argv(struct json_object *step, const char *word);
+
+/* ---- the API ---- */
+
+/* By the kubeconfig in g->admin; finds the way there. */
+MUST_USE struct err *engine_connect(struct engine *g);
+/* Takes the text of admin.conf. */
+MUST_USE struct err *engine_admin(struct engine *g, const char *text);
+/* PEM text of the cluster's CA; owned. */
+char *engine_ca(struct engine *g);
+/* A bootstrap token that the cluster knows; borrowed. */
+MUST_USE struct err *engine_token(struct engine *g, const char **ret);
+/* The way through a control plane: a port here. */
+MUST_USE struct err *tunnel_open(struct engine *g, const char *node, const char *host, int port,
+				 struct tunnel **ret);
+int tunnel_port(const struct tunnel *t);
+void tunnel_close(struct tunnel *t);
+
+/* ---- what the parts do ---- */
+
+/* Looks at all nodes that are meant, and at the API. (observe.c) */
+MUST_USE struct err *engine_observe(struct engine *g);
+/* cluster_node_steps() for a node, with what is known of it; owned; holds the lock itself. (observe.c) */
+MUST_USE struct err *engine_steps(struct engine *g, const char *node, int phase,
+				  const char *version, struct json_object **ret);
+/* Runs a node's steps, and remembers in the journal what the node is like. (observe.c) */
+MUST_USE struct err *engine_configure(struct engine *g, const char *node, int phase,
+				      const char *version, struct json_object **ret_report);
+
+/* An action, in its own thread. `a` is a copy. */
+struct doing {
+	struct engine *g;
+	struct json_object *a;
+	const char *node, *how;
+	struct json_object
+		*declared; /* a copy of the node's declaration; NULL: it is not declared */
+};
+/* do_NAME is what action NAME does. (act_*.c) */
+MUST_USE struct err *do_prepare(struct doing *d);
+MUST_USE struct err *do_init(struct doing *d);
+MUST_USE struct err *do_network(struct doing *d);
+MUST_USE struct err *do_join(struct doing *d);
+MUST_USE struct err *do_ready(struct doing *d);
+MUST_USE struct err *do_configure(struct doing *d);
+MUST_USE struct err *do_mark(struct doing *d);
+MUST_USE struct err *do_renew(struct doing *d);
+MUST_USE struct err *do_upgrade(struct doing *d);
+MUST_USE struct err *do_remove(struct doing *d);
+
+#endif
