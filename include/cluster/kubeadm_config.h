@@ -1,6 +1,8 @@
 #ifndef CLUSTER_KUBEADM_CONFIG_H
 #define CLUSTER_KUBEADM_CONFIG_H
 
+#include <stdbool.h>
+
 #include "buf.h"
 #include "err.h"
 #include "json.h"
@@ -11,7 +13,8 @@
  * Source: the types of kubeadm's v1beta3 and v1beta4; kubeadm itself reads them in the tests.
  *
  * Not in them: labels and, but for a node's registration, taints, which are the API's matter; kubelet_args and
- * node_ip, which node_steps.h writes into /etc/default/kubelet, so that they can be changed later.
+ * node_ip, which node_steps.h writes into /etc/default/kubelet, so that they can be changed later. The API servers listen
+ * on the endpoint's port.
  */
 struct kubeadm_input {
 	struct json_object *declaration, *node;
@@ -19,6 +22,11 @@ struct kubeadm_input {
 	int token_s;       /* how long it lives; 0: 2 hours */
 	/* Where the discovery file is on the node (kubeadm_discovery()); NULL: KUBEADM_DISCOVERY. */
 	const char *discovery;
+	/*
+	 * What was begun is done again: kubeadm's checks that nothing is there yet, of files, folders and ports, are
+	 * warnings, as those of the declaration are.
+	 */
+	bool resume;
 };
 
 /* In memory there, for root alone: they hold the token. To be removed after use. */
@@ -26,7 +34,9 @@ struct kubeadm_input {
 #define KUBEADM_CONFIG    KUBEADM_FOLDER "/config.yaml"
 #define KUBEADM_DISCOVERY KUBEADM_FOLDER "/discovery.conf"
 /* Written by node_steps.h: the declaration's patches, and the node's own. */
-#define KUBEADM_PATCHES "/etc/kubernetes/patches"
+#define KUBEADM_PATCHES      "/etc/kubernetes/patches"
+#define KUBEADM_AUDIT_POLICY "/etc/kubernetes/audit-policy.yaml"
+#define KUBEADM_AUDIT_FOLDER "/var/log/kubernetes/audit"
 
 /* InitConfiguration, ClusterConfiguration, KubeletConfiguration and KubeProxyConfiguration. Secret. */
 MUST_USE struct err *kubeadm_init_config(const struct kubeadm_input *in, struct buf *ret);
@@ -41,6 +51,13 @@ MUST_USE struct err *kubeadm_reset_config(const struct kubeadm_input *in, struct
 /* A kubeconfig with CA and address alone: who joins knows whom to trust before it says anything. No secret. */
 MUST_USE struct err *kubeadm_discovery(const struct kubeadm_input *in, const char *ca_pem,
 				       struct buf *ret);
+
+/*
+ * ERR_USAGE names options (kubeadm.api_server_args.x, certificates.key_type) that kubeadm of this version cannot be told:
+ * v1beta3 knows neither lifetimes nor other keys than RSA-2048 and ECDSA-P256, and no option given twice; ECDSA-P384 is
+ * known since 1.34. The functions above find the same.
+ */
+MUST_USE struct err *kubeadm_check(struct json_object *declaration);
 
 /* "unix:///run/containerd/containerd.sock": the socket of the declaration's runtime. */
 const char *kubeadm_cri_socket(struct json_object *declaration);

@@ -47,14 +47,15 @@ const char *pki_text(const struct pki *p, const char *path);
 MUST_USE struct err *pki_put(struct pki *p, const char *path, const char *text);
 /*
  * Steps of a node's plan (contract of agent plans) that make folders and files, with modes and owners as
- * kubeadm's; all of files are secret. json_wipe() them (session/config.h) before they are freed. Owned.
+ * kubeadm's; all files but certificates are secret. json_wipe() them (session/config.h) before they are freed. Owned.
  */
 struct json_object *pki_steps(const struct pki *p);
 
 /*
  * EncryptionConfiguration with a new key: `provider` is secretbox, aescbc or aesgcm, `resources` a
  * list of names ("secrets"). What is encrypted by none yet, or by the keys of the one there was, stays readable. A
- * second call with the same provider and resources changes nothing.
+ * second call with the same provider and resources changes nothing. Where several API servers run, another provider
+ * is safe only once all of them have its key: give it to all as the second one, then as the first.
  */
 MUST_USE struct err *pki_encryption(struct pki *p, const char *provider,
 				    struct json_object *resources);
@@ -87,10 +88,10 @@ MUST_USE struct err *pki_pin(const char *ca_pem, char **ret);
 /* ---- secrets without one ---- */
 
 /* "abcdef.0123456789abcdef", all characters equally likely. Owned: wipe_free(). */
-char *pki_token(void);
+MUST_USE struct err *pki_token(char **ret);
 /* True of what pki_token() makes. */
 bool pki_token_is(const char *s);
 /* 32 random bytes in hexadecimal, as kubeadm init --certificate-key wants them. Owned: wipe_free(). */
-char *pki_certificate_key(void);
+MUST_USE struct err *pki_certificate_key(char **ret);
 
 #endif
