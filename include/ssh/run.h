@@ -22,4 +22,10 @@ bool run_goes_on(const struct ssh_run *run);
  */
 MUST_USE struct err *run_connect(struct ssh_session *s);
 
+/*
+ * `ended` is called with the job's arg, from the loop, when it has ended: e is its error, borrowed. The
+ * target may go then.
+ */
+void run_watch(struct ssh_job *j, void (*ended)(void *arg, const struct err *e));
+
 #endif

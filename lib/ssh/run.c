@@ -51,6 +51,7 @@ struct ssh_job {
 	const struct ssh_target *target;
 	struct err *(*task)(struct ssh_session *s, void *arg);
 	void *arg;
+	void (*ended)(void *arg, const struct err *e); /* NULL: nobody asks */
 	struct err *err;
 	int tries;
 	struct turn turn;
@@ -317,6 +318,8 @@ static void end(struct ssh_job *j, struct err *e)
 	if (!j->run->left)
 		jumps_end(j->run->jumps);
 	admit(j->run);
+	if (j->ended)
+		j->ended(j->arg, j->err);
 }
 
 static void run_job(struct task *t, void *arg)
@@ -357,6 +360,11 @@ struct ssh_job *ssh_run_add(struct ssh_run *run, const struct ssh_target *target
 	if (run->running)
 		admit(run);
 	return j;
+}
+
+void run_watch(struct ssh_job *j, void (*ended)(void *arg, const struct err *e))
+{
+	j->ended = ended;
 }
 
 const struct err *ssh_job_err(const struct ssh_job *j)
