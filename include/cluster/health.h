@@ -13,11 +13,11 @@
  *  "nodes_ready": 3, "nodes_total": 3, "versions": {"v1.33.13": 3},
  *  "skew": ["node w1: ..."],
  *  "control_plane": [{"node", "component": "kube-apiserver", "pod", "ready", "restarts", "version": "v1.33.13" (of its image), "why"}],
- *  "etcd": etcd_health()'s or null, "certificates": [..] or null, "certificates_days_left": 340 or null,
+ *  "etcd": etcd_health()'s or null, "certificates": as given or null, "certificates_days_left": 340 or null,
  *  "problems": [sentences], "warnings": [sentences]}
  *
  * healthy: no problems. A certificate that has ended, a node that is not ready, an API server's check that fails, a
- * control plane pod that is not ready, etcd's problems and a forbidden version skew are problems; certificates that end within `days`,
+ * control plane pod that is not ready, etcd's problems and a forbidden version skew are problems; certificates that end soon,
  * nodes that take no pods, restarts and what is merely unusual are warnings.
  */
 struct health_facts {

@@ -81,12 +81,12 @@ MUST_USE struct err *node_taint(struct cluster *c, const char *name, struct json
 				struct json_object **after);
 
 /*
- * The marks that a declaration gives a node: labels {key: value} and taints [{key, value, effect}]. Which of a
- * node's marks are ours is kept with it, in the annotation treenail/marks: ours that are not wanted any more go,
- * everybody else's stay as they are, unless they say something else of the same label or taint.
+ * The marks that a declaration gives a node: labels {key: value} and taints ("key[=value]:Effect", or {key, value,
+ * effect}). Which of a node's marks are ours is kept with it, in the annotation treenail/marks: ours that are not
+ * wanted any more go, everybody else's stay as they are. What is as wanted already becomes ours.
  *
- * The merge patch that makes it so, with the node's resourceVersion; NULL: nothing to do. Pure; owned. Either may be NULL:
- * none. `adopt`: what is as wanted already and not ours becomes ours.
+ * The merge patch that makes it so, with the node's resourceVersion; NULL: nothing to do. Pure; owned. Either may
+ * be NULL: none.
  */
 struct json_object *marks_patch(struct json_object *node, struct json_object *labels,
 				struct json_object *taints);
@@ -98,7 +98,8 @@ MUST_USE struct err *node_mark(struct cluster *c, const char *name, struct json_
 
 /*
  * For a node that is replaced under its name: what people and programs have put on it ({"labels", "taints",
- * "annotations", "unschedulable"}), without what kubelets and controllers put there by themselves. Pure; owned.
+ * "unschedulable"}), without what kubelets, kubeadm and controllers put there by themselves; annotations are
+ * of the machine. Pure; owned.
  */
 struct json_object *node_marks(struct json_object *node);
 /* Adds those that are lacking. */
@@ -111,10 +112,11 @@ MUST_USE struct err *node_restore(struct cluster *c, const char *name, struct js
 struct node_wish {
 	const char *version; /* of its kubelet: "v1.33.13" or "1.33.13"; NULL: any */
 	/*
-	 * As it was before what is to pass (a reboot, a kubelet's restart): Ready counts when it was told anew since,
-	 * that is by another boot, or a heartbeat later than this one's. NULL: as it stands.
+	 * The node before its kubelet was started again, or with `reboot`, before the machine was: Ready counts when it
+	 * was told since, by a later heartbeat or another boot. NULL: as it stands.
 	 */
 	struct json_object *before;
+	bool reboot;
 	int64_t timeout_ms;
 };
 /*

@@ -11,12 +11,6 @@
  * Errors are what would fail or break something; warnings what a person should know; sorted so. An empty list: go.
  */
 
-/* The checks by name, for documentation and tests; ends with NULL. */
-struct preflight_check {
-	const char *name, *doc;
-};
-extern const struct preflight_check preflight_checks[];
-
 struct preflight {
 	/* The API servers to be asked: each keeps a metric of its own. At least one. */
 	struct cluster *const *servers;
@@ -27,11 +21,11 @@ struct preflight {
 	/*
 	 * Facts from elsewhere; all may be left out:
 	 * {"nodes": {"w1": {"kubeadm": "1.33.13", "space": [{"path": "/var", "free_mb": 900, "need_mb": 2048}]}},
-	 *  "certificates": [{"node": "c1", "name": "apiserver", "days_left": 12}],  (n4's report; see certificates.h)
-	 *  "certificate_days": 30,
+	 *  "certificates": {"c1": what certificates_report() tells},
 	 *  "etcd": what etcd_health() tells,
 	 *  "quota": [{"name": "cores", "limit": 20, "used": 20, "need": 4}]}
-	 * space and quota are judged where all their numbers are there.
+	 * kubeadm is the one that will do it, after its package was upgraded. space and quota are judged where all their
+	 * numbers are there.
 	 */
 	struct json_object *facts;
 };
@@ -44,8 +38,13 @@ bool preflight_blocks(struct json_object *findings, char **ret_text);
 /* ---- the same in two steps: what there is, and what it means ---- */
 
 /*
- * {"servers": ["v1.33.12"], "nodes": [Node], "pods": [Pod of kube-system], "deprecated": [{group, version, resource,
- * removed_release}], "writers": [...], "evictions": [{pod, error}]}; owned.
+ * {"servers": ["v1.33.12"],
+ *  "nodes": [{"name", "version", "ready", "why", "unschedulable"}],
+ *  "parts": [{"node", "part": "kube-apiserver", "version"}]   (of their images),
+ *  "deprecated": [{"group", "version", "resource", "removed_release"}]   (somebody asked for since the servers were started),
+ *  "deprecated_error": why that could not be asked,
+ *  "writers": [{"group", "version", "resource", "count", "objects": ["a/b (helm)"]}]   (stored objects written through these),
+ *  "pods": [{"pod", "node", "fate", "error", "status", "budget"}]   (of the nodes to be drained; what eviction would say)}; owned.
  */
 MUST_USE struct err *preflight_observe(const struct preflight *p, struct json_object **ret);
 /* Pure. */

@@ -26,8 +26,10 @@ struct ready_wish {
 	const char *condition;       /* "Progressing"; NULL: see above */
 	const char *status, *reason; /* of the condition; NULL: "True", any */
 	struct json_object
-		*fields;    /* {JSONPath: regular expression, or "*"}, all of them; NULL: none */
-	bool rollout;       /* of workloads: as kubectl rollout status */
+		*fields; /* {JSONPath: regular expression, or "*"}, all of them; NULL: none */
+	struct json_object *
+		unlike; /* {JSONPath: text}: each is to be there, and not this any more; NULL: none */
+	bool rollout;   /* of workloads: as kubectl rollout status */
 	int64_t timeout_ms; /* from the beginning of the wait */
 };
 

@@ -441,6 +441,30 @@ static struct err *fields_match(struct json_object *object, struct json_object *
 	return NULL;
 }
 
+/* The same of those that are to be something else by now. */
+static struct err *fields_differ(struct json_object *object, struct json_object *fields, bool *ok,
+				 char **why)
+{
+	*ok = true;
+	if (!fields)
+		return NULL;
+	json_object_object_foreach(fields, path, old) {
+		AUTO_JSON found = NULL;
+		struct err *e = jsonpath(object, path, &found);
+
+		if (e)
+			return e;
+		AUTO_STR is = json_len(found) ? json_text(json_nth(found, 0)) : NULL;
+		AUTO_STR was = json_text(old);
+		const bool differs = is && strcmp(is, was) != 0;
+
+		if (!differs && *ok)
+			*why = xasprintf("%s is still '%.200s'", path, is ? is : "");
+		*ok = *ok && differs;
+	}
+	return NULL;
+}
+
 struct err *wish_check(const struct ready_wish *wish)
 {
 	AUTO_STR why = NULL;
@@ -481,6 +505,8 @@ static enum readiness as_wished(struct json_object *object, const struct ready_w
 	if (wish->condition && !condition_as_wished(object, wish, why))
 		return NOT_READY;
 	struct err *e = fields_match(object, wish->fields, &ok, why);
+	if (!e && ok)
+		e = fields_differ(object, wish->unlike, &ok, why);
 	if (!e)
 		return ok ? READY : NOT_READY;
 	free(*why);
@@ -491,7 +517,8 @@ static enum readiness as_wished(struct json_object *object, const struct ready_w
 
 static enum readiness judged(struct json_object *object, const struct ready_wish *wish, char **why)
 {
-	const bool named = wish->condition || json_object_is_type(wish->fields, json_type_object);
+	const bool named = wish->condition || json_object_is_type(wish->fields, json_type_object) ||
+			   wish->unlike;
 	const struct kind_rule *rule = rule_of(object);
 	enum readiness r;
 	AUTO_STR failure = NULL;

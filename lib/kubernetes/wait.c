@@ -537,12 +537,14 @@ void ready_wait_many(struct cluster *c, struct ready_item *items, size_t n)
 		count++;
 		*x = (struct waiting){ .item = &items[i], .wish = *items[i].wish };
 		x->wish.fields = json_copy(x->wish.fields);
+		x->wish.unlike = json_copy(x->wish.unlike);
 		x->deadline = now + x->wish.timeout_ms;
 	}
 	pool_run(make_groups(c, all, count, now, groups), WIDTH, group_run, groups);
 	for (size_t i = 0; i < count; i++) {
 		all[i].item->last = all[i].last;
 		json_object_put(all[i].wish.fields);
+		json_object_put(all[i].wish.unlike);
 		free(all[i].why);
 	}
 	free(groups);
