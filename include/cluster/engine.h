@@ -54,8 +54,12 @@ struct node_job {
 	int timeout_s;              /* 0: o->node_s */
 	struct json_object *report; /* out; owned */
 };
-/* The error begins with the node's name. */
+/* The error names the node. */
 MUST_USE struct err *engine_node(struct engine *g, struct node_job *j);
+/* Any task on its host, in turn with others there. */
+MUST_USE struct err *engine_host(struct engine *g, const char *node,
+				 struct err *(*task)(struct ssh_session *s, void *arg), void *arg,
+				 int64_t ms);
 /* The line of a step in a report; borrowed; NULL: it did not run. */
 struct json_object *report_step(struct json_object *report, const char *id);
 
@@ -82,7 +86,7 @@ MUST_USE struct err *engine_admin(struct engine *g, const char *text);
 char *engine_ca(struct engine *g);
 /* A bootstrap token that the cluster knows; borrowed. */
 MUST_USE struct err *engine_token(struct engine *g, const char **ret);
-/* The way through a control plane: a port here. */
+/* The way through a control plane: a port here, for as long as the run. */
 MUST_USE struct err *tunnel_open(struct engine *g, const char *node, const char *host, int port,
 				 struct tunnel **ret);
 int tunnel_port(const struct tunnel *t);

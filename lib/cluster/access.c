@@ -1,0 +1,311 @@
+#include <netdb.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cluster/engine.h"
+#include "kubernetes/objects.h"
+#include "session/config.h"
+#include "text.h"
+#include "yaml.h"
+
+/* How the cluster's API is reached from here, and who we are there. */
+
+enum { REACH_MS = 1500, TOKEN_S = 7200, TUNNEL_MS = 30000 };
+
+/* ---- through a control plane ---- */
+
+/* The host's session keeps it open, and that stays as long as the run. */
+struct tunnel {
+	const char *host;
+	int far_port, port;
+};
+
+static struct err *forward(struct ssh_session *s, void *arg)
+{
+	struct tunnel *t = arg;
+	struct ssh_forward *f = NULL;
+	struct err *e = ssh_forward(s, t->host, t->far_port, &f);
+
+	if (!e)
+		t->port = ssh_forward_port(f);
+	return e;
+}
+
+struct err *tunnel_open(struct engine *g, const char *node, const char *host, int port,
+			struct tunnel **ret)
+{
+	struct tunnel t = { .host = host, .far_port = port };
+	struct err *e = engine_host(g, node, forward, &t, TUNNEL_MS);
+
+	if (e)
+		return err_wrap(e, "reaching port %d through it", port);
+	*ret = xcalloc(1, sizeof(t));
+	**ret = t;
+	(*ret)->host = NULL;
+	return NULL;
+}
+
+int tunnel_port(const struct tunnel *t)
+{
+	return t->port;
+}
+
+void tunnel_close(struct tunnel *t)
+{
+	free(t);
+}
+
+/* ---- the administrator's kubeconfig ---- */
+
+static struct json_object *part_of(struct json_object *admin, const char *list, const char *part)
+{
+	struct json_object *one = json_nth(json_at(admin, list), 0);
+
+	return json_at(one, part);
+}
+
+struct err *engine_admin(struct engine *g, const char *text)
+{
+	AUTO_JSON admin = NULL;
+	struct err *e = yaml_parse(text, strlen(text), "/etc/kubernetes/admin.conf", &admin);
+
+	if (e)
+		return e;
+	if (!json_str(part_of(admin, "clusters", "cluster"), "certificate-authority-data") ||
+	    !json_str(part_of(admin, "users", "user"), "client-certificate-data")) {
+		json_wipe(admin);
+		return err_new(ERR_PROTOCOL, "/etc/kubernetes/admin.conf has no certificates");
+	}
+	pthread_mutex_lock(&g->lock);
+	if (g->admin) {
+		json_wipe(g->admin);
+		json_object_put(g->admin);
+	}
+	g->admin = TAKE(admin);
+	pthread_mutex_unlock(&g->lock);
+	return NULL;
+}
+
+char *engine_ca(struct engine *g)
+{
+	AUTO_BUF pem = BUF_INIT;
+	const char *data;
+
+	pthread_mutex_lock(&g->lock);
+	data = json_str(part_of(g->admin, "clusters", "cluster"), "certificate-authority-data");
+	if (data)
+		(void)base64_text(data, strlen(data), &pem);
+	pthread_mutex_unlock(&g->lock);
+	return pem.len ? buf_take(&pem) : NULL;
+}
+
+/* ---- the way there ---- */
+
+/* Whether somebody takes a connection there, soon. */
+static bool answers(const char *host, int port)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list = NULL;
+	AUTO_STR service = xasprintf("%d", port);
+	bool ok = false;
+
+	if (getaddrinfo(host, service, &hints, &list))
+		return false;
+	for (const struct addrinfo *a = list; a && !ok; a = a->ai_next) {
+		const int fd =
+			socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		int fault = 0;
+		socklen_t len = sizeof(fault);
+
+		if (fd < 0)
+			continue;
+		(void)connect(fd, a->ai_addr, a->ai_addrlen);
+		ok = poll(&p, 1, REACH_MS) == 1 &&
+		     getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &len) == 0 && !fault;
+		(void)close(fd);
+	}
+	freeaddrinfo(list);
+	return ok;
+}
+
+/* With the lock held. "kubernetes" is a name in every API server's certificate. */
+static struct err *connect_to(struct engine *g, const char *host, int port, struct cluster **ret)
+{
+	AUTO_JSON options = json_object_new_object();
+	struct json_object *admin = json_copy(g->admin);
+	struct json_object *cluster = part_of(admin, "clusters", "cluster");
+	AUTO_STR server =
+		xasprintf(strchr(host, ':') ? "https://[%s]:%d" : "https://%s:%d", host, port);
+	struct err *e;
+
+	json_sets(cluster, "server", server);
+	json_sets(cluster, "tls-server-name", "kubernetes");
+	json_set(options, "kubeconfig", admin);
+	/* Nobody's proxy is on the way to the cluster's own machines. */
+	json_sets(options, "no_proxy", "*");
+	e = cluster_new(options, ret);
+	json_wipe(options);
+	return e;
+}
+
+static struct err *ask(struct cluster *c, int64_t ms)
+{
+	const struct kube_request req = { .method = "GET", .path = "/version", .deadline_ms = ms };
+	AUTO_JSON answer = NULL;
+
+	return cluster_call(c, &req, &answer);
+}
+
+/* The hosts under which control planes are reached, first the endpoint. */
+static struct err *connect_directly(struct engine *g, struct cluster **ret)
+{
+	const char *endpoint = json_str(g->d, "endpoint.host");
+	const int port = (int)json_int(g->d, "endpoint.port", 6443);
+	struct json_object *node;
+
+	for (int i = endpoint ? -1 : 0;; i++) {
+		const char *host = endpoint;
+		struct cluster *c = NULL;
+		struct err *e;
+
+		if (i >= 0) {
+			node = cluster_control_plane(g->d, (size_t)i);
+			if (!node)
+				return NULL;
+			host = cluster_node_address(node);
+		}
+		if (!answers(host, i < 0 ? port : 6443))
+			continue;
+		e = connect_to(g, host, i < 0 ? port : 6443, &c);
+		if (!e)
+			e = ask(c, 10000);
+		if (!e) {
+			*ret = c;
+			return NULL;
+		}
+		cluster_free(c);
+		err_free(e);
+	}
+}
+
+static struct err *connect_through(struct engine *g, struct cluster **ret)
+{
+	struct err *first = NULL;
+
+	for (size_t i = 0;; i++) {
+		struct json_object *node = cluster_control_plane(g->d, i);
+		const char *name = json_str(node, "name");
+		struct tunnel *t = NULL;
+		struct cluster *c = NULL;
+		struct err *e;
+
+		if (!node)
+			return first;
+		if (json_at(json_at(json_at(g->observed, "nodes"), name), "error"))
+			continue;
+		e = tunnel_open(g, name, "127.0.0.1", 6443, &t);
+		if (!e)
+			e = connect_to(g, "127.0.0.1", tunnel_port(t), &c);
+		if (!e)
+			e = ask(c, 15000);
+		if (!e) {
+			err_free(first);
+			g->tunnel = t;
+			*ret = c;
+			return NULL;
+		}
+		cluster_free(c);
+		tunnel_close(t);
+		if (first)
+			err_free(e);
+		else
+			first = e;
+	}
+}
+
+struct err *engine_connect(struct engine *g)
+{
+	struct cluster *c = NULL;
+	struct err *e = NULL;
+
+	pthread_mutex_lock(&g->lock);
+	if (!g->api && !g->admin)
+		e = err_new(ERR_NOT_FOUND, "no control plane has an administrator's kubeconfig");
+	if (!g->api && !e)
+		e = connect_directly(g, &c);
+	if (!g->api && !e && !c)
+		e = connect_through(g, &c);
+	if (c)
+		g->api = c;
+	if (!g->api && !e)
+		e = err_new(ERR_NETWORK, "no API server answers");
+	pthread_mutex_unlock(&g->lock);
+	return e;
+}
+
+/* ---- bootstrap tokens ---- */
+
+static struct json_object *token_secret(const char *token)
+{
+	const size_t id = strcspn(token, ".");
+	const time_t end = time(NULL) + TOKEN_S;
+	struct json_object *o = json_object_new_object(), *data = json_object_new_object();
+	struct json_object *meta = json_object_new_object();
+	char until[32];
+	struct tm tm;
+	AUTO_STR token_id = xstrndup(token, id);
+	AUTO_STR name = xasprintf("bootstrap-token-%s", token_id);
+
+	(void)strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &tm));
+	json_sets(meta, "name", name);
+	json_sets(meta, "namespace", "kube-system");
+	json_sets(data, "token-id", token_id);
+	json_sets(data, "token-secret", token + id + 1);
+	json_sets(data, "expiration", until);
+	json_sets(data, "usage-bootstrap-authentication", "true");
+	json_sets(data, "usage-bootstrap-signing", "true");
+	json_sets(data, "auth-extra-groups", "system:bootstrappers:kubeadm:default-node-token");
+	json_sets(o, "apiVersion", "v1");
+	json_sets(o, "kind", "Secret");
+	json_sets(o, "type", "bootstrap.kubernetes.io/token");
+	json_set(o, "metadata", meta);
+	json_set(o, "stringData", data);
+	return o;
+}
+
+/* With the lock held: it is made once. */
+static struct err *make_token(struct engine *g)
+{
+	struct object_op op = { .cluster = g->api };
+	struct err *e = NULL;
+
+	if (!g->token)
+		e = pki_token(&g->token);
+	if (e || g->token_known)
+		return e;
+	op.want = token_secret(g->token);
+	objects_apply(&op, 1, 1, &e);
+	g->token_known = !e;
+	json_wipe(op.want);
+	json_object_put(op.want);
+	json_wipe(op.after);
+	object_op_release(&op);
+	return err_wrap(e, "making a bootstrap token");
+}
+
+struct err *engine_token(struct engine *g, const char **ret)
+{
+	struct err *e = engine_connect(g);
+
+	if (e)
+		return e;
+	pthread_mutex_lock(&g->lock);
+	e = make_token(g);
+	*ret = g->token;
+	pthread_mutex_unlock(&g->lock);
+	return e;
+}
