@@ -5,6 +5,7 @@
 
 #include "cluster/cluster.h"
 #include "cluster/journal.h"
+#include "cluster/node_steps.h"
 #include "cluster/pki.h"
 #include "cluster/run.h"
 #include "kubernetes/cluster.h"
@@ -96,12 +97,24 @@ void tunnel_close(struct tunnel *t);
 
 /* Looks at all nodes that are meant, and at the API. (observe.c) */
 MUST_USE struct err *engine_observe(struct engine *g);
-/* cluster_node_steps() for a node, with what is known of it; owned; holds the lock itself. (observe.c) */
-MUST_USE struct err *engine_steps(struct engine *g, const char *node, int phase,
-				  const char *version, struct json_object **ret);
-/* Runs a node's steps, and remembers in the journal what the node is like. (observe.c) */
-MUST_USE struct err *engine_configure(struct engine *g, const char *node, int phase,
-				      const char *version, struct json_object **ret_report);
+/*
+ * cluster_node_steps() for a node, with what is known of it; owned by this thread alone. Versions of its packages; NULL: those
+ * it has, or of one that is no member yet, the declared one. (configure.c)
+ */
+MUST_USE struct err *engine_steps(struct engine *g, const char *node, enum node_phase phase,
+				  const char *kubelet, const char *kubeadm,
+				  struct json_object **ret);
+/* Makes them true; what the node is like then is written down for the next run. *ret_report may be NULL. (configure.c) */
+MUST_USE struct err *engine_configure(struct engine *g, const char *node, enum node_phase phase,
+				      const char *kubelet, const char *kubeadm,
+				      struct json_object **ret_report);
+/* The step "facts" that tells what a run must know of a host, and what it told: observed.nodes[].facts. (configure.c) */
+struct json_object *facts_step(void);
+struct json_object *facts_of(struct json_object *report);
+/* Whether the host has /etc/kubernetes/kubelet.conf, as the same step tells. (configure.c) */
+bool facts_member(struct json_object *report);
+/* Applies the pod network's manifests; *ret_titles (owned): what was changed, or (check) would be. (network.c) */
+MUST_USE struct err *engine_network(struct engine *g, bool check, struct json_object **ret_titles);
 
 /* An action, in its own thread. `a` is a copy. */
 struct doing {

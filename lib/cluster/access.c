@@ -80,12 +80,10 @@ struct err *engine_admin(struct engine *g, const char *text)
 		return err_new(ERR_PROTOCOL, "/etc/kubernetes/admin.conf has no certificates");
 	}
 	pthread_mutex_lock(&g->lock);
-	if (g->admin) {
-		json_wipe(g->admin);
-		json_object_put(g->admin);
-	}
-	g->admin = TAKE(admin);
+	if (!g->admin)
+		g->admin = TAKE(admin);
 	pthread_mutex_unlock(&g->lock);
+	json_wipe(admin);
 	return NULL;
 }
 

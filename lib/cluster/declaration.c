@@ -1,4 +1,5 @@
 #include "cluster/cluster.h"
+#include "ssh/hosts.h"
 
 /* The one list of what can be declared; what is more than a type is checked in validate.c. */
 
@@ -27,7 +28,8 @@ static const struct attr network_rows[] = {
 
 static const struct attr node_rows[] = {
 	{ "name", STR, REQUIRED, "Name of the node in the cluster." },
-	{ "host", MAP, 0, "How it is reached by SSH; what is not said here is taken from ssh." },
+	{ "host", OBJ, 0, "How it is reached by SSH; what is not said here is taken from ssh.",
+	  .sub = ssh_host_options },
 	{ "role", STR, 0, "What it does.", .value = "\"worker\"",
 	  .choices = "control_plane worker" },
 	{ "group", STR, 0, "Group it belongs to; else one of its role's name." },
@@ -74,7 +76,8 @@ static const struct attr package_rows[] = {
 
 static const struct attr image_rows[] = {
 	{ "archive", STR, REQUIRED, "File here, as docker save or ctr images export write it." },
-	{ "names", LIST, 0, "Images that it holds: where all of them are there it is not sent." },
+	{ "names", LIST, REQUIRED,
+	  "Images that it holds: where all of them are there it is not sent." },
 	{ "roles", LIST, 0, "Nodes that get it.", .value = "[\"control_plane\", \"worker\"]",
 	  .choices = "control_plane worker" },
 	{ 0 },
@@ -133,8 +136,8 @@ static const struct attr kubeadm_rows[] = {
 	{ "api_server_args", MAP, 0, "Further command line options of the API server." },
 	{ "controller_manager_args", MAP, 0, "The same of the controller manager." },
 	{ "scheduler_args", MAP, 0, "The same of the scheduler." },
-	{ "kubelet", MAP, 0, "Fields of KubeletConfiguration for all nodes." },
-	{ "kube_proxy", MAP, 0, "Fields of KubeProxyConfiguration." },
+	{ "kubelet", RAW, 0, "Fields of KubeletConfiguration for all nodes." },
+	{ "kube_proxy", RAW, 0, "Fields of KubeProxyConfiguration." },
 	{ "skip_phases", LIST, 0, "Phases of kubeadm init to leave out (addon/kube-proxy)." },
 	{ "ignore_preflight_errors", LIST, 0, "Checks of kubeadm whose errors are warnings." },
 	{ "image_repository", STR, 0, "Where the control plane's images come from." },
@@ -171,7 +174,8 @@ const struct attr cluster_attrs[] = {
 	  "Folder here in which is written down what was begun and done; else clusters/NAME in ~/.local/state/treenail." },
 	{ "endpoint", OBJ, 0, "Where the API is reached.", .sub = endpoint_rows },
 	{ "networks", OBJ, 0, "Networks within the cluster.", .sub = network_rows },
-	{ "ssh", MAP, 0, "How hosts are reached, where they say nothing else." },
+	{ "ssh", OBJ, 0, "How hosts are reached, where they say nothing else.",
+	  .sub = ssh_host_options },
 	{ "nodes", LIST, REQUIRED, "All nodes.", .sub = node_rows },
 	{ "groups", LIST, 0, "What nodes of a group have in common.", .sub = group_rows },
 	{ "runtime", STR, 0, "Container runtime.", .value = "\"containerd\"",
@@ -183,7 +187,7 @@ const struct attr cluster_attrs[] = {
 	{ "registry_mirrors", LIST, 0, "Mirrors of registries.", .sub = mirror_rows },
 	{ "proxy", OBJ, 0, "Proxies of APT, the container runtime and the control plane.",
 	  .sub = proxy_rows },
-	{ "runtime_config", MAP, 0,
+	{ "runtime_config", RAW, 0,
 	  "Further settings of the runtime: of containerd's CRI plugin, or of Docker's daemon.json." },
 	{ "cni", OBJ, 0, "The pod network.", .sub = cni_rows },
 	{ "etcd", OBJ, 0, "The cluster's database.", .sub = etcd_rows },

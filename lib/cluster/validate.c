@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "cluster/cluster.h"
+#include "cluster/kubeadm_config.h"
 #include "cluster/syntax.h"
 #include "file.h"
 #include "kubernetes/preflight.h"
@@ -377,10 +378,29 @@ static struct err *check_patches(struct json_object *patches)
 	return NULL;
 }
 
+/* Of any depth, so the table cannot say it. */
+static struct err *check_objects(struct json_object *d)
+{
+	static const char all[] = "kubeadm.kubelet kubeadm.kube_proxy runtime_config";
+
+	WORDS_EACH(w, all) {
+		AUTO_STR path = xstrndup(w, words_len(w));
+		struct json_object *v = json_at(d, path);
+
+		if (v && !json_object_is_type(v, json_type_object))
+			return at(err_new(ERR_USAGE, "is %s, not a dictionary", json_type_words(v)),
+				  "%s", path);
+	}
+	return NULL;
+}
+
 static struct err *check_kubeadm(struct json_object *d)
 {
 	static const char maps[] = "api_server_args controller_manager_args scheduler_args";
-	struct err *e = check_patches(json_at(d, "kubeadm.patches"));
+	struct err *e = check_objects(d);
+
+	if (!e)
+		e = check_patches(json_at(d, "kubeadm.patches"));
 
 	WORDS_EACH(w, maps) {
 		AUTO_STR path = xasprintf("kubeadm.%.*s", (int)words_len(w), w);
@@ -566,6 +586,9 @@ struct err *cluster_declaration(struct json_object *given, struct json_object **
 	if (e)
 		return e;
 	complete(d);
+	e = kubeadm_check(d);
+	if (e)
+		return e;
 	if (ret_warnings)
 		*ret_warnings = warnings_of(d);
 	*ret = TAKE(d);

@@ -1,0 +1,197 @@
+#include <string.h>
+
+#include "cluster/engine.h"
+#include "session/config.h"
+#include "text.h"
+
+/* What is true on a node beside what kubeadm makes: looked at, and made so. */
+
+static const char KUBELET_CONF[] = "/etc/kubernetes/kubelet.conf";
+static const char PACKAGES[] = "kubelet kubeadm containerd containerd.io";
+
+static struct json_object *words(const char *s)
+{
+	struct json_object *list = json_object_new_array();
+
+	WORDS_EACH(w, s)
+		json_object_array_add(list, json_object_new_string_len(w, (int)words_len(w)));
+	return list;
+}
+
+struct json_object *facts_step(void)
+{
+	struct json_object *s = json_object_new_object();
+
+	json_sets(s, "id", "facts");
+	json_sets(s, "do", "facts");
+	json_set(s, "names", words("cgroup packages files"));
+	json_set(s, "packages", words(PACKAGES));
+	json_set(s, "files", words(KUBELET_CONF));
+	return s;
+}
+
+static struct json_object *told(struct json_object *report, const char *fact)
+{
+	return json_at(json_at(report_step(report, "facts"), "after"), fact);
+}
+
+/* "1.33.12" of "1.33.12-1.1", "1.6.20" of "1:1.6.20~ds1-1+b1"; owned; NULL: not installed. */
+static char *version_of(struct json_object *packages, const char *name)
+{
+	struct json_object *p = NULL;
+	const char *s, *colon;
+
+	json_object_object_get_ex(packages, name, &p);
+	s = json_str(p, "version");
+	if (!s)
+		return NULL;
+	colon = strchr(s, ':');
+	s = colon ? colon + 1 : s;
+	return xstrndup(s, strcspn(s, "-~+"));
+}
+
+struct json_object *facts_of(struct json_object *report)
+{
+	struct json_object *facts = json_object_new_object(), *packages = told(report, "packages");
+	const int64_t cgroup = json_int(told(report, "cgroup"), "version", 0);
+	AUTO_STR kubelet = version_of(packages, "kubelet");
+	AUTO_STR kubeadm = version_of(packages, "kubeadm");
+	AUTO_STR containerd = version_of(packages, "containerd");
+	AUTO_STR other = version_of(packages, "containerd.io");
+
+	if (cgroup)
+		json_set(facts, "cgroup", json_object_new_int64(cgroup));
+	if (kubelet)
+		json_sets(facts, "kubelet", kubelet);
+	if (kubeadm)
+		json_sets(facts, "kubeadm", kubeadm);
+	if (containerd || other)
+		json_sets(facts, "containerd", containerd ? containerd : other);
+	return facts;
+}
+
+bool facts_member(struct json_object *report)
+{
+	struct json_object *file = NULL;
+
+	json_object_object_get_ex(told(report, "files"), KUBELET_CONF, &file);
+	return file;
+}
+
+/* ---- steps ---- */
+
+/* With the lock held; borrowed; NULL: nothing is known. */
+static struct json_object *known_facts(struct engine *g, const char *node)
+{
+	struct json_object *o = NULL, *of = NULL;
+
+	json_object_object_get_ex(json_at(g->observed, "nodes"), node, &o);
+	if (json_at(o, "facts"))
+		return json_at(o, "facts");
+	json_object_object_get_ex(json_at(g->state, "nodes"), node, &of);
+	return json_at(of, "facts");
+}
+
+struct err *engine_steps(struct engine *g, const char *node, enum node_phase phase,
+			 const char *kubelet, const char *kubeadm, struct json_object **ret)
+{
+	struct node_input in = { .phase = phase, .kubelet = kubelet, .kubeadm = kubeadm };
+	AUTO_JSON steps = NULL;
+	struct err *e;
+
+	pthread_mutex_lock(&g->lock);
+	in.declaration = g->d;
+	in.node = cluster_node(g->d, node);
+	in.facts = known_facts(g, node);
+	in.archives = g->archives;
+	if (phase == NODE_MEMBER && !kubelet)
+		in.kubelet = json_str(in.facts, "kubelet");
+	if (phase == NODE_MEMBER && !kubeadm)
+		in.kubeadm = json_str(in.facts, "kubeadm");
+	e = in.node ? cluster_node_steps(&in, &steps)
+		    : err_new(ERR_USAGE, "node %s is not declared", node);
+	if (!e)
+		*ret = json_copy(steps);
+	json_object_put(TAKE(steps)); /* it may share values with the declaration */
+	pthread_mutex_unlock(&g->lock);
+	return err_wrap(e, "node %s", node);
+}
+
+/* Of all archives; released by free(), its texts live as long as g. */
+static struct node_blob *blobs_of(struct engine *g, size_t *n)
+{
+	struct node_blob *blobs =
+		xcalloc((size_t)json_object_object_length(g->archives) + 1, sizeof(*blobs));
+
+	*n = 0;
+	json_object_object_foreach(g->archives, path, sum)
+		blobs[(*n)++] =
+			(struct node_blob){ .sha256 = json_object_get_string(sum), .path = path };
+	return blobs;
+}
+
+/* What a host is like, where it is not as it was known. */
+static struct err *remember(struct engine *g, const char *node, struct json_object *report)
+{
+	struct json_object *facts = facts_of(report), *of = NULL;
+	AUTO_JSON more = json_wrap("facts", facts);
+	bool same;
+
+	pthread_mutex_lock(&g->lock);
+	json_object_object_get_ex(json_at(g->state, "nodes"), node, &of);
+	same = json_object_equal(json_at(of, "facts"), facts);
+	of = NULL;
+	if (json_object_object_get_ex(json_at(g->observed, "nodes"), node, &of))
+		json_set(of, "facts", json_copy(facts));
+	pthread_mutex_unlock(&g->lock);
+	return same ? NULL : journal_write(g->journal, "seen", NULL, node, more);
+}
+
+static struct err *run_steps(struct engine *g, const char *node, struct json_object *steps,
+			     struct json_object **ret_report)
+{
+	size_t n = 0;
+	struct node_blob *blobs = blobs_of(g, &n);
+	struct node_job j = { .node = node, .blobs = blobs, .nblobs = n };
+	AUTO_JSON all = json_copy(steps);
+	struct err *e;
+
+	steps_add(all, facts_step());
+	j.steps = all;
+	e = engine_node(g, &j);
+	free(blobs);
+	json_wipe(all);
+	if (!e)
+		e = remember(g, node, j.report);
+	json_object_put(*ret_report);
+	*ret_report = j.report;
+	return e;
+}
+
+/*
+ * What is to be true may depend on what was installed just now (containerd's version): the steps are made again of
+ * what the host is like then, and done if they are others.
+ */
+struct err *engine_configure(struct engine *g, const char *node, enum node_phase phase,
+			     const char *kubelet, const char *kubeadm,
+			     struct json_object **ret_report)
+{
+	AUTO_JSON done = NULL;
+	AUTO_JSON report = NULL;
+	struct err *e = NULL;
+
+	for (int i = 0; i < 2 && !e; i++) {
+		AUTO_JSON steps = NULL;
+
+		e = engine_steps(g, node, phase, kubelet, kubeadm, &steps);
+		if (!e && (!done || !json_object_equal(steps, done)))
+			e = run_steps(g, node, steps, &report);
+		json_wipe(done);
+		json_object_put(done);
+		done = TAKE(steps);
+	}
+	json_wipe(done);
+	if (ret_report)
+		*ret_report = TAKE(report);
+	return e;
+}

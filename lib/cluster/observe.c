@@ -1,0 +1,298 @@
+#include <string.h>
+#include <time.h>
+
+#include "cluster/certificates.h"
+#include "cluster/engine.h"
+#include "kubernetes/objects.h"
+#include "pool.h"
+#include "session/config.h"
+#include "yaml.h"
+
+/* What there is, before anything is planned: each node by one command, the API by a few requests. */
+
+enum { WIDTH = 256, LOOK_S = 120 };
+
+static const char ADMIN_CONF[] = "/etc/kubernetes/admin.conf";
+
+/* ---- nodes ---- */
+
+/* With the lock held. */
+static bool is_meant(struct engine *g, struct json_object *node)
+{
+	struct json_object *only = g->o->wish.only;
+
+	for (size_t i = 0; i < json_len(only); i++)
+		if (json_is_str(json_nth(only, i), json_str(node, "name")))
+			return true;
+	return !only || cluster_is_control_plane(node);
+}
+
+struct look {
+	struct engine *g;
+	const char *node;
+	bool control_plane;
+	bool known; /* what it is like was seen before: its steps are looked at at once */
+	struct json_object *result; /* observed.nodes[node] */
+	struct json_object *report;
+	size_t own; /* steps before those of the node */
+};
+
+static struct err *ask_node(struct look *l, bool with_steps)
+{
+	struct node_job j = { .node = l->node, .check = true, .timeout_s = LOOK_S };
+	AUTO_JSON steps = steps_new();
+	AUTO_JSON more = NULL;
+	struct err *e = NULL;
+
+	steps_add(steps, facts_step());
+	if (l->control_plane) {
+		steps_add(steps, step_read("admin-conf", ADMIN_CONF));
+		steps_add(steps, certificates_step());
+	}
+	l->own = json_len(steps);
+	if (with_steps)
+		e = engine_steps(l->g, l->node, NODE_MEMBER, NULL, NULL, &more);
+	if (e)
+		return e;
+	if (more)
+		steps_add_all(steps, TAKE(more));
+	j.steps = steps;
+	e = engine_node(l->g, &j);
+	json_wipe(l->report);
+	json_object_put(l->report);
+	l->report = j.report;
+	return e;
+}
+
+/* What differs, by the lines of a check that may have ended early. */
+static struct json_object *differences(struct look *l)
+{
+	struct json_object *all = json_object_new_object(), *changed = json_object_new_array();
+	struct json_object *lines = json_at(l->report, "steps");
+
+	for (size_t i = l->own; i < json_len(lines); i++) {
+		struct json_object *line = json_nth(lines, i), *failed;
+
+		if (!json_truth(line, "ok", true)) {
+			failed = json_object_new_object();
+			json_sets(failed, "id", json_str(line, "id"));
+			json_sets(failed, "msg", json_str(line, "msg"));
+			json_set(all, "failed", failed);
+		} else if (json_truth(line, "changed", false)) {
+			json_object_array_add(changed, json_copy(json_at(line, "id")));
+		}
+	}
+	json_set(all, "changed", changed);
+	return all;
+}
+
+/* A step of ours failed: nothing is known. One of the node's: it differs. */
+static bool own_failed(struct look *l)
+{
+	struct json_object *lines = json_at(l->report, "steps");
+
+	for (size_t i = 0; i < l->own; i++)
+		if (!json_truth(json_nth(lines, i), "ok", false))
+			return true;
+	return false;
+}
+
+static struct err *keep_admin(struct look *l)
+{
+	struct json_object *line = report_step(l->report, "admin-conf");
+	const char *text = json_str(line, "after.content");
+
+	json_set(l->result, "admin_conf", json_object_new_boolean(text != NULL));
+	return text ? engine_admin(l->g, text) : NULL;
+}
+
+static struct err *keep_certificates(struct look *l)
+{
+	const char *id = "certificates";
+	const char *out = json_str(report_step(l->report, id), "out");
+	AUTO_JSON files = NULL;
+	struct err *e = out && *out ? certificates_of_output(out, &files) : NULL;
+	const struct certificates_input in = {
+		.files = files,
+		.now_s = (int64_t)time(NULL),
+		.warn_days = (int)json_int(l->g->d, "certificates.renew_days", 0),
+	};
+
+	if (!e && files && json_truth(l->result, "admin_conf", false))
+		json_set(l->result, "certificates", certificates_report(&in));
+	return e;
+}
+
+/* True if the steps that were looked at were made of something else than what the host is like. */
+static bool keep_facts(struct look *l)
+{
+	struct json_object *facts = facts_of(l->report), *of = NULL;
+	bool other;
+
+	pthread_mutex_lock(&l->g->lock);
+	json_object_object_get_ex(json_at(l->g->state, "nodes"), l->node, &of);
+	other = !json_object_equal(json_at(of, "facts"), facts);
+	json_set(l->result, "facts", facts);
+	json_set(l->result, "kubelet_conf", json_object_new_boolean(facts_member(l->report)));
+	json_set(json_at(l->g->observed, "nodes"), l->node, json_object_get(l->result));
+	pthread_mutex_unlock(&l->g->lock);
+	return other;
+}
+
+static struct err *look_at(struct look *l)
+{
+	struct err *e = ask_node(l, l->known);
+
+	if (e && (!l->report || own_failed(l)))
+		return e;
+	err_free(e);
+	/* A host that is no member has nothing to compare: all of it is to be made. */
+	if ((keep_facts(l) || !l->known) && json_truth(l->result, "kubelet_conf", false)) {
+		e = ask_node(l, true);
+		if (e && (!l->report || own_failed(l)))
+			return e;
+		err_free(e);
+		l->known = true;
+	}
+	if (l->known)
+		json_set(l->result, "steps", differences(l));
+	e = l->control_plane ? keep_admin(l) : NULL;
+	return e ? e : l->control_plane ? keep_certificates(l) : NULL;
+}
+
+static void look_one(void *arg, size_t i)
+{
+	struct look *l = (struct look *)arg + i;
+	struct err *e = look_at(l);
+
+	if (e) {
+		pthread_mutex_lock(&l->g->lock);
+		json_object_object_del(json_at(l->g->observed, "nodes"), l->node);
+		json_object_put(l->result);
+		l->result = json_object_new_object();
+		json_sets(l->result, "error", e->text);
+		json_set(json_at(l->g->observed, "nodes"), l->node, json_object_get(l->result));
+		pthread_mutex_unlock(&l->g->lock);
+	}
+	err_free(e);
+	json_wipe(l->report);
+	json_object_put(l->report);
+	json_object_put(l->result);
+}
+
+static void look_at_nodes(struct engine *g)
+{
+	struct json_object *nodes = json_at(g->d, "nodes");
+	struct look *all = xcalloc(json_len(nodes) + 1, sizeof(*all));
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_len(nodes); i++) {
+		struct json_object *node = json_nth(nodes, i), *of = NULL;
+		const char *name = json_str(node, "name");
+
+		if (!is_meant(g, node))
+			continue;
+		json_object_object_get_ex(json_at(g->state, "nodes"), name, &of);
+		all[n++] = (struct look){ .g = g,
+					  .node = name,
+					  .control_plane = cluster_is_control_plane(node),
+					  .known = json_at(of, "facts"),
+					  .result = json_object_new_object() };
+	}
+	pool_run(n, WIDTH, look_one, all);
+	free(all);
+}
+
+/* ---- the API ---- */
+
+static struct err *get(struct engine *g, const char *path, struct json_object **ret)
+{
+	const struct kube_request req = { .method = "GET", .path = path };
+
+	return cluster_call(g->api, &req, ret);
+}
+
+/* The version that kubeadm last set up; left out where it has not got that far. */
+static struct err *ask_version(struct engine *g, struct json_object *api)
+{
+	AUTO_JSON map = NULL;
+	AUTO_JSON config = NULL;
+	const char *text, *version;
+	struct err *e = get(g, "/api/v1/namespaces/kube-system/configmaps/kubeadm-config", &map);
+
+	if (e && e->kind == ERR_NOT_FOUND) {
+		err_free(e);
+		return NULL;
+	}
+	text = json_str(json_at(map, "data"), "ClusterConfiguration");
+	if (!e && text)
+		e = yaml_parse(text, strlen(text), "kubeadm-config", &config);
+	version = json_str(config, "kubernetesVersion");
+	if (!e && version)
+		json_sets(api, "version", version + (*version == 'v'));
+	return e;
+}
+
+static struct err *ask_servers(struct engine *g, struct json_object *api)
+{
+	struct json_object *servers = json_object_new_object();
+	AUTO_JSON pods = NULL;
+	struct err *e = get(g,
+			    "/api/v1/namespaces/kube-system/pods?labelSelector="
+			    "component%3Dkube-apiserver%2Ctier%3Dcontrol-plane",
+			    &pods);
+	struct json_object *list = json_at(pods, "items");
+
+	json_set(api, "servers", servers);
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *pod = json_nth(list, i);
+		const char *image = json_str(json_nth(json_at(pod, "spec.containers"), 0), "image");
+		const char *tag = image ? strrchr(image, ':') : NULL;
+		const char *node = json_str(pod, "spec.nodeName");
+
+		if (tag && node && !strchr(tag, '/'))
+			json_sets(servers, node, tag + 1 + (tag[1] == 'v'));
+	}
+	return e;
+}
+
+static struct err *look_at_api(struct engine *g)
+{
+	AUTO_JSON api = json_object_new_object();
+	AUTO_JSON titles = NULL;
+	struct json_object *nodes = NULL;
+	const struct object_query all = { .api_version = "v1", .kind = "Node" };
+	struct err *e = objects_list(g->api, &all, &nodes);
+
+	if (e)
+		return e;
+	json_set(api, "nodes", nodes);
+	e = ask_version(g, api);
+	if (!e)
+		e = ask_servers(g, api);
+	if (!e && json_len(json_at(g->d, "cni.manifests")))
+		e = engine_network(g, true, &titles);
+	json_set(api, "manifests", titles ? TAKE(titles) : json_object_new_array());
+	if (!e)
+		json_set(g->observed, "api", TAKE(api));
+	return e;
+}
+
+struct err *engine_observe(struct engine *g)
+{
+	struct err *e;
+
+	g->observed = json_object_new_object();
+	json_set(g->observed, "nodes", json_object_new_object());
+	json_set(g->observed, "api", NULL);
+	look_at_nodes(g);
+	if (!g->admin)
+		return NULL;
+	e = engine_connect(g);
+	if (e && (e->kind == ERR_NETWORK || e->kind == ERR_TIMEOUT)) {
+		json_sets(g->observed, "api_error", e->text);
+		err_free(e);
+		return NULL;
+	}
+	return e ? e : err_wrap(look_at_api(g), "looking at the cluster");
+}
