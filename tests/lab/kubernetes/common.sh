@@ -25,3 +25,19 @@ GO_VERSION=$(go_version) || {
 	GO_VENV=$CACHE/lab-go-$(cat "$LAB/requirements.txt" <(uname -m) | digest)
 }
 KUBE=$CACHE/lab-kube-$(cat "$LAB"/kube/* <(echo "$GO_VERSION"; uname -m) | digest)
+
+# What hosts install from Debian, and what they come without on a machine that has it.
+INSTALLED=(containerd runc containernetworking-plugins conntrack ethtool)
+BARE=$CACHE/lab-bare-$({ find "$LAB/host" -type f -print0 | sort -z | xargs -0 cat; cat /var/lib/dpkg/status
+	echo "${INSTALLED[*]}"; uname -mr; } | digest)
+
+# packages_index FOLDER: makes a repository of the packages that lie there
+packages_index()
+{
+	local deb
+	for deb in "$1"/*.deb; do
+		dpkg-deb -f "$deb"
+		printf 'Filename: %s\nSize: %s\nSHA256: %s\n\n' "./${deb##*/}" "$(stat -c %s "$deb")" \
+			"$(sha256sum <"$deb" | cut -d' ' -f1)"
+	done >"$1/Packages"
+}

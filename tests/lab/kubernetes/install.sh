@@ -4,11 +4,13 @@
 # things get their final name, and one run works at a time.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$LAB/hosts.sh"
 
 PACKAGES=(curl openssl)
-# For the real node, which only root can have.
+# For hosts, which only root can have: what they come with.
 NODE_PACKAGES=(busybox-static conntrack containerd containernetworking-plugins dbus ethtool gcc iproute2
-	iptables kmod libc6-dev nftables openssh-client openssh-server procps runc systemd util-linux)
+	iptables kmod libc6-dev nftables runc
+	openssh-client openssh-server procps systemd util-linux)
 
 [ "$(id -u)" != 0 ] || PACKAGES+=("${NODE_PACKAGES[@]}")
 bash "$LAB/../packages.sh" "${PACKAGES[@]}"
@@ -16,3 +18,4 @@ mkdir -p "$CACHE"
 exec 9>"$CACHE/lab-kube.lock"
 flock 9
 [ -d "$KUBE" ] || bash "$LAB/kube/build.sh"
+[ -d "$BARE" ] || [ -n "$(hosts_obstacle "$CACHE")" ] || bash "$LAB/host/layer.sh"

@@ -1,0 +1,146 @@
+# Sourced by the scripts that start and stop hosts: machines of their own inside this one, with
+# systemd, sshd and an address on a bridge. HOSTS has a folder for each of them; BASE makes their
+# names and addresses in the machine those of this lab.
+# shellcheck shell=bash disable=SC2153
+
+hosts_names()
+{
+	BRIDGE=lab-$BASE
+	NET=10.77.$((BASE / 1000))
+}
+
+# hosts_obstacle DIR: says why there can be no hosts here, if so
+hosts_obstacle()
+{
+	local try=$1/try-hosts said
+	[ "$(id -u)" = 0 ] || { echo "needs root" && return; }
+	mountpoint -q /sys/fs/cgroup/memory || { echo "needs cgroups of version 1" && return; }
+	mkdir -p "$try"/{upper,work,root}
+	# shellcheck disable=SC2016
+	said=$(unshare --mount --net --pid --uts --ipc --cgroup --fork bash -euc '
+		mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+		mount -t proc proc "$1/root/proc"
+		ip link add name try0 type veth peer name try1
+		mkdir -p /sys/fs/cgroup/memory/lab-try
+		rmdir /sys/fs/cgroup/memory/lab-try' - "$try" 2>&1) ||
+		echo "needs namespaces, an overlay and cgroups: $said"
+	rm -rf "$try"
+}
+
+in_host()
+{
+	ssh -F "$HOSTS/ssh/config" "$@"
+}
+
+# What all of them share: the bridge, the key that lets root and the users in, and their password.
+hosts_prepare()
+{
+	mkdir -p "$HOSTS/ssh"
+	[ -e "$HOSTS/ssh/id" ] || ssh-keygen -q -t ed25519 -N '' -C lab -f "$HOSTS/ssh/id"
+	[ -e "$HOSTS/ssh/password" ] || openssl rand -hex 8 >"$HOSTS/ssh/password"
+	ip link show "$BRIDGE" >/dev/null 2>&1 && return
+	ip link add "$BRIDGE" type bridge
+	ip addr add "$NET.1/24" dev "$BRIDGE"
+	ip link set "$BRIDGE" up
+}
+
+# host_files NAME ADDRESS/PREFIX: what it has on its disk that is not its layer's
+host_files()
+{
+	local dir=$HOSTS/$1 etc=$HOSTS/$1/upper/etc address=${2%/*} number=1 hash
+	while grep -qsx "$number" "$HOSTS"/*/number; do
+		number=$((number + 1))
+	done
+	mkdir -p "$dir"/{root,work,data}
+	cp -a "$BARE/layer" "$dir/upper" # as another lower folder it would have to be outside of this machine's root
+	chmod 755 "$dir" # the host's root folder
+	echo "$number" >"$dir/number"
+	echo "$2" >"$dir/address"
+	rm -f "$etc"/ssh/ssh_host_* # which hides this machine's
+	ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$etc/ssh/ssh_host_ed25519_key"
+	cat "$HOSTS/ssh/id.pub" ${AUTHORIZED_KEYS:+"$AUTHORIZED_KEYS"} >"$etc/ssh/authorized_keys"
+	tr -d - </proc/sys/kernel/random/uuid >"$etc/machine-id"
+	echo "$1" >"$etc/hostname"
+	printf '%s\n' '127.0.0.1 localhost' "$address $1" >"$etc/hosts"
+	echo "nameserver $NET.1" >"$etc/resolv.conf"
+	chmod 644 "$etc"/{hostname,hosts,machine-id,resolv.conf,ssh/authorized_keys}
+	hash=$(openssl passwd -6 -stdin <"$HOSTS/ssh/password")
+	sed -E "s|^(ops\|asks\|guest\|stale):[^:]*:|\1:$hash:|" "$BARE/layer/etc/shadow" >"$etc/shadow"
+	echo "$1,$address $(cut -d' ' -f1,2 "$etc/ssh/ssh_host_ed25519_key.pub")" >"$dir/known_hosts"
+	printf '%s\n' "Host $1" "HostName $address" >"$dir/ssh_config"
+}
+
+# Written anew as hosts come and go.
+hosts_ssh()
+{
+	cat "$HOSTS"/*/known_hosts >"$HOSTS/ssh/known_hosts" 2>/dev/null || true
+	{
+		cat "$HOSTS"/*/ssh_config 2>/dev/null || true
+		printf '%s\n' 'Host *' 'User root' "IdentityFile $HOSTS/ssh/id" 'IdentitiesOnly yes' \
+			"UserKnownHostsFile $HOSTS/ssh/known_hosts" 'StrictHostKeyChecking yes' \
+			'BatchMode yes' 'ConnectTimeout 5' 'LogLevel ERROR'
+	} >"$HOSTS/ssh/config"
+}
+
+# host_network NAME: an address that is not on the lab's own network is routed to the bridge alone
+host_network()
+{
+	local address space link
+	address=$(cat "$HOSTS/$1/address")
+	link=$BRIDGE-$(cat "$HOSTS/$1/number")
+	space=$link
+	ip netns add "$space" 2>/dev/null || true
+	ip link show "$link" >/dev/null 2>&1 && return
+	ip link add "$link" type veth peer name eth0 netns "$space"
+	ip link set "$link" master "$BRIDGE" up
+	ip -n "$space" link set lo up
+	ip -n "$space" addr add "$address" dev eth0
+	ip -n "$space" link set eth0 up
+	case $address in
+	"$NET".*) ;;
+	*)
+		ip -n "$space" route add "$NET.0/24" dev eth0
+		ip route add "${address%/*}/32" dev "$BRIDGE" src "$NET.1" ||
+			die "$1: there is another way to $address here"
+		;;
+	esac
+	ip -n "$space" route add default via "$NET.1"
+}
+
+# host_start NAME: until it runs; `in_host NAME true` tells when it answers
+host_start()
+{
+	local link
+	link=$BRIDGE-$(cat "$HOSTS/$1/number")
+	host_network "$1"
+	start "$1" nsenter "--net=/run/netns/$link" "$LAB/host/enter.sh" "$HOSTS/$1" "$link" \
+		debian="$BARE/debian"
+}
+
+groups_gone()
+{
+	find /sys/fs/cgroup/*/"$1" -depth -type d -exec rmdir {} +
+	! ls -d /sys/fs/cgroup/*/"$1"
+}
+
+# host_down NAME: with systemd goes all that it has
+host_down()
+{
+	local link
+	stop "$1" KILL
+	[ -e "$HOSTS/$1/number" ] || return 0
+	link=$BRIDGE-$(cat "$HOSTS/$1/number")
+	ip link del "$link" 2>/dev/null || true
+	ip netns del "$link" 2>/dev/null || true
+	retry 30 groups_gone "$link" || die "processes of $1 do not end"
+}
+
+hosts_down()
+{
+	local file
+	[ "$(id -u)" = 0 ] || return 0
+	for file in "$HOSTS"/*/number; do
+		[ ! -e "$file" ] || host_down "$(basename "${file%/*}")"
+	done
+	ip link del "$BRIDGE" 2>/dev/null || true
+}
