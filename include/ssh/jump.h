@@ -27,9 +27,15 @@ void jumps_free(struct jumps *j);
 /* A way to s->target through its bastion; waits until there is one, or s->until. */
 MUST_USE struct err *link_open(struct jumps *j, struct ssh_session *s, struct link **ret,
 			       enum again *again);
-/* As recv(2) and send(2), but -EAGAIN and the like. */
+/* As recv(2) and send(2), but -EAGAIN and the like; -ECONNRESET: what comes has broken off. */
 ssize_t link_recv(struct link *l, void *to, size_t n);
 ssize_t link_send(struct link *l, const void *from, size_t n);
+/* Nothing more will be sent; what comes may go on. */
+void link_end(struct link *l);
+/* That has been told, or the other side takes nothing any more. */
+bool link_done(const struct link *l);
+/* Why it failed; borrowed; NULL: it did not, or nobody knows. */
+const struct err *link_err(const struct link *l);
 /* What s waits for is there. */
 bool link_ready(const struct link *l, bool to_send);
 /* All that was sent is on its way. */

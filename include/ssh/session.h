@@ -35,11 +35,12 @@ struct ssh_session {
 	bool key_checked;
 	bool shaken; /* the key exchange is over */
 	bool authenticated;
-	bool answered;     /* the password, to a question of keyboard-interactive */
-	bool gone;         /* nothing can be sent any more */
-	struct err *fault; /* why; it ends all calls */
-	char *at;          /* "10.0.0.5 port 22": what was last connected to */
-	struct sftp *sftp; /* sftp.h; NULL: not yet */
+	bool answered;                /* the password, to a question of keyboard-interactive */
+	bool gone;                    /* nothing can be sent any more */
+	struct err *fault;            /* why; it ends all calls */
+	char *at;                     /* "10.0.0.5 port 22": what was last connected to */
+	struct sftp *sftp;            /* sftp.h; NULL: not yet */
+	struct ssh_forward *forwards; /* forward.c */
 };
 
 /* Whether it may help to connect again. */
@@ -70,6 +71,9 @@ char *session_words(const char *s, size_t len);
 
 /* auth.c */
 MUST_USE struct err *session_authenticate(struct ssh_session *s);
+
+/* forward.c: they end, all of them, within the loop's next rounds. */
+void session_end_forwards(struct ssh_session *s);
 
 /* exec.c: ends a channel, whatever its state. */
 void session_end_channel(struct ssh_session *s, LIBSSH2_CHANNEL *c);

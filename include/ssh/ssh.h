@@ -43,6 +43,11 @@ struct ssh_session;
 struct ssh_job;
 struct ssh_key; /* ssh/key.h */
 
+/* The host keys that can be asked for. */
+#define SSH_HOST_KEYS                                          \
+	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384," \
+	"ecdsa-sha2-nistp521,ssh-rsa"
+
 struct ssh_host_key {
 	const char *type; /* "ssh-ed25519" */
 	const unsigned char *blob;
@@ -66,7 +71,7 @@ struct ssh_target {
 	/* NULL: it is the one. The error is the host's, with its name put before. */
 	struct err *(*check)(void *arg, const struct ssh_target *t, const struct ssh_host_key *key);
 	void *check_arg;
-	/* To ask for, best first, by commas: those whose keys are known. NULL: ed25519, ecdsa, rsa. */
+	/* To ask for, best first, by commas: those whose keys are known. NULL: SSH_HOST_KEYS. */
 	const char *host_key_algorithms;
 	bool booting;        /* that it does not answer yet is no error */
 	int64_t deadline_ms; /* for all that is done there; 0: the run's host_ms */

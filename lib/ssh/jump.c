@@ -36,7 +36,10 @@ struct link {
 	struct ssh_session *user;
 	struct err *err;
 	bool absent; /* the bastion could not connect to it */
-	bool over;   /* nothing comes any more */
+	bool ended;  /* nothing comes any more */
+	bool over;   /* nor does anything go */
+	bool last;   /* its user sends no more: */
+	bool eof;    /* that has been told */
 	struct store in, out;
 };
 
@@ -108,7 +111,7 @@ ssize_t link_recv(struct link *l, void *to, size_t n)
 	const bool full = store_len(&l->in) >= LINK_MAX;
 
 	if (!store_len(&l->in))
-		return l->over ? 0 : -EAGAIN;
+		return l->ended ? 0 : l->over ? -ECONNRESET : -EAGAIN;
 	n = store_take(&l->in, to, n);
 	if (full && l->lane)
 		task_wake(l->lane->s.task);
@@ -130,9 +133,27 @@ ssize_t link_send(struct link *l, const void *from, size_t n)
 	return (ssize_t)n;
 }
 
+void link_end(struct link *l)
+{
+	l->last = true;
+	if (l->lane)
+		task_wake(l->lane->s.task);
+}
+
+bool link_done(const struct link *l)
+{
+	return l->eof || l->over;
+}
+
+const struct err *link_err(const struct link *l)
+{
+	return l->err;
+}
+
 bool link_ready(const struct link *l, bool to_send)
 {
-	return l->over || (to_send ? store_len(&l->out) < LINK_MAX : store_len(&l->in) > 0);
+	return l->over || (l->ended && !to_send) ||
+	       (to_send ? store_len(&l->out) < LINK_MAX : store_len(&l->in) > 0);
 }
 
 bool link_idle(const struct link *l)
@@ -242,6 +263,19 @@ static bool open_channel(struct lane *lane)
 	return true;
 }
 
+static bool tell_end(struct lane *lane, struct link *l)
+{
+	int rc;
+
+	if (!l->last || l->eof || l->over || store_len(&l->out))
+		return false;
+	do
+		rc = libssh2_channel_send_eof(l->channel);
+	while (session_half_sent(&lane->s, rc));
+	l->eof = rc != LIBSSH2_ERROR_EAGAIN;
+	return l->eof;
+}
+
 static bool flush(struct lane *lane, struct link *l)
 {
 	bool moved = false;
@@ -258,7 +292,21 @@ static bool flush(struct lane *lane, struct link *l)
 		}
 	}
 	l->over = l->over || (rc < 0 && rc != LIBSSH2_ERROR_EAGAIN);
-	return moved;
+	return tell_end(lane, l) || moved;
+}
+
+/* Whether the other side has closed it just now, after its end: then it does not take anything, either. */
+static bool is_closed(struct lane *lane, struct link *l)
+{
+	int rc;
+
+	if (!l->ended || l->over)
+		return false;
+	do
+		rc = libssh2_channel_wait_closed(l->channel);
+	while (session_half_sent(&lane->s, rc));
+	l->over = rc != LIBSSH2_ERROR_EAGAIN;
+	return l->over;
 }
 
 static bool fill(struct lane *lane, struct link *l)
@@ -267,17 +315,17 @@ static bool fill(struct lane *lane, struct link *l)
 	bool moved = false;
 	ssize_t rc = 1;
 
-	while (rc > 0 && store_len(&l->in) < LINK_MAX && !l->over) {
+	while (rc > 0 && store_len(&l->in) < LINK_MAX && !l->over && !l->ended) {
 		do
 			rc = libssh2_channel_read(l->channel, chunk, sizeof(chunk));
 		while (session_half_sent(&lane->s, rc));
 		if (rc > 0)
 			store_add(&l->in, chunk, (size_t)rc);
-		else
-			l->over = rc != LIBSSH2_ERROR_EAGAIN;
+		l->ended = !rc;
+		l->over = rc < 0 && rc != LIBSSH2_ERROR_EAGAIN;
 		moved = moved || rc != LIBSSH2_ERROR_EAGAIN;
 	}
-	return moved;
+	return is_closed(lane, l) || moved;
 }
 
 /* True: something happened. */

@@ -335,6 +335,7 @@ static void run_job(struct task *t, void *arg)
 	e = connect_in_turn(s, &j->turn, &j->tries);
 	if (!e)
 		e = j->task(s, j->arg);
+	session_end_forwards(s);
 	session_close(s);
 	free(s->at);
 	s->at = NULL;

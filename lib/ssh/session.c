@@ -25,9 +25,6 @@ enum {
 	JUMPS_MAX = 16,
 };
 
-static const char HOST_KEYS[] = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
-				"ecdsa-sha2-nistp521,ssh-rsa";
-
 const char *session_name(const struct ssh_session *s)
 {
 	return s->target->name ? s->target->name : s->target->host;
@@ -380,13 +377,13 @@ static struct err *shake_hands(struct ssh_session *s, enum again *again)
 {
 	int rc = libssh2_session_method_pref(
 		s->ssh, LIBSSH2_METHOD_HOSTKEY,
-		s->target->host_key_algorithms ? s->target->host_key_algorithms : HOST_KEYS);
+		s->target->host_key_algorithms ? s->target->host_key_algorithms : SSH_HOST_KEYS);
 	bool late;
 
 	*again = AGAIN_NEVER;
 	if (rc)
 		return err_new(ERR_USAGE, "none of the host key algorithms '%s' is known: %s",
-			       s->target->host_key_algorithms, HOST_KEYS);
+			       s->target->host_key_algorithms, SSH_HOST_KEYS);
 	do
 		/* Through a link there is no socket, but libssh2 wants to see one. */
 		rc = libssh2_session_handshake(s->ssh,
