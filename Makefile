@@ -222,6 +222,9 @@ fuzz-run: $(FUZZERS:%=$(B)/fuzz/%)
 	    >$(O)/$$f.log 2>&1 || { tail -n 60 $(O)/$$f.log; exit 1; }; \
 	  grep -E 'number_of_executed|peak_rss' $(O)/$$f.log | sed 's/^/       /'; done
 
+check-jenkins: ## the pipelines of examples/jenkins, by JenkinsPipelineUnit; TESTS="TerraformTest" for some of them
+	$(Q)tests/jenkins/run.sh $(TESTS)
+
 # ---- the lab, and what runs against it ----
 
 LAB     = build/lab
@@ -285,6 +288,6 @@ clean: ## remove what was built, but for the lab
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 22
 
-.PHONY: san all units check check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration kubernetes-torture terraform terraform-kubernetes terraform-examples terraform-schema bench lint
+.PHONY: san all units check check-jenkins check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration kubernetes-torture terraform terraform-kubernetes terraform-examples terraform-schema bench lint
 .SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d $(O)/*/*/*/*/*.d)

@@ -41,6 +41,7 @@ without_services()
 	part threads make check-tsan
 	part fuzz make fuzz
 	part lint tests/lint.sh quick
+	part jenkins make check-jenkins
 	part sanitized-programs make san
 }
 
