@@ -61,7 +61,7 @@ MUST_USE struct err *kubeadm_check(struct json_object *declaration);
 
 /* "unix:///run/containerd/containerd.sock": the socket of the declaration's runtime. */
 const char *kubeadm_cri_socket(struct json_object *declaration);
-/* registry.k8s.io/pause:3.10, what kubeadm of the declaration's version wants, from its image repository. Owned. */
-char *kubeadm_pause_image(struct json_object *declaration);
+/* registry.k8s.io/pause:3.10, what kubeadm of a version (NULL: the declaration's) wants, from its image repository. Owned. */
+char *kubeadm_pause_image(struct json_object *declaration, const char *version);
 
 #endif

@@ -9,8 +9,8 @@
  * What is to be true on one node beside what kubeadm makes, as steps of an agent's plan. A pure function, but that
  * it reads the files here that the declaration names (its audit policy, the repository's key, mirrors' CAs).
  *
- * Steps have ids: clock swap modules modules-load sysctl proxy apt-* packages containerd-* docker-* mirror-* image-*
- * patch-* audit-policy audit-folder kubelet-args kubelet kube-vip-*. Whoever must know whether something changed
+ * Steps have ids: clock swap modules sysctl proxy* apt-* packages* containerd* docker* crictl mirror-* image-* patch*
+ * audit-policy audit-folder kubelet* kube-vip*. Whoever must know whether something changed
  * (a changed audit policy wants the API server restarted) looks for them in the report.
  */
 enum node_phase {
@@ -35,6 +35,12 @@ struct node_input {
 
 /* *ret: a list, owned. Steps with "secret" hold passwords (proxies'): json_wipe() it. */
 MUST_USE struct err *cluster_node_steps(const struct node_input *in, struct json_object **ret);
+
+/*
+ * {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} of the declaration, with the cluster's own networks, nodes and endpoint among those
+ * reached directly: for kubeadm, which hands them on to the control plane. NULL: there is no proxy. Owned, secret.
+ */
+struct json_object *cluster_proxy_env(struct json_object *declaration);
 
 /* {"plugins": {"a.b": {"x": [1]}}} -> TOML; what JSON knows and TOML does not (null) is left out. */
 void toml_write(struct json_object *v, struct buf *out);

@@ -1,35 +1,39 @@
 #include "cluster/kubeadm_config.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "cluster/cluster.h"
 #include "cluster/kubeconfig.h"
 #include "cluster/pki.h"
+#include "cluster/syntax.h"
+#include "kubernetes/preflight.h"
 #include "session/config.h"
 #include "text.h"
 #include "yaml.h"
 
-enum { TOKEN_S = 7200, HOURS = 24, DAYS = 365 };
+enum { TOKEN_S = 7200, HOURS = 24, DAYS = 365, V4_SINCE = 31, P384_SINCE = 34 };
 
 /* What is read of an input more than once. */
 struct told {
 	const struct kubeadm_input *in;
 	struct json_object *declaration, *node;
-	struct version version;
+	int minor;
 	bool v4; /* v1beta4 */
 };
 
 static struct err *told_of(const struct kubeadm_input *in, struct told *ret)
 {
 	struct told t = { .in = in, .declaration = in->declaration, .node = in->node };
-	struct err *e = version_parse(json_str(t.declaration, "version"), &t.version);
+	const char *text = json_str(t.declaration, "version");
+	struct kube_version v;
 
-	if (!e) {
-		t.v4 = version_compare(&t.version, &(struct version){ 1, 31, 0 }) >= 0;
-		*ret = t;
-	}
-	return err_at(e, "version");
+	if (!text || !kube_version_of(text, &v))
+		return err_at(err_new(ERR_USAGE, "version: it is none of Kubernetes: 1.33.2 is"),
+			      "version");
+	t.minor = v.minor;
+	t.v4 = v.minor >= V4_SINCE;
+	*ret = t;
+	return NULL;
 }
 
 /* ---- small parts ---- */
@@ -85,13 +89,6 @@ static struct json_object *of_kubeadm(const struct told *t, const char *name)
 static char *hours(int64_t days)
 {
 	return xasprintf("%lldh0m0s", (long long)days * HOURS);
-}
-
-static bool is_address(const char *s)
-{
-	unsigned char bytes[sizeof(struct in6_addr)];
-
-	return s && (inet_pton(AF_INET, s, bytes) == 1 || inet_pton(AF_INET6, s, bytes) == 1);
 }
 
 /* Takes the document. */
@@ -267,8 +264,7 @@ static struct err *check(const struct told *t)
 	const char *type = json_str(t->declaration, name);
 	const int64_t days = json_int(t->declaration, "certificates.days", DAYS);
 
-	if (type && strcmp(type, "ECDSA-P384") == 0 &&
-	    version_compare(&t->version, &(struct version){ 1, 34, 0 }) < 0)
+	if (type && strcmp(type, "ECDSA-P384") == 0 && t->minor < P384_SINCE)
 		return err_at(err_new(ERR_USAGE, "%s: %s wants Kubernetes 1.34", name, type), name);
 	if (t->v4)
 		return NULL;
@@ -385,31 +381,6 @@ static struct err *shared(const struct told *t, struct buf *ret)
 
 /* ---- of one node ---- */
 
-/* "key[=value]:Effect"; the declaration has been checked. */
-static struct json_object *taint(const char *s)
-{
-	struct json_object *o = json_object_new_object();
-	const char *effect = strrchr(s, ':'), *value = strchr(s, '=');
-	const char *end = value ? value : effect;
-	AUTO_STR name = end ? xstrndup(s, (size_t)(end - s)) : xstrdup(s);
-	AUTO_STR text = value && effect ? xstrndup(value + 1, (size_t)(effect - value - 1)) : NULL;
-
-	json_sets(o, "key", name);
-	set(o, "value", text);
-	json_sets(o, "effect", effect ? effect + 1 : "");
-	return o;
-}
-
-static struct json_object *taints(struct json_object *node)
-{
-	struct json_object *given = json_at(node, "taints"), *list = json_object_new_array();
-
-	for (size_t i = 0; i < json_len(given); i++)
-		(void)json_object_array_add(list,
-					    taint(json_object_get_string(json_nth(given, i))));
-	return list;
-}
-
 /* Checks of kubeadm's that find what an earlier run of it has left; %d: the API's port. */
 static const char init_again[] =
 	"FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml "
@@ -454,7 +425,7 @@ static struct json_object *registration(const struct told *t, const char *again)
 
 	json_sets(o, "name", json_str(t->node, "name"));
 	json_sets(o, "criSocket", kubeadm_cri_socket(t->declaration));
-	json_set(o, "taints", taints(t->node));
+	json_set(o, "taints", taints_parse(json_at(t->node, "taints")));
 	set(o, "imagePullPolicy", json_str(t->declaration, "kubeadm.image_pull_policy"));
 	set_some(o, "ignorePreflightErrors", ignored(t, again));
 	return o;
@@ -465,7 +436,7 @@ static struct json_object *local_endpoint(const struct told *t)
 	struct json_object *o = json_object_new_object();
 	const char *address = cluster_node_address(t->node);
 
-	if (is_address(address))
+	if (address && is_address(address))
 		json_sets(o, "advertiseAddress", address);
 	json_set(o, "bindPort", json_object_new_int(port_of(t)));
 	return o;
@@ -578,8 +549,8 @@ static struct err *since_v4(const struct kubeadm_input *in, const char *name, st
 	struct err *e = told_of(in, ret);
 
 	if (!e && !ret->v4)
-		e = err_new(ERR_USAGE, "kubeadm of Kubernetes %d.%d knows no %s: it takes options",
-			    ret->version.major, ret->version.minor, name);
+		e = err_new(ERR_USAGE, "kubeadm of Kubernetes 1.%d knows no %s: it takes options",
+			    ret->minor, name);
 	return e;
 }
 
@@ -648,7 +619,7 @@ const char *kubeadm_cri_socket(struct json_object *declaration)
 		       : "unix:///run/containerd/containerd.sock";
 }
 
-char *kubeadm_pause_image(struct json_object *declaration)
+char *kubeadm_pause_image(struct json_object *declaration, const char *version)
 {
 	/* PauseVersion in kubeadm's constants, by the first minor that has it; newest first. */
 	static const struct {
@@ -656,10 +627,12 @@ char *kubeadm_pause_image(struct json_object *declaration)
 		const char *pause;
 	} pauses[] = { { 36, "3.10.2" }, { 34, "3.10.1" }, { 31, "3.10" }, { 0, "3.9" } };
 	const char *repository = json_str(declaration, "kubeadm.image_repository");
-	struct version v = { 1, 0, 0 };
+	const char *text = version ? version : json_str(declaration, "version");
+	struct kube_version v = { 0 };
 	size_t i = 0;
 
-	err_free(version_parse(json_str(declaration, "version"), &v));
+	if (text)
+		(void)kube_version_of(text, &v);
 	while (v.minor < pauses[i].minor)
 		i++;
 	return xasprintf("%s/pause:%s", repository ? repository : "registry.k8s.io",
