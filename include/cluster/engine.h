@@ -92,6 +92,21 @@ MUST_USE struct err *tunnel_open(struct engine *g, const char *node, const char 
 				 struct tunnel **ret);
 int tunnel_port(const struct tunnel *t);
 void tunnel_close(struct tunnel *t);
+/* The API by the server of one control plane, whatever becomes of the others; owned. (access.c) */
+MUST_USE struct err *engine_api_through(struct engine *g, const char *node, struct cluster **ret);
+
+/*
+ * The members of a stacked etcd that are reached, each through its control plane, with a client certificate that was read off
+ * one of them and is in memory alone. (etcd_way.c)
+ */
+struct etcd_ways {
+	struct etcd **all;
+	struct tunnel **tunnels;
+	size_t n;
+};
+/* ERR_NOT_FOUND: no control plane is reached. Also after an error etcd_ways_close() is due. */
+MUST_USE struct err *etcd_ways_open(struct engine *g, struct etcd_ways *ret);
+void etcd_ways_close(struct etcd_ways *w);
 
 /* ---- what the parts do ---- */
 
@@ -115,6 +130,16 @@ struct json_object *facts_of(struct json_object *report);
 bool facts_member(struct json_object *report);
 /* Applies the pod network's manifests; *ret_titles (owned): what was changed, or (check) would be. (network.c) */
 MUST_USE struct err *engine_network(struct engine *g, bool check, struct json_object **ret_titles);
+
+/* Empties a node as the declaration says, and waits for its pods' end if it is `alive`. (act_leave.c) */
+MUST_USE struct err *engine_drain(struct engine *g, struct cluster *api, const char *node,
+				  bool alive);
+/*
+ * Before anything is done: whether the upgrades of a plan may begin (kubernetes/preflight.h). ERR_CONFLICT tells all that stands
+ * against it; what is merely to be known is added to `warnings`. Without upgrades: nothing. (act_upgrade.c)
+ */
+MUST_USE struct err *engine_preflight(struct engine *g, struct json_object *plan,
+				      struct json_object *warnings);
 
 /* An action, in its own thread. `a` is a copy. */
 struct doing {

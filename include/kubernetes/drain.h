@@ -12,6 +12,13 @@
 MUST_USE struct err *node_cordon(struct cluster *c, const char *name, bool on, bool check,
 				 struct json_object **before, struct json_object **after);
 
+/*
+ * For a program that takes a node out for a while: cordons in our name (annotation treenail/held), and gives back what was
+ * so cordoned, also by a run that was killed; a node that people have cordoned stays so.
+ */
+MUST_USE struct err *node_hold(struct cluster *c, const char *name);
+MUST_USE struct err *node_give_back(struct cluster *c, const char *name);
+
 /* ---- drain ---- */
 
 /*

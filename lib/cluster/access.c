@@ -158,6 +158,21 @@ static struct err *ask(struct cluster *c, int64_t ms)
 	return cluster_call(c, &req, &answer);
 }
 
+struct err *engine_api_through(struct engine *g, const char *node, struct cluster **ret)
+{
+	struct tunnel *t = NULL;
+	struct err *e = tunnel_open(g, node, "127.0.0.1", 6443, &t);
+
+	if (e)
+		return e;
+	pthread_mutex_lock(&g->lock);
+	e = g->admin ? connect_to(g, "127.0.0.1", tunnel_port(t), ret)
+		     : err_new(ERR_NOT_FOUND, "no administrator's kubeconfig was read");
+	pthread_mutex_unlock(&g->lock);
+	tunnel_close(t);
+	return e;
+}
+
 /* The hosts under which control planes are reached, first the endpoint. */
 static struct err *connect_directly(struct engine *g, struct cluster **ret)
 {

@@ -161,6 +161,16 @@ static const struct attr audit_rows[] = {
 	{ 0 },
 };
 
+static const struct attr drain_rows[] = {
+	{ "timeout_s", INT, 0, "Seconds that emptying a node may take.", .value = "600" },
+	{ "grace_s", INT, 0, "Seconds that each pod has to end; else what it says itself." },
+	{ "force", BOOL, 0, "Whether pods go that no controller makes elsewhere.",
+	  .value = "false" },
+	{ "delete_emptydir_data", BOOL, 0,
+	  "Whether pods with an emptyDir go, and their data with them.", .value = "true" },
+	{ 0 },
+};
+
 static const struct attr time_rows[] = {
 	{ "max_offset_s", FLOAT, 0, "How far a node's clock may be from the clock here; 0: any.",
 	  .value = "5" },
@@ -198,5 +208,7 @@ const struct attr cluster_attrs[] = {
 	{ "audit_policy", STR, 0, "Audit policy: YAML text, or a file here." },
 	{ "audit_log", OBJ, 0, "The audit log, where there is a policy.", .sub = audit_rows },
 	{ "time", OBJ, 0, "Clocks.", .sub = time_rows },
+	{ "drain", OBJ, 0, "How nodes are emptied before they are upgraded or removed.",
+	  .sub = drain_rows },
 	{ 0 },
 };

@@ -10,7 +10,7 @@
 
 enum { TRIES = 5, FORGET_MS = 60000 };
 
-static const char OURS[] = "treenail/marks";
+static const char OURS[] = "treenail/marks", HELD[] = "treenail/held";
 
 /* ---- taints ---- */
 
@@ -135,6 +135,59 @@ struct err *node_taint(struct cluster *c, const char *name, struct json_object *
 	};
 
 	return change(c, name, &x, check, before, after);
+}
+
+/* ---- out for a while ---- */
+
+static bool is_held(struct json_object *node)
+{
+	return json_has(json_at(node, "metadata.annotations"), HELD);
+}
+
+/* Owned. */
+static struct json_object *holding(struct json_object *node, const char *held, bool unschedulable)
+{
+	struct json_object *patch = json_object_new_object(), *meta = json_object_new_object();
+	struct json_object *notes = json_object_new_object();
+
+	json_sets(notes, HELD, held);
+	json_set(meta, "annotations", notes);
+	json_set(meta, "resourceVersion",
+		 json_object_get(json_at(node, "metadata.resourceVersion")));
+	json_set(patch, "metadata", meta);
+	json_set(patch, "spec",
+		 json_wrap("unschedulable", unschedulable ? json_object_new_boolean(true) : NULL));
+	return patch;
+}
+
+static struct json_object *patch_of_hold(const struct change *x, struct json_object *node)
+{
+	(void)x;
+	return json_truth(node, "spec.unschedulable", false) ? NULL : holding(node, "true", true);
+}
+
+static struct json_object *patch_of_release(const struct change *x, struct json_object *node)
+{
+	(void)x;
+	return is_held(node) ? holding(node, NULL, false) : NULL;
+}
+
+static struct err *change_untold(struct cluster *c, const char *name, const struct change *x)
+{
+	AUTO_JSON before = NULL;
+	AUTO_JSON after = NULL;
+
+	return change(c, name, x, false, &before, &after);
+}
+
+struct err *node_hold(struct cluster *c, const char *name)
+{
+	return change_untold(c, name, &(struct change){ .patch = patch_of_hold });
+}
+
+struct err *node_give_back(struct cluster *c, const char *name)
+{
+	return change_untold(c, name, &(struct change){ .patch = patch_of_release });
 }
 
 /* ---- marks ---- */

@@ -1,0 +1,202 @@
+#include <string.h>
+
+#include "cluster/engine.h"
+#include "cluster/etcd.h"
+#include "cluster/kubeadm_config.h"
+#include "kubernetes/drain.h"
+#include "kubernetes/preflight.h"
+
+/*
+ * One node goes to another version: kubeadm, what kubeadm makes of it, then, while the node is empty, its kubelet. Each piece
+ * changes nothing where it is done already, so an upgrade that was killed is begun again.
+ */
+
+enum { KUBEADM_S = 1200, READY_MS = 300000, OLD_CONFIG = 31, ETCD_MS = 10000 };
+
+/* ---- before the first node ---- */
+
+/* Rows of each node's report with its name. */
+static void add_certificates(struct json_object *facts, const char *node,
+			     struct json_object *report)
+{
+	struct json_object *list = json_at(report, "certificates");
+
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *row = json_copy(json_nth(list, i));
+
+		json_sets(row, "node", node);
+		json_object_array_add(json_at(facts, "certificates"), row);
+	}
+}
+
+/* With the lock held; owned. */
+static struct json_object *facts_known(struct engine *g)
+{
+	struct json_object *facts = json_wrap("certificates", json_object_new_array());
+	struct json_object *nodes = json_at(g->observed, "nodes");
+
+	if (nodes) {
+		json_object_object_foreach(nodes, name, o)
+			add_certificates(facts, name, json_at(o, "certificates"));
+	}
+	return facts;
+}
+
+static struct err *ask_etcd(struct engine *g, struct json_object *facts)
+{
+	struct json_object *told = NULL;
+	struct etcd_ways w;
+	struct err *e = etcd_ways_open(g, &w);
+
+	if (!e)
+		e = etcd_health(w.all, w.n, ETCD_MS, &told);
+	if (!e)
+		json_set(facts, "etcd", told);
+	etcd_ways_close(&w);
+	return e;
+}
+
+/* Names of nodes that the plan upgrades; owned. */
+static struct json_object *upgraded(struct json_object *plan)
+{
+	struct json_object *actions = json_at(plan, "actions"), *names = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(actions); i++)
+		if (json_is_str(json_at(json_nth(actions, i), "action"), "upgrade"))
+			json_object_array_add(
+				names, json_object_get(json_at(json_nth(actions, i), "node")));
+	return names;
+}
+
+struct err *engine_preflight(struct engine *g, struct json_object *plan,
+			     struct json_object *warnings)
+{
+	AUTO_JSON drains = upgraded(plan);
+	AUTO_JSON facts = NULL;
+	AUTO_JSON findings = NULL;
+	AUTO_STR target = NULL;
+	struct preflight p = { .servers = &g->api, .n_servers = 1, .drain = drains };
+	struct err *e;
+	bool stacked;
+
+	if (!json_len(drains))
+		return NULL;
+	pthread_mutex_lock(&g->lock);
+	facts = facts_known(g);
+	target = xstrdup(json_str(g->d, "version"));
+	p.force = json_truth(g->d, "drain.force", false);
+	p.delete_emptydir = json_truth(g->d, "drain.delete_emptydir_data", true);
+	stacked = !json_is_str(json_at(g->d, "etcd.kind"), "external");
+	pthread_mutex_unlock(&g->lock);
+	p.target = target;
+	p.facts = facts;
+	e = engine_connect(g);
+	if (!e && stacked)
+		e = ask_etcd(g, facts);
+	if (!e)
+		e = preflight(&p, &findings);
+	if (e)
+		return err_wrap(e, "looking whether an upgrade may begin");
+	AUTO_STR text = NULL;
+	const bool blocks = preflight_blocks(findings, &text);
+	if (blocks)
+		return err_new(ERR_CONFLICT, "nothing was begun, as this stands against it:\n%s",
+			       text);
+	for (size_t i = 0; i < json_len(findings); i++) {
+		struct json_object *f = json_nth(findings, i);
+		AUTO_STR line = xasprintf("%s: %s; %s", json_str(f, "what"), json_str(f, "why"),
+					  json_str(f, "do"));
+
+		if (json_is_str(json_at(f, "severity"), "warning"))
+			json_object_array_add(warnings, json_object_new_string(line));
+	}
+	return NULL;
+}
+
+/* ---- what kubeadm does ---- */
+
+/* Its configuration where it takes one; before, options say the same. */
+static struct err *add_config(struct doing *d, const char *to, struct json_object *steps,
+			      struct json_object *command)
+{
+	AUTO_BUF text = BUF_INIT;
+	struct kube_version v;
+	struct err *e;
+
+	if (!kube_version_of(to, &v) || (v.major == 1 && v.minor < OLD_CONFIG)) {
+		step_argv(command, "--certificate-renewal=true");
+		return NULL;
+	}
+	pthread_mutex_lock(&d->g->lock);
+	e = kubeadm_upgrade_config(
+		&(struct kubeadm_input){ .declaration = d->g->d, .node = d->declared }, &text);
+	pthread_mutex_unlock(&d->g->lock);
+	if (e)
+		return e;
+	steps_add(steps, step_folder(KUBEADM_FOLDER, "0700"));
+	steps_add(steps, step_secret_file("upgrade-config", KUBEADM_CONFIG, text.s));
+	step_argv(command, "--config");
+	step_argv(command, KUBEADM_CONFIG);
+	return NULL;
+}
+
+static struct err *run_kubeadm(struct doing *d, const char *to)
+{
+	const bool first = strcmp(d->how, "first") == 0;
+	AUTO_JSON steps = steps_new();
+	AUTO_JSON command = step_command(
+		"kubeadm", first ? "kubeadm upgrade apply --yes" : "kubeadm upgrade node",
+		KUBEADM_S);
+	AUTO_STR version = xasprintf("v%s", to);
+	struct node_job j = { .node = d->node, .steps = steps, .timeout_s = KUBEADM_S };
+	struct err *e;
+
+	if (first)
+		step_argv(command, version);
+	e = add_config(d, to, steps, command);
+	if (e)
+		return e;
+	steps_add(steps, TAKE(command));
+	steps_add(steps, step_absent(KUBEADM_FOLDER));
+	e = engine_node(d->g, &j);
+	json_object_put(j.report);
+	return e;
+}
+
+/* ---- one node ---- */
+
+/* What it has now, or (NULL) as the host says itself. */
+static struct err *packages(struct doing *d, const char *kubelet, const char *kubeadm)
+{
+	return engine_configure(d->g, d->node, NODE_MEMBER, kubelet, kubeadm, NULL);
+}
+
+static struct err *upgrade_kubelet(struct doing *d, const char *to)
+{
+	struct cluster *api = d->g->api;
+	AUTO_JSON node = NULL;
+	struct err *e = node_hold(api, d->node);
+
+	if (!e)
+		e = engine_drain(d->g, api, d->node, true);
+	if (!e)
+		e = packages(d, to, to);
+	if (!e)
+		e = node_wait_ready(api, d->node,
+				    &(struct node_wish){ .version = to, .timeout_ms = READY_MS },
+				    &node);
+	/* After a failure it stays empty: whoever repairs it, or the next run, gives it back. */
+	return e ? e : node_give_back(api, d->node);
+}
+
+struct err *do_upgrade(struct doing *d)
+{
+	AUTO_STR to = xstrdup(json_str(d->a, "to"));
+	struct err *e = engine_connect(d->g);
+
+	if (!e)
+		e = packages(d, NULL, to);
+	if (!e)
+		e = run_kubeadm(d, to);
+	return e ? e : upgrade_kubelet(d, to);
+}
