@@ -294,8 +294,8 @@ static struct err *without_passphrase(struct ssh_hosts *h, const struct node *n,
 	if (n->host->agent && (!e || !n->host->identities_only))
 		return NULL;
 	if (!wanted) {
-		warn(h, xasprintf("the key '%s' is left out: it is encrypted, and neither "
-				  "passphrase_file nor passphrase_env is given",
+		warn(h, xasprintf("the key '%s' is left out: it is encrypted, and no passphrase is "
+				  "given that fits (passphrase_file, passphrase_env)",
 				  path));
 		return NULL;
 	}
