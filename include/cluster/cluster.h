@@ -31,7 +31,7 @@ extern const struct attr cluster_attrs[];
 MUST_USE struct err *cluster_declaration(struct json_object *given, struct json_object **ret,
 					 struct json_object **ret_warnings);
 
-/* A node of a declaration by its name; borrowed; NULL: there is none. */
+/* A node of a declaration by its name (may be NULL); borrowed; NULL: there is none. */
 struct json_object *cluster_node(struct json_object *declaration, const char *name);
 bool cluster_is_control_plane(struct json_object *node);
 /* The i-th control plane in the order of the declaration; borrowed; NULL past the end. */

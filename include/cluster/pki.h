@@ -41,6 +41,8 @@ void pki_free(struct pki *p); /* NULL is fine */
 
 /* The i-th path that a further control plane must have the same of; NULL past the end. */
 const char *pki_path(const struct pki *p, size_t i);
+/* The same before there is any. */
+const char *pki_file(bool external_etcd, size_t i);
 /* Its text; borrowed; NULL: there is none. */
 const char *pki_text(const struct pki *p, const char *path);
 /* Gives one from outside; checked as pki_from_files() does. ERR_USAGE: no such file. */

@@ -28,7 +28,7 @@
  * Actions stand in an order in which they could be done one after the other. `after` names those that must have
  * been done before; all others may be done side by side.
  *
- *   prepare    what kubeadm needs is made on a host that is no member yet
+ *   prepare    what kubeadm needs is made on a host that is no member yet; how: init, join
  *   init       the first control plane; how: new, resume
  *   network    manifests of the pod network
  *   join       a host becomes a member; how: new, resume (kubeadm was killed), replace (a host that was made anew

@@ -327,12 +327,17 @@ static void auto_pki(struct pki **p)
 }
 #define AUTO_PKI CLEANUP(auto_pki) struct pki *
 
-const char *pki_path(const struct pki *p, size_t i)
+const char *pki_file(bool external_etcd, size_t i)
 {
 	for (size_t at = 0; at < COUNT(files); at++)
-		if (file_is_of(&files[at], p->external) && i-- == 0)
+		if (file_is_of(&files[at], external_etcd) && i-- == 0)
 			return files[at].path;
 	return NULL;
+}
+
+const char *pki_path(const struct pki *p, size_t i)
+{
+	return pki_file(p->external, i);
 }
 
 const char *pki_text(const struct pki *p, const char *path)

@@ -328,8 +328,10 @@ static struct err *plan_join(struct planner *p, struct json_object *node)
 	e = check_stray(p, node, how);
 	if (e)
 		return e;
-	if (strcmp(how, "finish") != 0)
+	if (strcmp(how, "finish") != 0) {
 		prepare = act(p, "prepare", name, "%s", why);
+		json_sets(prepare, "how", "join");
+	}
 	a = act(p, "join", name, "%s", why);
 	json_sets(a, "how", how);
 	if (prepare)
@@ -570,6 +572,7 @@ static void plan_prepare_first(struct planner *p)
 		return;
 	init = planned(p, "init", name_of(p->first));
 	a = act(p, "prepare", name_of(p->first), "%s", json_str(init, "why"));
+	json_sets(a, "how", "init");
 	json_object_array_add(json_at(init, "after"), json_copy(json_at(a, "id")));
 }
 

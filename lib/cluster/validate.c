@@ -21,7 +21,7 @@ struct json_object *cluster_node(struct json_object *declaration, const char *na
 {
 	struct json_object *nodes = json_at(declaration, "nodes");
 
-	for (size_t i = 0; i < json_len(nodes); i++)
+	for (size_t i = 0; i < json_len(nodes) && name; i++)
 		if (json_is_str(json_at(json_nth(nodes, i), "name"), name))
 			return json_nth(nodes, i);
 	return NULL;
@@ -428,12 +428,13 @@ static struct err *check_certificates(struct json_object *d)
 
 static struct err *check_version(struct json_object *d)
 {
-	const char *s = json_str(d, "version");
+	const char *s = json_str(d, "version"), *number = s + (*s == 'v');
+	const char *dot = strchr(number, '.');
 	struct kube_version v = { 0 };
 	struct err *e = NULL;
 
-	if (!kube_version_of(s, &v) ||
-	    strspn(s + (*s == 'v'), "0123456789.") < strlen(s + (*s == 'v')))
+	if (!kube_version_of(s, &v) || number[strspn(number, "0123456789.")] || !dot ||
+	    !strchr(dot + 1, '.'))
 		e = err_new(ERR_USAGE, "'%s' is no version: major.minor.patch, as 1.33.2", s);
 	else if (v.major != 1 || v.minor < MINOR_LEAST)
 		e = err_new(ERR_USAGE, "%d.%d: versions since 1.%d can be made", v.major, v.minor,
