@@ -12,7 +12,7 @@
  *
  * Observed (observe.h makes it):
  * {"nodes": {NAME: {"error": why it was not reached,          and then nothing else
- *                   "facts": {"cgroup", "containerd", "kubelet", "kubeadm"},  versions without revision; null: not there
+ *                   "facts": {"cgroup", "kubelet", "kubeadm"},  versions without revision, if installed
  *                   "kubelet_conf": bool, "admin_conf": bool, of /etc/kubernetes
  *                   "steps": {"changed": [id, ...], "failed": {"id", "msg"}},  of its steps in check mode; absent: not looked at
  *                   "certificates": report (certificates.h)}},              of control planes

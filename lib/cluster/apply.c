@@ -13,9 +13,9 @@ static const struct kind {
 	const char *name;
 	struct err *(*run)(struct doing *d);
 } kinds[] = {
-	{ "prepare", do_prepare }, { "init", do_init },   { "network", do_network },
-	{ "join", do_join },       { "ready", do_ready }, { "configure", do_configure },
-	{ "mark", do_mark },
+	{ "prepare", do_prepare }, { "init", do_init },       { "network", do_network },
+	{ "join", do_join },       { "ready", do_ready },     { "configure", do_configure },
+	{ "mark", do_mark },       { "upgrade", do_upgrade }, { "remove", do_remove },
 };
 
 enum state { TODO, RUNNING, DONE, FAILED, SKIPPED };
@@ -328,6 +328,9 @@ static struct err *make(struct engine *g, struct cluster_outcome *ret)
 	if (e)
 		return e;
 	add_warnings(ret, json_at(ret->plan, "warnings"));
+	e = engine_preflight(g, ret->plan, ret->warnings);
+	if (e)
+		return e;
 	actions = json_at(ret->plan, "actions");
 	if (!g->o->check)
 		return apply_all(g, actions, &ret->changed);

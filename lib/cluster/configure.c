@@ -7,7 +7,7 @@
 /* What is true on a node beside what kubeadm makes: looked at, and made so. */
 
 static const char KUBELET_CONF[] = "/etc/kubernetes/kubelet.conf";
-static const char PACKAGES[] = "kubelet kubeadm containerd containerd.io";
+static const char PACKAGES[] = "kubelet kubeadm";
 
 static struct json_object *words(const char *s)
 {
@@ -32,41 +32,32 @@ struct json_object *facts_step(void)
 
 static struct json_object *told(struct json_object *report, const char *fact)
 {
-	return json_at(json_at(report_step(report, "facts"), "after"), fact);
+	return json_at(json_at(report_step(report, "facts"), "facts"), fact);
 }
 
-/* "1.33.12" of "1.33.12-1.1", "1.6.20" of "1:1.6.20~ds1-1+b1"; owned; NULL: not installed. */
+/* "1.33.12" of "1.33.12-1.1"; owned; NULL: not installed. */
 static char *version_of(struct json_object *packages, const char *name)
 {
-	struct json_object *p = NULL;
-	const char *s, *colon;
+	const char *s = json_str(packages, name);
 
-	json_object_object_get_ex(packages, name, &p);
-	s = json_str(p, "version");
-	if (!s)
-		return NULL;
-	colon = strchr(s, ':');
-	s = colon ? colon + 1 : s;
-	return xstrndup(s, strcspn(s, "-~+"));
+	return s ? xstrndup(s, strcspn(s, "-~+")) : NULL;
 }
 
+/*
+ * The version of the container runtime is none of them: its configuration would be another one after its
+ * first installation, and is one that all versions read.
+ */
 struct json_object *facts_of(struct json_object *report)
 {
 	struct json_object *facts = json_object_new_object(), *packages = told(report, "packages");
-	const int64_t cgroup = json_int(told(report, "cgroup"), "version", 0);
 	AUTO_STR kubelet = version_of(packages, "kubelet");
 	AUTO_STR kubeadm = version_of(packages, "kubeadm");
-	AUTO_STR containerd = version_of(packages, "containerd");
-	AUTO_STR other = version_of(packages, "containerd.io");
 
-	if (cgroup)
-		json_set(facts, "cgroup", json_object_new_int64(cgroup));
+	json_set(facts, "cgroup", json_copy(told(report, "cgroup")));
 	if (kubelet)
 		json_sets(facts, "kubelet", kubelet);
 	if (kubeadm)
 		json_sets(facts, "kubeadm", kubeadm);
-	if (containerd || other)
-		json_sets(facts, "containerd", containerd ? containerd : other);
 	return facts;
 }
 
@@ -169,8 +160,8 @@ static struct err *run_steps(struct engine *g, const char *node, struct json_obj
 }
 
 /*
- * What is to be true may depend on what was installed just now (containerd's version): the steps are made again of
- * what the host is like then, and done if they are others.
+ * What is to be true depends on what the host is like: where that has become another one, the steps are made again
+ * of it, and done if they are others.
  */
 struct err *engine_configure(struct engine *g, const char *node, enum node_phase phase,
 			     const char *kubelet, const char *kubeadm,

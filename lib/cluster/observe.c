@@ -1,7 +1,5 @@
 #include <string.h>
-#include <time.h>
 
-#include "cluster/certificates.h"
 #include "cluster/engine.h"
 #include "kubernetes/objects.h"
 #include "pool.h"
@@ -45,10 +43,8 @@ static struct err *ask_node(struct look *l, bool with_steps)
 	struct err *e = NULL;
 
 	steps_add(steps, facts_step());
-	if (l->control_plane) {
+	if (l->control_plane)
 		steps_add(steps, step_read("admin-conf", ADMIN_CONF));
-		steps_add(steps, certificates_step());
-	}
 	l->own = json_len(steps);
 	if (with_steps)
 		e = engine_steps(l->g, l->node, NODE_MEMBER, NULL, NULL, &more);
@@ -106,23 +102,6 @@ static struct err *keep_admin(struct look *l)
 	return text ? engine_admin(l->g, text) : NULL;
 }
 
-static struct err *keep_certificates(struct look *l)
-{
-	const char *id = "certificates";
-	const char *out = json_str(report_step(l->report, id), "out");
-	AUTO_JSON files = NULL;
-	struct err *e = out && *out ? certificates_of_output(out, &files) : NULL;
-	const struct certificates_input in = {
-		.files = files,
-		.now_s = (int64_t)time(NULL),
-		.warn_days = (int)json_int(l->g->d, "certificates.renew_days", 0),
-	};
-
-	if (!e && files && json_truth(l->result, "admin_conf", false))
-		json_set(l->result, "certificates", certificates_report(&in));
-	return e;
-}
-
 /* True if the steps that were looked at were made of something else than what the host is like. */
 static bool keep_facts(struct look *l)
 {
@@ -156,8 +135,7 @@ static struct err *look_at(struct look *l)
 	}
 	if (l->known)
 		json_set(l->result, "steps", differences(l));
-	e = l->control_plane ? keep_admin(l) : NULL;
-	return e ? e : l->control_plane ? keep_certificates(l) : NULL;
+	return l->control_plane ? keep_admin(l) : NULL;
 }
 
 static void look_one(void *arg, size_t i)

@@ -463,6 +463,10 @@ static struct err *check_all(struct json_object *d)
 		e = check_kubeadm(d);
 	if (!e)
 		e = check_certificates(d);
+	if (!e && json_at(d, "drain.timeout_s"))
+		e = check_least(d, "drain.timeout_s", 1);
+	if (!e && json_at(d, "drain.grace_s"))
+		e = check_least(d, "drain.grace_s", 0);
 	if (!e && json_object_get_double(json_at(d, "time.max_offset_s")) < 0)
 		e = at(err_new(ERR_USAGE, "less than 0"), "time.max_offset_s");
 	return e;
