@@ -77,6 +77,8 @@ void session_end_forwards(struct ssh_session *s);
 
 /* exec.c: ends a channel, whatever its state. */
 void session_end_channel(struct ssh_session *s, LIBSSH2_CHANNEL *c);
+/* "running 'COMMAND': ", of its first line what fits. Passes NULL through. */
+MUST_USE struct err *session_wrap(struct err *e, const char *command);
 /* A new channel for a session (RFC 4254, 6.1). */
 MUST_USE struct err *session_channel(struct ssh_session *s, LIBSSH2_CHANNEL **ret);
 

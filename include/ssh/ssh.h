@@ -129,6 +129,7 @@ enum { SSH_OUT_MAX = 16 << 20 };
 
 struct ssh_exec {
 	const char *command; /* for the user's shell there; see ssh_quote() */
+	const char *title;   /* what errors call it; NULL: the command */
 	const char *in;      /* NULL: none */
 	size_t in_len;
 	/* More of it, after `in`: up to n bytes; 0: the end; -1: *e is set. NULL: no more. */

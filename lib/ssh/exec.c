@@ -294,6 +294,15 @@ static struct err *run(struct process *p, const char *line)
 	return e;
 }
 
+struct err *session_wrap(struct err *e, const char *command)
+{
+	const size_t line = strcspn(command, "\n");
+
+	return err_wrap(e, "running '%.*s'",
+			(int)text_cut(command, line < COMMAND_SHOWN ? line : COMMAND_SHOWN),
+			command);
+}
+
 struct err *ssh_exec(struct ssh_session *s, const struct ssh_exec *x, struct ssh_result *ret)
 {
 	struct process p = {
@@ -313,11 +322,7 @@ struct err *ssh_exec(struct ssh_session *s, const struct ssh_exec *x, struct ssh
 	sudo_free(p.sudo);
 	if (p.more)
 		OPENSSL_clear_free(p.more, INPUT);
-	return err_wrap(e, "running '%.*s'",
-			(int)text_cut(x->command, strcspn(x->command, "\n") < COMMAND_SHOWN
-							  ? strcspn(x->command, "\n")
-							  : COMMAND_SHOWN),
-			x->command);
+	return session_wrap(e, x->title ? x->title : x->command);
 }
 
 struct err *ssh_pause(struct ssh_session *s, int64_t ms)
