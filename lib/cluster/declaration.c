@@ -75,7 +75,8 @@ static const struct attr package_rows[] = {
 };
 
 static const struct attr image_rows[] = {
-	{ "archive", STR, REQUIRED, "File here, as docker save or ctr images export write it." },
+	{ "archive", STR, 0, "File here, as docker save or ctr images export write it." },
+	{ "path", STR, 0, "The same where the hosts have it already: its path there." },
 	{ "names", LIST, REQUIRED,
 	  "Images that it holds: where all of them are there it is not sent." },
 	{ "roles", LIST, 0, "Nodes that get it.", .value = "[\"control_plane\", \"worker\"]",

@@ -23,9 +23,11 @@ static struct err *digest_archives(struct engine *g)
 	g->archives = json_object_new_object();
 	for (size_t i = 0; i < json_len(images) && !e; i++) {
 		const char *path = json_str(json_nth(images, i), "archive");
-		const int fd = open(path, O_RDONLY | O_CLOEXEC);
+		const int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 		AUTO_STR sum = NULL;
 
+		if (!path)
+			continue;
 		e = fd < 0 ? err_new(ERR_USAGE, "%s: %s", path, strerror(errno))
 			   : digest_fd("sha256", fd, &sum);
 		if (fd >= 0)

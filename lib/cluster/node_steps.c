@@ -325,12 +325,17 @@ static struct err *image_steps(struct job *j)
 		AUTO_JSON own = json_object_new_string(role ? role : "worker");
 		AUTO_STR id = xasprintf("image-%zu", i);
 
-		(void)json_object_object_get_ex(j->in->archives, json_str(image, "archive"),
-						&sha256);
-		if (!sha256 || !json_list_has(json_at(image, "roles"), own))
+		if (json_at(image, "archive"))
+			(void)json_object_object_get_ex(j->in->archives, json_str(image, "archive"),
+							&sha256);
+		if ((!sha256 && !json_at(image, "path")) ||
+		    !json_list_has(json_at(image, "roles"), own))
 			continue;
 		s = step_add(j, id, "image");
-		json_set(s, "blob", json_copy(sha256));
+		if (sha256)
+			json_set(s, "blob", json_copy(sha256));
+		else
+			json_set(s, "path", json_copy(json_at(image, "path")));
 		json_set(s, "names", json_copy(json_at(image, "names")));
 		json_sets(s, "runtime", j->docker ? "docker" : "containerd");
 	}

@@ -411,6 +411,20 @@ static struct err *check_kubeadm(struct json_object *d)
 	return e;
 }
 
+static struct err *check_images(struct json_object *d)
+{
+	struct json_object *images = json_at(d, "images");
+
+	for (size_t i = 0; i < json_len(images); i++) {
+		struct json_object *image = json_nth(images, i);
+
+		if (!json_at(image, "archive") == !json_at(image, "path"))
+			return at(err_new(ERR_USAGE, "give either archive or path"), "images[%zu]",
+				  i);
+	}
+	return NULL;
+}
+
 static struct err *check_certificates(struct json_object *d)
 {
 	struct err *e = check_least(d, "certificates.days", 1);
@@ -461,6 +475,8 @@ static struct err *check_all(struct json_object *d)
 		e = check_etcd(d);
 	if (!e)
 		e = check_kubeadm(d);
+	if (!e)
+		e = check_images(d);
 	if (!e)
 		e = check_certificates(d);
 	if (!e && json_at(d, "drain.timeout_s"))
