@@ -1,6 +1,7 @@
 #ifndef CLUSTER_CERTIFICATES_H
 #define CLUSTER_CERTIFICATES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -11,11 +12,14 @@
  * connects, which differ where a program has not read what was renewed.
  *
  * A certificate, as JSON:
- * {"name": "apiserver",             row of the table in certificates.c: as kubeadm calls it
+ * {"name": "apiserver",             row of the tables in certificates.c: as kubeadm calls it
  *  "where": "file" or "served", "place": "/etc/kubernetes/pki/apiserver.crt" or "10.0.0.5:6443",
  *  "subject": "CN=kube-apiserver", "issuer": "CN=kubernetes", "serial": "1f..", "sha256": "...",
- *  "not_before", "not_after": "2026-01-31T10:00:00Z", "not_after_s": 1769853600, "ca": false}
- * Of several in one file the first is the one shown.
+ *  "not_before", "not_after": "2026-01-31T10:00:00Z", "not_before_s", "not_after_s": 1769853600, "ca": false,
+ *  "renewed_by": "kubeadm"}
+ * renewed_by: kubeadm (certs renew), kubelet (by itself, as long as it runs), removal (of kubelet.crt and kubelet.key: at its next start
+ * the kubelet makes new ones), restart (of the program, which has it in no file); not there: of CAs, and of what is served out of a file.
+ * What could not be looked at has "error" in place of what follows "place". Of several in one place the first is meant.
  */
 
 /* All certificates of PEM text, in their order, without name, where and place; ERR_PROTOCOL: there is none. */
@@ -23,67 +27,70 @@ MUST_USE struct err *certificates_of_pem(const char *pem, struct json_object **r
 
 /* ---- files ---- */
 
+/* What to ask for by an agent's fact "certificates" (agent/facts.h). Owned list. */
+struct json_object *certificates_paths(void);
+/* The answer, {path: [PEM, ...] or null} -> certificates, also of kubeconfig files; files that are not there are left out. Owned. */
+struct json_object *certificates_of_facts(struct json_object *facts);
+
 /*
- * A step of an agent's plan (a command that changes nothing) that prints what certificates_of_output()
- * reads. No private key leaves the node, also of files that have one beside the certificate.
+ * A step of an agent's plan (a query) that prints when kubeconfig files were written and since when the
+ * programs run that read them once, at their start. Its "out" -> {PROGRAM: seconds since the epoch at which
+ * it was started, PATH: ... at which it was written}. Lines that make no sense are passed over. Owned.
  */
-struct json_object *certificates_step(void);
-/*
- * Its "out" -> {"certificates": [certificate...], "programs": {"kube-apiserver": started_s}}: also those within
- * kubeconfig files. What cannot be read is a certificate with "error" in place of its contents. Each has
- * "changed_s", when its file was written.
- */
-MUST_USE struct err *certificates_of_output(const char *out, struct json_object **ret);
+struct json_object *certificates_times_step(void);
+struct json_object *certificates_times(const char *out);
 
 /* ---- as served ---- */
 
 /*
- * Where one is served: rows for control planes and workers, as far as ports are. `host` is what to connect to from
- * the node itself: 127.0.0.1 for those that listen nowhere else.
- */
-struct served_at {
-	const char *name; /* of the certificate */
-	int port;
-	bool control_plane;  /* else every node has it */
-	bool local;          /* listens on 127.0.0.1 alone */
-	const char *restart; /* what must be restarted to read it anew: a static pod, or kubelet */
-};
-extern const struct served_at certificates_served[]; /* ends with a NULL name */
-
-/*
  * The certificates that are shown to who begins a TLS connection, as PEM, the server's own first; nothing is verified,
  * and a server that wants to see a client's certificate is no hindrance. `host` and `port` are as
- * seen from here (a forwarded port), `name` is asked for by SNI (NULL: none) and in messages.
- * deadline_ms: clock_ms(). ERR_NETWORK, ERR_TIMEOUT, ERR_PROTOCOL.
+ * seen from here (a forwarded port); `name` is asked for by SNI; NULL: none. deadline_ms: clock_ms(); the look-up of a name
+ * is the system's and may take longer. ERR_NETWORK, ERR_TIMEOUT, ERR_PROTOCOL: it speaks no TLS.
  */
 MUST_USE struct err *certificate_served(const char *host, int port, const char *name,
 					int64_t deadline_ms, char **ret_pem);
-/* The same on a connected socket, which is left open; `what` begins messages. */
-MUST_USE struct err *certificate_served_fd(int fd, const char *what, const char *name,
-					   int64_t deadline_ms, char **ret_pem);
-/* What was served -> a certificate with "where" and "place". */
-MUST_USE struct err *certificates_of_served(const char *name, const char *place, const char *pem,
-					    struct json_object **ret);
+/* The same on a connected socket, which is left open. */
+MUST_USE struct err *certificate_served_fd(int fd, const char *name, int64_t deadline_ms,
+					   char **ret_pem);
+
+struct certificates_look {
+	const char *address; /* of the node, as it is seen from itself */
+	bool control_plane;
+	bool external_etcd;
+	int api_port;
+	int64_t deadline_ms; /* of each; clock_ms() */
+	/* How to get from here to a port there: a host and port here. NULL: directly. */
+	struct err *(*way)(void *arg, const char *host, int port, const char **ret_host,
+			   int *ret_port);
+	void *arg;
+};
+/*
+ * All that a node's programs serve: API server, etcd (clients and peers), kubelet, controller manager, scheduler. The last
+ * two listen on 127.0.0.1 alone, with certificates of their own that are in no file. Owned list.
+ */
+struct json_object *certificates_served(const struct certificates_look *l);
 
 /* ---- the report ---- */
 
 struct certificates_input {
-	struct json_object *files; /* of certificates_of_output(); NULL: not looked at */
-	struct json_object *
-		served; /* list; one that could not be had is {"name", "place", "error"}; NULL: likewise */
-	int64_t now_s; /* wall clock */
-	int warn_days; /* 0: 30 */
+	struct json_object *files;  /* certificates_of_facts(); NULL: not looked at */
+	struct json_object *served; /* certificates_served(); NULL: likewise */
+	struct json_object *times;  /* certificates_times(); NULL: likewise */
+	int64_t now_s;              /* wall clock */
+	int warn_days;              /* 0: 30 */
 };
 
 /*
- * Pure. {"certificates": [...], "worst": state, "days_left": fewest, "restart": ["kube-apiserver", ...]}; each
- * certificate has beside: "days_left" (full days; negative: since), "state" and "why" (a sentence, for people):
+ * Pure. {"certificates": [...], "worst": state, "days_left": fewest but for CAs, "restart": ["kube-apiserver", ...]}; each
+ * certificate has beside: "days_left" (whole days; negative: it ended so many ago), "stale", "state" and "why" (a sentence, for
+ * people; "" if ok):
  *   expired   it has ended, or has not begun
  *   stale     the program shows another one than its file has, or was started before its file was renewed
- *   unknown   it could not be looked at
+ *   unknown   it could not be looked at: no days_left
  *   ends_soon fewer than warn_days are left
  *   ok
- * in this order of badness. CAs are told of but are no reason to renew others. "restart": what is stale.
+ * in this order of badness. "restart": programs with what is stale: static pods, or kubelet. Nothing at all: worst is unknown.
  */
 struct json_object *certificates_report(const struct certificates_input *in);
 
