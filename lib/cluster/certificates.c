@@ -192,8 +192,10 @@ struct json_object *certificates_of_facts(struct json_object *facts)
 		if (!facts || !json_object_object_get_ex(facts, f->path, &pems) || !json_len(pems))
 			continue;
 		first = json_object_get_string(json_nth(pems, 0));
-		(void)json_object_array_add(
-			list, row(f->name, "file", f->path, first ? first : "", NULL));
+		one = row(f->name, "file", f->path, first ? first : "", NULL);
+		if (f->by)
+			json_sets(one, "renewed_by", f->by);
+		(void)json_object_array_add(list, one);
 	}
 	return list;
 }
