@@ -58,6 +58,8 @@ struct kube_version {
 	bool pre; /* comes before the one without its suffix */
 };
 bool kube_version_of(const char *text, struct kube_version *ret);
+/* "v1.33.13" of "registry.k8s.io/kube-apiserver:v1.33.13@sha256:..."; NULL: it has no tag. Owned. */
+char *kube_image_version(const char *image);
 int kube_version_compare(const struct kube_version *x, const struct kube_version *y);
 /*
  * What the version skew policy says: NULL: fine; owned words: "a kubelet may be at most 3 minor versions older than

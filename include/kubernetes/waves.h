@@ -28,7 +28,7 @@ MUST_USE struct err *waves_limit(const char *text, size_t n, size_t *ret);
 size_t waves_next(const struct wave_node *nodes, size_t n, size_t limit, size_t *ret);
 /*
  * All are done: NULL and *ret_done. Some still go on, or may begin: NULL. None does, nor may: ERR_CONFLICT that
- * names the failed, or those that are not ready though nobody works on them.
+ * names the failed, or those that are not ready though nobody works on them; the latter may come back.
  */
 MUST_USE struct err *waves_state(const struct wave_node *nodes, size_t n, size_t limit,
 				 bool *ret_done);

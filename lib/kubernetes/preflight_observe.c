@@ -12,16 +12,6 @@ enum { WIDTH = 16, LINE_BYTES = 16 << 10, METRICS_MS = 60000, OBJECTS_TOLD = 20 
 
 /* ---- nodes and the control plane ---- */
 
-/* Of "registry.k8s.io/kube-apiserver:v1.33.13@sha256:..."; NULL: it has none. Owned. */
-static char *version_of_image(const char *image)
-{
-	const char *at = strchr(image, '@');
-	AUTO_STR name = xstrndup(image, at ? (size_t)(at - image) : strlen(image));
-	const char *slash = strrchr(name, '/'), *colon = strrchr(slash ? slash : name, ':');
-
-	return colon ? xstrdup(colon + 1) : NULL;
-}
-
 static struct json_object *node_told(struct json_object *node)
 {
 	struct json_object *o = json_object_new_object();
@@ -50,7 +40,7 @@ static struct err *on_part(void *arg, struct json_object *pod)
 
 	for (size_t i = 0; i < json_len(containers); i++) {
 		const char *image = json_str(json_nth(containers, i), "image");
-		AUTO_STR version = image ? version_of_image(image) : NULL;
+		AUTO_STR version = image ? kube_image_version(image) : NULL;
 		struct json_object *o = json_object_new_object();
 
 		json_sets(o, "node", json_str(pod, "spec.nodeName"));

@@ -140,3 +140,12 @@ char *kube_step(const char *have, const char *target)
 				 have, target, from.major, from.minor + 1);
 	return NULL;
 }
+
+char *kube_image_version(const char *image)
+{
+	const char *at = strchr(image, '@');
+	AUTO_STR name = xstrndup(image, at ? (size_t)(at - image) : strlen(image));
+	const char *slash = strrchr(name, '/'), *colon = strrchr(slash ? slash : name, ':');
+
+	return colon ? xstrdup(colon + 1) : NULL;
+}
