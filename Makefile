@@ -179,7 +179,7 @@ $(B)/tests/t_typed_work: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/
 
 # What needs no process of its own for each test runs in one, where all that leaks is seen at the end.
 ALONE = t_adoption t_args t_between t_engine t_pattern t_ready t_routes t_protocol t_scenarios t_tables t_terraform t_torture t_typed t_typed_work t_values
-units: $(UNITS:%=$(B)/tests/%)
+units: $(UNITS:%=$(B)/tests/%) $(B)/tests/system/kubernetes_operations
 
 check: units ## unit tests; UNITS="t_args t_engine" for some of them
 	$(Q)failed=; for t in $(UNITS); do echo "  TEST $$t"; \

@@ -1,5 +1,5 @@
 /*
- * What lib/kubernetes and lib/cluster do on a running cluster, for tests/system/operations.py: one request, {"do": "drain", ...},
+ * What lib/kubernetes and lib/cluster do on a running cluster, for tests/system/kubernetes_operations.py: one request, {"do": "drain", ...},
  * as JSON on standard input; {"error": text or null, "kind", "result": ...} on standard output.
  */
 #include <stdio.h>
@@ -14,23 +14,23 @@
 
 enum { ETCDS = 16, REQUEST_BYTES = 1 << 20, PIECE = 4096 };
 
-struct request {
+struct job {
 	struct json_object *q, *result;
 	struct cluster *c;
 	struct etcd *etcds[ETCDS];
 	size_t n_etcds;
 };
 
-static void before_after(struct request *r, struct json_object *before, struct json_object *after)
+static void before_after(struct job *r, struct json_object *before, struct json_object *after)
 {
 	r->result = json_object_new_object();
-	json_set(r->result, "changed", json_object_new_boolean(after));
+	json_set(r->result, "changed", json_object_new_boolean(after ? 1 : 0));
 	json_set(r->result, "node", json_copy(after ? after : before));
 	json_object_put(before);
 	json_object_put(after);
 }
 
-static struct err *cordon(struct request *r)
+static struct err *cordon(struct job *r)
 {
 	struct json_object *before = NULL, *after = NULL;
 	struct err *e = node_cordon(r->c, json_str(r->q, "node"), json_truth(r->q, "on", true),
@@ -40,17 +40,17 @@ static struct err *cordon(struct request *r)
 	return e;
 }
 
-static struct err *hold(struct request *r)
+static struct err *hold(struct job *r)
 {
 	return node_hold(r->c, json_str(r->q, "node"));
 }
 
-static struct err *give_back(struct request *r)
+static struct err *give_back(struct job *r)
 {
 	return node_give_back(r->c, json_str(r->q, "node"));
 }
 
-static struct err *drain(struct request *r)
+static struct err *drain(struct job *r)
 {
 	struct drain d = { .cluster = r->c,
 			   .node = json_str(r->q, "node"),
@@ -71,7 +71,7 @@ static struct err *drain(struct request *r)
 	return e;
 }
 
-static struct err *mark(struct request *r)
+static struct err *mark(struct job *r)
 {
 	struct json_object *before = NULL, *after = NULL;
 	struct err *e = node_mark(r->c, json_str(r->q, "node"), json_at(r->q, "labels"),
@@ -82,7 +82,7 @@ static struct err *mark(struct request *r)
 	return e;
 }
 
-static struct err *restore(struct request *r)
+static struct err *restore(struct job *r)
 {
 	struct json_object *before = NULL, *after = NULL;
 	struct err *e = node_restore(r->c, json_str(r->q, "node"), json_at(r->q, "marks"), false,
@@ -92,13 +92,13 @@ static struct err *restore(struct request *r)
 	return e;
 }
 
-static struct err *marks_of(struct request *r)
+static struct err *marks_of(struct job *r)
 {
 	r->result = node_marks(json_at(r->q, "object"));
 	return NULL;
 }
 
-static struct err *wait_ready(struct request *r)
+static struct err *wait_ready(struct job *r)
 {
 	const struct node_wish wish = { .version = json_str(r->q, "version"),
 					.before = json_at(r->q, "before"),
@@ -108,7 +108,7 @@ static struct err *wait_ready(struct request *r)
 	return node_wait_ready(r->c, json_str(r->q, "node"), &wish, &r->result);
 }
 
-static struct err *forget(struct request *r)
+static struct err *forget(struct job *r)
 {
 	bool changed = false;
 	struct err *e = node_forget(r->c, json_str(r->q, "node"), false, &changed);
@@ -117,7 +117,7 @@ static struct err *forget(struct request *r)
 	return e;
 }
 
-static struct err *find(struct request *r)
+static struct err *find(struct job *r)
 {
 	const struct preflight p = { .servers = &r->c,
 				     .n_servers = 1,
@@ -128,22 +128,22 @@ static struct err *find(struct request *r)
 	return preflight(&p, &r->result);
 }
 
-static struct err *health(struct request *r)
+static struct err *health(struct job *r)
 {
 	return cluster_health(r->c, NULL, &r->result);
 }
 
-static struct err *etcd_ask(struct request *r)
+static struct err *etcd_ask(struct job *r)
 {
 	return etcd_health(r->etcds, r->n_etcds, json_int(r->q, "timeout_ms", 0), &r->result);
 }
 
-static struct err *etcd_list(struct request *r)
+static struct err *etcd_list(struct job *r)
 {
 	return etcd_members(r->etcds[0], &r->result);
 }
 
-static struct err *etcd_take(struct request *r)
+static struct err *etcd_take(struct job *r)
 {
 	bool changed = false;
 	struct err *e = etcd_remove(r->etcds, r->n_etcds, json_str(r->q, "member"),
@@ -153,20 +153,20 @@ static struct err *etcd_take(struct request *r)
 	return e;
 }
 
-static struct err *etcd_save(struct request *r)
+static struct err *etcd_save(struct job *r)
 {
 	return etcd_snapshot(r->etcds[0], json_str(r->q, "path"), json_int(r->q, "max", 0),
 			     json_int(r->q, "timeout_ms", 0), &r->result);
 }
 
-static struct err *etcd_look(struct request *r)
+static struct err *etcd_look(struct job *r)
 {
 	return etcd_snapshot_check(json_str(r->q, "path"), &r->result);
 }
 
 static const struct {
 	const char *name;
-	struct err *(*run)(struct request *r);
+	struct err *(*run)(struct job *r);
 } rows[] = {
 	{ "cordon", cordon },
 	{ "hold", hold },
@@ -186,7 +186,7 @@ static const struct {
 	{ "etcd_check", etcd_look },
 };
 
-static struct err *open_etcds(struct request *r)
+static struct err *open_etcds(struct job *r)
 {
 	struct json_object *list = json_at(r->q, "etcd");
 	struct err *e = NULL;
@@ -206,7 +206,7 @@ static struct err *open_etcds(struct request *r)
 	return e;
 }
 
-static struct err *run(struct request *r)
+static struct err *run(struct job *r)
 {
 	struct json_object *options = json_at(r->q, "cluster");
 	struct err *e = options ? cluster_new(options, &r->c) : NULL;
@@ -235,7 +235,7 @@ static struct err *read_request(struct json_object **ret)
 int main(void)
 {
 	AUTO_JSON out = json_object_new_object();
-	struct request r = { 0 };
+	struct job r = { 0 };
 	AUTO_ERR e = read_request(&r.q);
 
 	if (!e)
