@@ -126,7 +126,8 @@ def real_etcd():
     got, error = do('etcd_remove', etcd=there, member='node')
     check('last member' in error, 'the last member stays', error)
 
-    kubectl('node', '-n', 'default', 'create', 'configmap', 'tn-big', '--from-literal=x=' + 'y' * 500000)
+    kubectl('node', '-n', 'default', 'create', '-f', '-', stdin=json.dumps({
+        'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'tn-big'}, 'data': {'x': 'y' * 500000}}))
     path = os.path.join(TEMP, 'snapshot.db')
     got, error = do('etcd_snapshot', etcd=there, path=path)
     kubectl('node', '-n', 'default', 'delete', 'configmap', 'tn-big')
