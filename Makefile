@@ -26,7 +26,7 @@ LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/co
 LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
-all: $(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external $(B)/terraform-provider-kubectl ## build the programs
+all: $(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external $(B)/terraform-provider-kubectl $(B)/terraform-provider-treenail ## build the programs
 
 $(O)/registry.c: Makefile $(wildcard lib/openstack)
 	@mkdir -p $(@D)
@@ -86,6 +86,7 @@ $(B)/terraform-provider-%: $(O)/providers/terraform/late_curl.o $(O)/libadapter.
 	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(filter-out -lcurl,$(LIBS)) -o $@
 $(B)/terraform-provider-openstack: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/openstack/*.c))
 $(B)/terraform-provider-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/external/*.c))
+$(B)/terraform-provider-treenail: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/treenail/*.c))
 # Under this name it has no other types: it reads ~/.kube/config unasked, as those do whose place it takes.
 $(B)/terraform-provider-kubectl: $(B)/terraform-provider-kubernetes
 	$(Q)ln -sf $(<F) $@
@@ -107,7 +108,7 @@ $(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external:
 
 # ---- the providers as `terraform init` installs them ----
 
-PROVIDERS = $(addprefix $(B)/terraform-provider-,openstack external kubernetes kubectl)
+PROVIDERS = $(addprefix $(B)/terraform-provider-,openstack external kubernetes kubectl treenail)
 MIRROR    = build/providers
 TARGET    = linux_$(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 
@@ -135,6 +136,7 @@ docs: $(MODULES) $(PROVIDERS) ## documentation of all modules and providers into
 	$(Q)$(B)/terraform-provider-openstack -docs $(TFDOCS)/openstack
 	$(Q)$(B)/terraform-provider-external -docs $(TFDOCS)/external
 	$(Q)$(B)/terraform-provider-kubernetes -docs $(TFDOCS)/kubernetes
+	$(Q)$(B)/terraform-provider-treenail -docs $(TFDOCS)/treenail
 
 VENV    = $(shell tests/env/venv.sh $(1))
 PACKED    ?= build/collection
@@ -174,6 +176,7 @@ $(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a 
 # Tables and conversions alone: no adapter, no server.
 $(B)/tests/t_typed: $(patsubst %.c,$(O)/%.o,$(filter-out %/work.c,$(wildcard providers/terraform/kubernetes/typed/*.c)))
 $(B)/tests/t_manifest: $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live manifest subject)
+$(B)/tests/t_treenail: $(patsubst %,$(O)/providers/terraform/treenail/%.o,hosts host_file host_exec)
 $(B)/tests/t_adoption: $(O)/providers/terraform/kubernetes/adoption.o
 $(B)/tests/t_typed_work: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/kubernetes/typed/*.c)) $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live subject typed_worker)
 

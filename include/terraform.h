@@ -49,8 +49,14 @@ enum tf_flags {
 	TF_RENEWS = 1 << 14,
 	/* Kept in neither plan nor state. */
 	TF_WRITE_ONLY = 1 << 15,
-	/* Of a block: an object, not a list of one. */
+	/* Of a block, or a nested attribute: an object, not a list of one. */
 	TF_SINGLE = 1 << 16,
+	/*
+	 * An attribute of objects, written `a = { ... }` or `a = [{ ... }]`, of which .options says what may be in them.
+	 * Its type is dynamic, and whoever does the work checks it: an object's type would have all of its
+	 * attributes written, and a nested one would pass over what is misspelled.
+	 */
+	TF_NESTED = 1 << 17,
 };
 
 struct tf_attr {
@@ -72,6 +78,8 @@ struct tf_attr {
 	const char *follows;
 	const char *choices; /* beyond those of the attribute */
 	const struct tf_attr *sub;
+	/* Of a nested one: what its objects hold. */
+	const struct attr *options;
 };
 
 enum tf_what { TF_RESOURCE, TF_DATA, TF_EPHEMERAL };
@@ -122,7 +130,9 @@ struct tf_kind {
 	enum tf_what what;
 	const struct resource *of; /* NULL: the resource that lists it */
 	const char *doc;
-	const struct tf_attr *attrs; /* ends with an empty row */
+	const struct tf_attr *attrs; /* ends with an empty row; NULL: none but .options */
+	/* Further rows: all of this table, as they are. REPLACES makes a new object, READONLY is computed. */
+	const struct attr *options;
 	const struct rule *rules; /* by Terraform's names; NEEDS_* with `when` as in resource.h */
 	unsigned flags;
 	int version; /* of the state; 0 as the peer's */

@@ -153,6 +153,8 @@ static struct json_object *canonical(struct json_object *type, struct json_objec
 		return json_copy(v);
 	if (is_shape(type, "list") || is_shape(type, "set"))
 		return canonical_list(type, v);
+	if (json_is_str(type, "dynamic")) /* a root says no types */
+		return json_copy(value_inner(v));
 	if (!is_shape(type, "object"))
 		return json_copy(v);
 	o = json_object_new_object();
@@ -453,13 +455,39 @@ static bool replaces(struct walk *w, const struct kind *k,
 
 /* ---- refresh ---- */
 
+/* What a state file has of a dynamic value. */
+static struct json_object *with_type(struct json_object *pair)
+{
+	struct json_object *ret = json_object_new_object();
+
+	json_object_object_foreach(pair, key, v) {
+		json_set(ret, v == value_inner(pair) ? "value" : "type", json_copy(v));
+		(void)key;
+	}
+	return ret;
+}
+
+static struct json_object *as_filed(const struct kind *k, struct json_object *values)
+{
+	struct json_object *ret = json_copy(values);
+
+	for (const struct row *row = k->rows; row->name; row++) {
+		struct json_object *v = json_at(values, row->name);
+
+		if (json_is_str(row->type, "dynamic") && v && value_inner(v) != v)
+			json_set(ret, row->name, with_type(v));
+	}
+	return ret;
+}
+
 static struct json_object *upgraded(struct walk *w, const struct kind *k,
 				    struct json_object *values)
 {
 	Tf__UpgradeResourceState__Request in = TF__UPGRADE_RESOURCE_STATE__REQUEST__INIT;
 	Tf__RawState raw = TF__RAW_STATE__INIT;
 	const Tf__UpgradeResourceState__Response *out;
-	const char *text = json_object_to_json_string_ext(values, JSON_C_TO_STRING_PLAIN);
+	AUTO_JSON filed = as_filed(k, values);
+	const char *text = json_object_to_json_string_ext(filed, JSON_C_TO_STRING_PLAIN);
 	struct json_object *state;
 
 	in.type_name = k->type_name;

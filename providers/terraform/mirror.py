@@ -55,7 +55,7 @@ def main(folder, version, target, *programs):
         if program == 'peers':
             continue
         name = os.path.basename(program).replace('terraform-provider-', '')
-        places = [('treenail/' + name, version)] + (PEERS[name] if 'peers' in programs else [])
+        places = [('treenail/' + name, version)] + (PEERS.get(name, []) if 'peers' in programs else [])
         for host in HOSTS:
             for address, number in places:
                 pack(program, name, number, os.path.join(folder, host, address), target)

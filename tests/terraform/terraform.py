@@ -96,7 +96,7 @@ class Root:
         self.provider = os.path.join(binaries, 'terraform-provider-' + provider)
         os.makedirs(folder, exist_ok=True)
         overrides = ''.join('    "treenail/%s" = "%s"\n' % (name, os.path.abspath(binaries))
-                            for name in ('external', 'kubectl', 'kubernetes', 'openstack'))
+                            for name in ('external', 'kubectl', 'kubernetes', 'openstack', 'treenail'))
         self.write('cli.rc', 'provider_installation {\n  dev_overrides {\n%s  }\n  direct {}\n}\n' % overrides)
         if head:
             self.write('versions.tf', HEAD % {'provider': provider})

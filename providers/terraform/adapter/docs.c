@@ -92,9 +92,11 @@ static void kind_of_row(FILE *out, const struct row *row, bool given)
 		(void)fputs(row->flags & TF_REQUIRED ? "Required, " : "Optional, ", out);
 	if (row->flags & TF_BLOCK)
 		block_words(out, row);
+	else if (row->nested)
+		(void)fputs(row->flags & TF_SINGLE ? "object" : "list of objects", out);
 	else
 		type_words(out, row->type, false);
-	if (!row->sub)
+	if (!row->sub && !row->nested)
 		fields(out, row->type);
 	if (row->write_only)
 		(void)fputs(", write-only", out);
@@ -128,7 +130,7 @@ static void one_row(FILE *out, const struct row *row, bool given)
 	} else if (given && (row->flags & TF_OC) == TF_OC) {
 		(void)fputs(" Computed where it is not given.", out);
 	}
-	if (row->sub)
+	if (row->sub || row->nested)
 		(void)fputs(" See below.", out);
 	(void)fputc('\n', out);
 }
@@ -181,16 +183,18 @@ static void inner(FILE *out, const struct row *rows, const char *prefix, bool gi
 	for (const struct row *row = rows; row->name; row++) {
 		AUTO_STR path = xasprintf("%s%s%s", prefix, *prefix ? "." : "", row->name);
 
-		if (!row->sub || !is_told(row))
+		const struct row *held = row->sub ? row->sub : row->nested;
+
+		if (!held || !is_told(row))
 			continue;
 		(void)fprintf(out, "\n### `%s`\n\n", path);
 		if (given && is_argument(row)) {
-			arguments(out, row->sub);
-			attributes(out, row->sub);
+			arguments(out, held);
+			attributes(out, held);
 		} else {
-			all(out, row->sub);
+			all(out, held);
 		}
-		inner(out, row->sub, path, given && is_argument(row));
+		inner(out, held, path, given && is_argument(row));
 	}
 }
 
@@ -292,7 +296,7 @@ static void import(FILE *out, const struct kind *k)
 			    "`cloud:<name>/<id>`, `region:<name>/<id>` or "
 			    "`cloud:<name>/region:<name>/<id>`.\n",
 			    out);
-	if (provider.backend)
+	if (provider.backend && provider.backend->rows[0].name)
 		(void)fprintf(out, "\nOf another %s than the provider's: `%s:<name>/<id>`.\n",
 			      provider.backend->rows[0].name, provider.backend->rows[0].name);
 }

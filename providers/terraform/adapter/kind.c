@@ -66,6 +66,8 @@ static struct json_object *row_type(const struct row *row)
 	const bool as_attr = !(row->flags & TF_BLOCK) && row->a && row->a->type == SET;
 	const char *list = row->flags & TF_SET || as_attr ? "set" : "list";
 
+	if (row->flags & TF_NESTED)
+		return type_of("\"dynamic\"");
 	if (t->type)
 		return type_of(t->type);
 	if (row->sub && row->flags & TF_SINGLE)
@@ -77,6 +79,76 @@ static struct json_object *row_type(const struct row *row)
 	if (row->a->type == LIST || row->a->type == SET)
 		return type_pair(list, type_of(scalar_type(row->a->elem)));
 	return type_of(scalar_type(row->a->type));
+}
+
+/* ---- rows out of a table of attributes ---- */
+
+static unsigned flags_of(const struct attr *a)
+{
+	unsigned flags = 0;
+
+	flags |= a->flags & REQUIRED ? TF_REQUIRED : 0U;
+	flags |= a->flags & READONLY ? TF_COMPUTED : 0U;
+	flags |= a->flags & (REPLACES | FIXED) ? TF_NEW : 0U;
+	flags |= a->sub ? TF_NESTED : 0U;
+	flags |= a->type == OBJ ? TF_SINGLE : 0U;
+	flags |= a->type == SET ? TF_SET : 0U;
+	return flags;
+}
+
+/* A default is the business of who does the work: Terraform would show it as computed. */
+static const char *doc_of(const struct attr *a)
+{
+	AUTO_JSON v = a->value ? type_of(a->value) : NULL;
+	AUTO_STR text = json_text(v);
+
+	return v ? xasprintf("%s `%s` by default.", a->doc, text) : a->doc;
+}
+
+static bool is_row(const struct attr *a, const char *but)
+{
+	return !(a->flags & INTERNAL) && !(but && words_have(but, a->name));
+}
+
+static const struct tf_attr *table_new(const struct attr *attrs, const char *but)
+{
+	struct tf_attr *table;
+	size_t n = 0;
+
+	while (attrs[n].name)
+		n++;
+	table = xcalloc(n + 1, sizeof(*table));
+	n = 0;
+	for (const struct attr *a = attrs; a->name; a++)
+		if (is_row(a, but))
+			table[n++] =
+				(struct tf_attr){ .name = attr_option(a),
+						  .flags = flags_of(a),
+						  .attr = a->sub ? "" : a->name,
+						  .doc = doc_of(a),
+						  .type = a->type == RAW ? "\"dynamic\"" : NULL,
+						  .options = a->sub };
+	return table;
+}
+
+/* Once for each, never freed. With the lock held. */
+static const struct tf_attr *table_of(const struct attr *attrs)
+{
+	static struct made {
+		const struct attr *attrs;
+		const struct tf_attr *table;
+		struct made *next;
+	} * all_made;
+	struct made *m = all_made;
+
+	while (m && m->attrs != attrs)
+		m = m->next;
+	if (!m) {
+		m = xcalloc(1, sizeof(*m));
+		*m = (struct made){ attrs, table_new(attrs, NULL), all_made };
+		all_made = m;
+	}
+	return m->table;
 }
 
 /* ---- rows ---- */
@@ -123,12 +195,15 @@ static void row_init(struct row *row, const struct tf_attr *t, const struct attr
 	row->name = t->name;
 	row->a = t->attr && !*t->attr ? NULL : attr_known_as(attrs, t->attr ? t->attr : t->name);
 	row->flags = row_flags(row, r);
-	row->sub = t->sub ? rows_of(t->sub, row->a ? row->a->sub : NULL) : NULL;
+	if (t->options)
+		row->nested = rows_of(table_of(t->options), t->options);
+	else if (t->sub)
+		row->sub = rows_of(t->sub, row->a ? row->a->sub : NULL);
 	row->type = row_type(row);
 	row->value = t->value ? type_of(t->value) : NULL;
 	row->doc = t->doc ? t->doc : row->a ? row->a->doc : "";
 	row->write_only = row->flags & TF_WRITE_ONLY;
-	row->single = row->flags & TF_SINGLE;
+	row->single = row->flags & TF_SINGLE && !(row->flags & TF_NESTED);
 }
 
 static size_t table_len(const struct tf_attr *table)
@@ -241,22 +316,33 @@ static void never_new(struct row *rows)
 		rows->flags &= ~(unsigned)TF_NEW;
 }
 
+static size_t add_options(struct row *rows, size_t n, const struct tf_attr *table,
+			  const struct attr *options)
+{
+	for (; table->name; table++)
+		row_init(&rows[n++], table, options, NULL);
+	return n;
+}
+
 static struct row *kind_rows(const struct tf_kind *k, const struct resource *r)
 {
+	const struct tf_attr *more = k->options ? table_of(k->options) : NULL;
 	const size_t declared = table_len(k->attrs);
-	struct row *rows = xcalloc(3 * declared + 5, sizeof(*rows));
+	struct row *rows = xcalloc(3 * declared + table_len(more) + 5, sizeof(*rows));
 	size_t n = declared;
 
 	for (size_t i = 0; i < declared; i++)
 		row_init(&rows[i], &k->attrs[i], r ? r->attrs : NULL,
 			 k->what == TF_RESOURCE ? r : NULL);
+	if (more)
+		n = add_options(rows, n, more, k->options);
 	if (!row_named(rows, "id") && k->what != TF_EPHEMERAL && !(k->flags & TF_NO_ID))
 		n = add_general(rows, n, ROW_ID);
 	if (provider.targets && !row_named(rows, "region"))
 		n = add_general(rows, n, ROW_REGION);
 	if (provider.targets)
 		n = add_general(rows, n, ROW_CLOUD);
-	if (provider.backend)
+	if (provider.backend && provider.backend->rows[0].name)
 		row_init(&rows[n++], &provider.backend->rows[0], NULL, NULL);
 	if (k->what == TF_RESOURCE)
 		n = add_timeouts(rows, n, k);
@@ -349,8 +435,14 @@ const struct kind *kind_provider(void)
 
 	(void)pthread_mutex_lock(&lock);
 	if (!block.rows) {
-		block.rows = rows_new(provider.config, NULL, 0);
-		block.type = rows_type(block.rows);
+		const struct tf_attr *more =
+			provider.options ? table_new(provider.options, provider.no_options) : NULL;
+		struct row *rows = rows_new(provider.config, NULL, table_len(more));
+
+		if (more)
+			(void)add_options(rows, table_len(provider.config), more, provider.options);
+		block.rows = rows;
+		block.type = rows_type(rows);
 	}
 	(void)pthread_mutex_unlock(&lock);
 	return &block;

@@ -16,6 +16,7 @@ struct row {
 	struct json_object *type;  /* Terraform's, of a block too */
 	struct json_object *value; /* default; NULL: none */
 	const struct row *sub;     /* of a block, and of objects; ends with an empty name */
+	const struct row *nested;  /* what is in the objects of a dynamic one, for readers */
 	const struct row *secret;  /* NAME_wo and NAME_wo_version: the row they are the value of */
 	bool single;               /* block: an object, not a list of them, as `timeouts` */
 	bool write_only;
@@ -33,7 +34,7 @@ struct kind {
 /* What the objects are in, where it is no cloud (targets.h). */
 struct backend {
 	/* On all kinds: which of several it is; a change makes a new object. */
-	struct tf_attr rows[2];
+	struct tf_attr rows[2]; /* may be empty */
 	/* The provider block; values that are not known yet are no error before somebody needs them. */
 	MUST_USE struct err *(*configure)(struct json_object *config);
 	/* Another Terraform comes, with a block of its own. */
@@ -53,9 +54,11 @@ struct provider {
 	const struct tf_kind *const *others;   /* NULL-terminated; NULL: none */
 	const struct tf_kind *const *more;     /* the same */
 	const struct tf_attr *config;          /* rows of the provider block */
-	bool targets;                          /* `cloud` and `region` on each resource */
-	const struct backend *backend;         /* NULL: clouds, or nothing */
-	const struct function *functions;      /* ends with an empty name; NULL: none */
+	const struct attr *options;            /* NULL; or further ones, but for those named in: */
+	const char *no_options;
+	bool targets;                     /* `cloud` and `region` on each resource */
+	const struct backend *backend;    /* NULL: clouds, or nothing */
+	const struct function *functions; /* ends with an empty name; NULL: none */
 };
 extern const struct provider provider; /* each program has its own */
 

@@ -209,7 +209,9 @@ static const struct identity_row identity_rows[] = {
 
 static size_t identity_len(void)
 {
-	return provider.targets ? COUNT(identity_rows) : provider.backend ? 2 : 1;
+	if (provider.targets)
+		return COUNT(identity_rows);
+	return provider.backend && provider.backend->rows[0].name ? 2 : 1;
 }
 
 static struct identity_row identity_row(size_t i)
