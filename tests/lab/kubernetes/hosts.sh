@@ -32,9 +32,12 @@ in_host()
 	ssh -F "$HOSTS/ssh/config" "$@"
 }
 
-# What all of them share: the bridge, the key that lets root and the users in, and their password.
+# What all of them share: the bridge, the key that lets root and the users in, and their password. And
+# the watches of files that the kernel grants to each user of the machine, all root's in all hosts.
 hosts_prepare()
 {
+	local watches=fs.inotify.max_user_instances
+	[ "$(sysctl -n $watches)" -ge 4096 ] || sysctl -qw $watches=4096
 	mkdir -p "$HOSTS/ssh"
 	[ -e "$HOSTS/ssh/id" ] || ssh-keygen -q -t ed25519 -N '' -C lab -f "$HOSTS/ssh/id"
 	[ -e "$HOSTS/ssh/password" ] || openssl rand -hex 8 >"$HOSTS/ssh/password"
@@ -114,7 +117,8 @@ host_start()
 	link=$BRIDGE-$(cat "$HOSTS/$1/number")
 	host_network "$1"
 	start "$1" nsenter "--net=/run/netns/$link" "$LAB/host/enter.sh" "$HOSTS/$1" "$link" \
-		debian="$BARE/debian"
+		{"$OLDER=$BUILT/$OLDER","$VERSION=$KUBE"} debian="$BARE/debian" \
+		{kubernetes="$REPOSITORY/kubernetes",images="$REPOSITORY/images"}
 }
 
 groups_gone()

@@ -8,7 +8,7 @@ set -euo pipefail
 
 PACKAGES=(curl openssl)
 # For hosts, which only root can have: what they come with.
-NODE_PACKAGES=(busybox-static conntrack containerd containernetworking-plugins dbus ethtool gcc iproute2
+NODE_PACKAGES=(busybox-static conntrack containerd containernetworking-plugins dbus ethtool gcc gpg iproute2
 	iptables kmod libc6-dev nftables runc
 	openssh-client openssh-server procps systemd util-linux)
 
@@ -17,5 +17,7 @@ bash "$LAB/../packages.sh" "${PACKAGES[@]}"
 mkdir -p "$CACHE"
 exec 9>"$CACHE/lab-kube.lock"
 flock 9
-[ -d "$KUBE" ] || bash "$LAB/kube/build.sh"
-[ -d "$BARE" ] || [ -n "$(hosts_obstacle "$CACHE")" ] || bash "$LAB/host/layer.sh"
+[ -d "$BUILT" ] || bash "$LAB/kube/build.sh"
+[ -z "$(hosts_obstacle "$CACHE")" ] || exit 0
+[ -d "$BARE" ] || bash "$LAB/host/layer.sh"
+[ -d "$REPOSITORY" ] || bash "$LAB/repository.sh"

@@ -3,6 +3,8 @@
 # README.md tells what is in STATE then.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$LAB/hosts.sh"
+. "$LAB/kubeadm.sh"
 . "$LAB/node.sh"
 
 # make_access NAME: keys and certificates, and kubeconfigs of all who come to the cluster

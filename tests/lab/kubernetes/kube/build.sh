@@ -2,6 +2,7 @@
 # build.sh: compiles all programs of Kubernetes into the cache.
 set -euo pipefail
 . "$(dirname "$0")/../common.sh"
+umask 022
 
 install_go()
 {
@@ -15,21 +16,38 @@ install_go()
 	mv "$new" "$GO_VENV"
 }
 
-new=$KUBE.new number=${VERSION#v} flags='-s -w'
-# The components refuse each other's company unless they know their version.
-for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
-	flags+=" -X $package.gitVersion=$VERSION -X $package.gitMajor=${number%%.*}"
-	flags+=" -X $package.gitMinor=$(cut -d. -f2 <<<"$number") -X $package.gitTreeState=clean"
-	flags+=" -X $package.gitCommit=$(printf %040d 0) -X $package.buildDate=1970-01-01T00:00:00Z"
-done
+# compile VERSION: the programs of Kubernetes, which will say that this is theirs. They refuse each
+# other's company unless they know it.
+compile()
+{
+	local package flags='-s -w' number=${1#v} program
+	for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+		flags+=" -X $package.gitVersion=$1 -X $package.gitMajor=${number%%.*}"
+		flags+=" -X $package.gitMinor=$(cut -d. -f2 <<<"$number") -X $package.gitTreeState=clean"
+		flags+=" -X $package.gitCommit=$(printf %040d 0) -X $package.buildDate=1970-01-01T00:00:00Z"
+	done
+	mkdir "$new/$1"
+	go_build "$flags" "$new/$1/kube" .
+	for program in kube-{apiserver,controller-manager,proxy,scheduler} kubeadm kubectl kubelet kwok; do
+		ln -s kube "$new/$1/$program"
+	done
+	ln -s ../etcd/etcd "$new/$1/etcd"
+}
+
+go_build()
+{
+	(cd "$LAB/kube" && CGO_ENABLED=0 nice -n 10 go build -buildvcs=false -p 2 -trimpath -ldflags "$1" -o "$2" "$3")
+}
+
+new=$BUILT.new
 [ -z "$GO_VENV" ] || [ -d "$GO_VENV" ] || install_go
 PATH=${GO_VENV:+$GO_VENV/bin:}$PATH
 rm -rf "$new"
-mkdir "$new"
+mkdir -p "$new/etcd"
 echo "tests/lab: compiling Kubernetes $VERSION, once: ten minutes on two idle cores" >&2
-(cd "$LAB/kube" && CGO_ENABLED=0 nice -n 10 \
-	go build -buildvcs=false -p 2 -trimpath -ldflags "$flags" -o "$new/kube" .)
-for program in etcd kube-{apiserver,controller-manager,proxy,scheduler} kubeadm kubectl kubelet kwok; do
-	ln -s kube "$new/$program"
-done
-mv "$new" "$KUBE"
+compile "$VERSION"
+compile "$OLDER" # linked anew, not compiled
+go_build '-s -w' "$new/etcd/etcd" ./etcd
+ln -s etcd "$new/etcd/etcdctl"
+ln -s etcd "$new/etcd/etcdutl"
+mv "$new" "$BUILT"

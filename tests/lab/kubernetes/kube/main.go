@@ -1,4 +1,4 @@
-// Command kube is every program of Kubernetes that the lab runs, in one static binary: it acts by
+// Command kube is every program of Kubernetes that the lab runs but etcd, in one static binary: it acts by
 // the name it is called with, or by its first argument.
 package main
 
@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -36,7 +35,6 @@ func command(make func() *cobra.Command) func() {
 }
 
 var programs = map[string]func(){
-	"etcd":                    func() { etcdmain.Main(os.Args) },
 	"kube-apiserver":          command(apiserver.NewAPIServerCommand),
 	"kube-controller-manager": command(manager.NewControllerManagerCommand),
 	"kube-proxy":              command(proxy.NewProxyCommand),

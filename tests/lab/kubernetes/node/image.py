@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""image.py NAME:TAG PATH=FILE|PATH@TARGET...: writes a container image of one layer, as `ctr images import` reads it.
+"""image.py NAME:TAG... -- PATH=FILE|PATH@TARGET...: writes a container image of one layer, as `ctr images import` reads it.
 
 A file comes with the libraries it is linked with; PATH@TARGET is a symbolic link. Without links, the first path
 is the entry point.
@@ -51,7 +51,8 @@ def layer(files, links):
 
 
 def main():
-    name, *paths = sys.argv[1:]
+    split = sys.argv.index('--')
+    names, paths = sys.argv[1:split], sys.argv[split + 1:]
     files = dict(x.split('=', 1) for x in paths if '@' not in x)
     links = dict(x.split('@', 1) for x in paths if '@' in x)
     entry = next(iter(files))
@@ -62,7 +63,7 @@ def main():
     config = json.dumps({'architecture': arch, 'os': 'linux',
                          'config': {'Entrypoint': None if links else [entry], 'Env': [path], 'WorkingDir': '/'},
                          'rootfs': {'type': 'layers', 'diff_ids': ['sha256:' + digest]}}).encode()
-    manifest = [{'Config': 'config.json', 'RepoTags': [name], 'Layers': ['layer.tar']}]
+    manifest = [{'Config': 'config.json', 'RepoTags': names, 'Layers': ['layer.tar']}]
     with tarfile.open(fileobj=sys.stdout.buffer, mode='w|') as archive:
         add(archive, 'manifest.json', json.dumps(manifest).encode())
         add(archive, 'config.json', config)
