@@ -19,6 +19,8 @@ java=(java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto --add-opens jav
 	--add-opens java.base/java.util=ALL-UNNAMED -cp "$jars/*:$work/classes" -Dexamples="$(readlink -f ../../examples/jenkins)")
 "${java[@]}" org.codehaus.groovy.tools.FileSystemCompiler -d "$work/classes" ./*.groovy
 PATH=$work/bin:$core/bin:$PATH "${java[@]}" org.junit.runner.JUnitCore "${tests[@]}" | tee "$work/log" || :
-awk '/^OK \(/ { gsub(/[^0-9]/, "", $2); p = $2 }
-	/^Tests run:/ { gsub(/[^0-9 ]/, ""); p = $1 - $2; f = $2 }
-	END { if (!p && !f) f = 1; printf "%d passed, %d failed\n", p, f; exit f > 0 }' "$work/log"
+./reports.py | tee "$work/reports" || :
+awk '/^OK \(/ { gsub(/[^0-9]/, "", $2); p += $2; ran = 1 }
+	/^Tests run:/ { gsub(/[^0-9 ]/, ""); p += $1 - $2; f += $2; ran = 1 }
+	/^[0-9]+ passed, / { p += $1; f += $3; reports = 1 }
+	END { f += !ran + !reports; printf "%d passed, %d failed\n", p, f; exit f > 0 }' "$work"/{log,reports}
