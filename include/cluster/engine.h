@@ -141,6 +141,9 @@ MUST_USE struct err *engine_drain(struct engine *g, struct cluster *api, const c
 MUST_USE struct err *engine_preflight(struct engine *g, struct json_object *plan,
 				      struct json_object *warnings);
 
+/* Rows of all nodes' certificate reports, each with its "node"; with the lock held; owned. (inspect.c) */
+struct json_object *observed_certificates(struct json_object *observed);
+
 /* An action, in its own thread. `a` is a copy. */
 struct doing {
 	struct engine *g;

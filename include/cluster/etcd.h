@@ -23,6 +23,8 @@ struct etcd_access {
 };
 MUST_USE struct err *etcd_new(const struct etcd_access *a, struct etcd **ret);
 void etcd_free(struct etcd *e);
+/* Its name, or the URL. Borrowed. */
+const char *etcd_label(const struct etcd *e);
 
 /*
  * Array of {"id": "8e9e05c52164694d" (hex, as etcdctl has it), "name" ("": it has not started yet), "peer_urls": [],

@@ -19,6 +19,5 @@ struct etcd_request {
 /* ret NULL: the answer is not looked at. */
 MUST_USE struct err *etcd_call(struct etcd *x, const struct etcd_request *req,
 			       struct json_object **ret);
-const char *etcd_name(const struct etcd *x);
 
 #endif

@@ -15,33 +15,6 @@ enum { KUBEADM_S = 1200, READY_MS = 300000, OLD_CONFIG = 31, ETCD_MS = 10000 };
 
 /* ---- before the first node ---- */
 
-/* Rows of each node's report with its name. */
-static void add_certificates(struct json_object *facts, const char *node,
-			     struct json_object *report)
-{
-	struct json_object *list = json_at(report, "certificates");
-
-	for (size_t i = 0; i < json_len(list); i++) {
-		struct json_object *row = json_copy(json_nth(list, i));
-
-		json_sets(row, "node", node);
-		json_object_array_add(json_at(facts, "certificates"), row);
-	}
-}
-
-/* With the lock held; owned. */
-static struct json_object *facts_known(struct engine *g)
-{
-	struct json_object *facts = json_wrap("certificates", json_object_new_array());
-	struct json_object *nodes = json_at(g->observed, "nodes");
-
-	if (nodes) {
-		json_object_object_foreach(nodes, name, o)
-			add_certificates(facts, name, json_at(o, "certificates"));
-	}
-	return facts;
-}
-
 static struct err *ask_etcd(struct engine *g, struct json_object *facts)
 {
 	struct json_object *told = NULL;
@@ -82,7 +55,7 @@ struct err *engine_preflight(struct engine *g, struct json_object *plan,
 	if (!json_len(drains))
 		return NULL;
 	pthread_mutex_lock(&g->lock);
-	facts = facts_known(g);
+	facts = json_wrap("certificates", observed_certificates(g->observed));
 	target = xstrdup(json_str(g->d, "version"));
 	p.force = json_truth(g->d, "drain.force", false);
 	p.delete_emptydir = json_truth(g->d, "drain.delete_emptydir_data", true);
@@ -156,6 +129,12 @@ static struct err *run_kubeadm(struct doing *d, const char *to)
 	e = add_config(d, to, steps, command);
 	if (e)
 		return e;
+	/* kubeadm hands its own proxies on to the control plane's pods. */
+	pthread_mutex_lock(&d->g->lock);
+	AUTO_JSON env = cluster_proxy_env(d->g->d);
+	json_set(command, "env", json_copy(env));
+	json_object_put(TAKE(env));
+	pthread_mutex_unlock(&d->g->lock);
 	steps_add(steps, TAKE(command));
 	steps_add(steps, step_absent(KUBEADM_FOLDER));
 	e = engine_node(d->g, &j);

@@ -115,7 +115,7 @@ struct err *etcd_call(struct etcd *x, const struct etcd_request *req, struct jso
 	return err_wrap(e, "etcd '%s': %s", x->name, req->path);
 }
 
-const char *etcd_name(const struct etcd *x)
+const char *etcd_label(const struct etcd *x)
 {
 	return x->name;
 }

@@ -236,5 +236,5 @@ struct err *etcd_snapshot(struct etcd *x, const char *path, int64_t max, int64_t
 	(void)close(fd);
 	if (e)
 		(void)unlink(next);
-	return err_wrap(e, "snapshot of etcd '%s' into %s", etcd_name(x), path);
+	return err_wrap(e, "snapshot of etcd '%s' into %s", etcd_label(x), path);
 }

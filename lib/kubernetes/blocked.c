@@ -695,6 +695,22 @@ static void tell_conditions(struct ask *a, struct json_object *object)
 	tell_events(a, object, false);
 }
 
+/* But for Ready, a node's conditions are complaints. */
+static void tell_node(struct ask *a, struct json_object *object)
+{
+	struct json_object *list = json_at(object, "status.conditions");
+
+	for (size_t i = 0; i < json_len(list) && i < LIST_MOST; i++) {
+		struct json_object *c = json_nth(list, i);
+		const char *type = json_str(c, "type");
+		AUTO_STR why = because(c);
+
+		if (type && strcmp(type, "Ready") != 0 && json_is_str(json_at(c, "status"), "True"))
+			say(a, "%s (%s)", type, why);
+	}
+	tell_events(a, object, false);
+}
+
 static const struct {
 	const char *group, *kind;
 	void (*tell)(struct ask *a, struct json_object *object);
@@ -711,6 +727,7 @@ static const struct {
 	{ "apiextensions.k8s.io", "CustomResourceDefinition", tell_crd_going, false, true },
 	{ "", "PersistentVolumeClaim", tell_claim, true, true },
 	{ "", "Service", tell_service, true, false },
+	{ "", "Node", tell_node, true, true },
 };
 
 static void tell(struct ask *a, const struct kube_kind *k, struct json_object *object)

@@ -161,7 +161,7 @@ def real_kubelet():
     got, error = do('wait_ready', cluster=on('node'), node='node', version='1.99.0', timeout_ms=1500)
     check('kubeletVersion' in error and version in error, 'a kubelet of another version', error)
     got, error = do('wait_ready', cluster=on('node'), node='node', before=node, reboot=True, timeout_ms=1500)
-    check('bootID is still' in error, 'a machine that was not started again', error)
+    check('bootID} is still' in error, 'a machine that was not started again', error)
     in_node('systemctl restart kubelet')
     got, error = do('wait_ready', cluster=on('node'), node='node', version=version, before=node, timeout_ms=240000)
 
@@ -278,7 +278,7 @@ def three_members(cluster):
 # ---- drains and what stands against them ----
 
 def pod_spec(**more):
-    return dict({'tolerations': [{'operator': 'Exists'}], 'terminationGracePeriodSeconds': 1,
+    return dict({'tolerations': [{'key': 'tn-op', 'operator': 'Exists'}], 'terminationGracePeriodSeconds': 1,
                  'containers': [{'name': 'c', 'image': 'registry.example/c:1'}]}, **more)
 
 
