@@ -22,8 +22,8 @@ Q       := $(if $(V),,@)
 
 # Every file of lib/openstack declares the resource of its name: the file list is the registry.
 RESOURCES := $(sort $(basename $(notdir $(wildcard lib/openstack/*.c))))
-LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/common/*.c lib/kubernetes/*.c lib/ssh/*.c lib/node/*.c lib/cluster/*.c)
-LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o
+LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/common/*.c lib/kubernetes/*.c lib/ssh/*.c lib/node/*.c lib/cluster/*.c $(filter-out %/main.c,$(wildcard lib/agent/*.c)))
+LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o $(O)/agent_bytes.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
 all: $(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external $(B)/terraform-provider-kubectl $(B)/terraform-provider-treenail ## build the programs
@@ -52,6 +52,21 @@ $(O)/%.o: %.c
 $(O)/%.o: $(O)/%.c
 	@echo "  CC   $<"
 	$(Q)$(COMPILE) -c $< -o $@
+
+# What runs on nodes: static, of json-c and libc alone, and a part of the programs that send it there.
+AGENT := $(patsubst %.c,$(O)/%.o,$(wildcard lib/agent/*.c) $(addprefix lib/,base64.c buf.c clock.c err.c json.c mem.c text.c))
+$(B)/treenail-agent: $(AGENT)
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(CFLAGS) $(if $(findstring sanitize,$(CFLAGS)),,-static-pie) -Wl,-z,relro,-z,now $^ -ljson-c -lm -pthread -o $@
+$(O)/agent_bytes.S: $(B)/treenail-agent
+	$(Q)strip -o $(@D)/agent $<
+	$(Q){ echo '.section .rodata'; echo '.global agent_bytes, agent_bytes_end, agent_sha256'; \
+	  echo 'agent_bytes: .incbin "$(@D)/agent"'; echo 'agent_bytes_end:'; \
+	  echo "agent_sha256: .asciz \"$$(sha256sum <$(@D)/agent | cut -c1-64)\""; \
+	  echo '.section .note.GNU-stack,"",@progbits'; } >$@
+$(O)/agent_bytes.o: $(O)/agent_bytes.S
+	$(Q)$(CC) -c $< -o $@
 
 $(O)/libtreenail.a: $(LIBOBJ)
 	@echo "  AR   $@"

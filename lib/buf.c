@@ -1,4 +1,3 @@
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +17,7 @@ void buf_release(struct buf *b)
 void buf_wipe(struct buf *b)
 {
 	if (b->cap)
-		OPENSSL_cleanse(b->s, b->cap);
+		explicit_bzero(b->s, b->cap);
 	b->len = 0;
 }
 
@@ -33,7 +32,7 @@ bool buf_add(struct buf *b, const char *s, size_t len)
 		/* Not realloc: what it moves it would leave behind, and it may be a secret. */
 		memcpy(grown, b->s, b->len);
 		if (b->cap)
-			OPENSSL_cleanse(b->s, b->cap);
+			explicit_bzero(b->s, b->cap);
 		if (b->s != buf_empty)
 			free(b->s);
 		b->s = grown;

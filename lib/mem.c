@@ -1,4 +1,3 @@
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +57,6 @@ char *xasprintf(const char *fmt, ...)
 void wipe_free(char *s)
 {
 	if (s)
-		OPENSSL_cleanse(s, strlen(s));
+		explicit_bzero(s, strlen(s));
 	free(s);
 }

@@ -38,7 +38,7 @@
  *   link           path, to
  *   block          path, marker, content, [comment "#"]  lines between two marked ones; "" takes them out
  *   package        packages {name: version|null (any)|false (gone)}, [hold], [allow_downgrade], [env]
- *                                                      "1.33.1" also means 1.33.1-REVISION
+ *                                                      "1.33.1" also means 1.33.1-REVISION; "1.33.*" is a pattern
  *   kernel_module  modules [..], [file "/etc/modules-load.d/treenail.conf"]
  *   sysctl         values {..}, [file "/etc/sysctl.d/90-treenail.conf"]
  *   swap                                               off, and commented out in /etc/fstab
@@ -50,9 +50,9 @@
  *                  [out_max 65536 bytes], [status [0]], [query]   query: changes nothing, runs in check too
  *   ready          one of url ("http://127.0.0.1:10248/healthz": addresses only)|tcp "127.0.0.1:6443"|
  *                  socket path, [timeout_s 60], [units [..]]: whose last lines are told on failure
- *   read           path, [max 1 MiB]                   its content in the report's "after"
+ *   read           path, [max 1 MiB]                   in "after": {"content"|"base64", ..} or null
  *   facts          names [..], [packages [..]], [services [..]], [files [..]], [certificates [..]]
- *                                                      in "after", by name; see agent/facts.h
+ *                                                      in the report's "facts", by name; see agent/facts.h
  *   reboot                                             ends the plan; see node_rest()
  *
  * *report: {"ok", "changed", "failed_id", "steps": [...], "rebooting": boot ID}. A step's line is {"id", "do",
