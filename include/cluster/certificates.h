@@ -29,6 +29,8 @@ MUST_USE struct err *certificates_of_pem(const char *pem, struct json_object **r
 
 /* What to ask for by an agent's fact "certificates" (agent/facts.h). Owned list. */
 struct json_object *certificates_paths(void);
+/* As a step. Owned. */
+struct json_object *certificates_step(void);
 /* The answer, {path: [PEM, ...] or null} -> certificates, also of kubeconfig files; files that are not there are left out. Owned. */
 struct json_object *certificates_of_facts(struct json_object *facts);
 

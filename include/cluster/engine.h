@@ -141,6 +141,14 @@ MUST_USE struct err *engine_drain(struct engine *g, struct cluster *api, const c
 MUST_USE struct err *engine_preflight(struct engine *g, struct json_object *plan,
 				      struct json_object *warnings);
 
+/*
+ * What tells of a node's certificates (certificates.h): steps, to be run with others, and their report judged: files alone. The
+ * second asks the node again, and looks at what is served there, too. (act_renew.c)
+ */
+struct json_object *certificates_steps(bool control_plane);
+struct json_object *engine_certificates(struct engine *g, struct json_object *report);
+MUST_USE struct err *engine_served(struct engine *g, const char *node, struct json_object **ret);
+
 /* Rows of all nodes' certificate reports, each with its "node"; with the lock held; owned. (inspect.c) */
 struct json_object *observed_certificates(struct json_object *observed);
 

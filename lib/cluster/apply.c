@@ -15,7 +15,8 @@ static const struct kind {
 } kinds[] = {
 	{ "prepare", do_prepare }, { "init", do_init },       { "network", do_network },
 	{ "join", do_join },       { "ready", do_ready },     { "configure", do_configure },
-	{ "mark", do_mark },       { "upgrade", do_upgrade }, { "remove", do_remove },
+	{ "mark", do_mark },       { "upgrade", do_upgrade }, { "renew", do_renew },
+	{ "remove", do_remove },
 };
 
 enum state { TODO, RUNNING, DONE, FAILED, SKIPPED };

@@ -179,6 +179,18 @@ struct json_object *certificates_paths(void)
 	return list;
 }
 
+struct json_object *certificates_step(void)
+{
+	struct json_object *s = json_object_new_object(), *names = json_object_new_array();
+
+	(void)json_object_array_add(names, json_object_new_string("certificates"));
+	json_sets(s, "id", "certificates");
+	json_sets(s, "do", "facts");
+	json_set(s, "names", names);
+	json_set(s, "certificates", certificates_paths());
+	return s;
+}
+
 struct json_object *certificates_of_facts(struct json_object *facts)
 {
 	struct json_object *list = json_object_new_array();

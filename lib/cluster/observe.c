@@ -43,6 +43,7 @@ static struct err *ask_node(struct look *l, bool with_steps)
 	struct err *e = NULL;
 
 	steps_add(steps, facts_step());
+	steps_add_all(steps, certificates_steps(l->control_plane));
 	if (l->control_plane)
 		steps_add(steps, step_read("admin-conf", ADMIN_CONF));
 	l->own = json_len(steps);
@@ -133,6 +134,8 @@ static struct err *look_at(struct look *l)
 		err_free(e);
 		l->known = true;
 	}
+	if (json_truth(l->result, "kubelet_conf", false))
+		json_set(l->result, "certificates", engine_certificates(l->g, l->report));
 	if (l->known)
 		json_set(l->result, "steps", differences(l));
 	return l->control_plane ? keep_admin(l) : NULL;

@@ -478,7 +478,7 @@ static struct err *plan_marks(struct planner *p, struct json_object *node)
 	return NULL;
 }
 
-/* The certificate that ends first, or is not the one in its file, and is no CA. */
+/* The certificate that ends first, or is not the one in its file; no CA, and none that the kubelet renews itself. */
 static struct json_object *worst_of(struct json_object *report)
 {
 	struct json_object *list = json_at(report, "certificates"), *worst = NULL;
@@ -487,7 +487,8 @@ static struct json_object *worst_of(struct json_object *report)
 		struct json_object *c = json_nth(list, i);
 
 		if (json_truth(c, "ca", false) || json_is_str(json_at(c, "state"), "ok") ||
-		    json_is_str(json_at(c, "state"), "unknown"))
+		    json_is_str(json_at(c, "state"), "unknown") ||
+		    json_is_str(json_at(c, "renewed_by"), "kubelet"))
 			continue;
 		if (!worst || json_int(c, "days_left", 0) < json_int(worst, "days_left", 0))
 			worst = c;
@@ -621,8 +622,8 @@ static struct err *plan_all(struct planner *p)
 		if (!e)
 			e = plan_nodes(p, !workers, plan_marks);
 	}
-	if (!e)
-		e = plan_nodes(p, true, plan_renewal);
+	for (int workers = 0; workers < 2 && !e; workers++)
+		e = plan_nodes(p, !workers, plan_renewal);
 	if (!e)
 		e = plan_removals(p);
 	if (!e && p->first && json_truth(p->d, "cni.wait", true)) {

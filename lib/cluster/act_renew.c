@@ -1,0 +1,271 @@
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "cluster/certificates.h"
+#include "cluster/engine.h"
+#include "text.h"
+
+/* Certificates of nodes: looked at, renewed, and looked at again as they are served. */
+
+enum { RENEW_S = 300, RESTART_S = 180, HANDSHAKE_MS = 15000, SETTLE_MS = 120000, AGAIN_MS = 2000 };
+
+/* ---- looking ---- */
+
+struct json_object *certificates_steps(bool control_plane)
+{
+	struct json_object *steps = steps_new();
+
+	steps_add(steps, certificates_step());
+	if (control_plane)
+		steps_add(steps, certificates_times_step());
+	return steps;
+}
+
+/* Ports of a node, and the ports here that lead to them, for as long as the run. */
+struct served_ways {
+	struct engine *g;
+	const char *node;
+	struct {
+		int there, here;
+	} ports[8];
+	size_t n;
+};
+
+static struct err *way(void *arg, const char *host, int port, const char **ret_host, int *ret_port)
+{
+	struct served_ways *w = arg;
+	struct tunnel *t = NULL;
+	struct err *e = NULL;
+	size_t i = 0;
+
+	while (i < w->n && w->ports[i].there != port)
+		i++;
+	if (i == COUNT(w->ports))
+		return err_new(ERR_USAGE, "too many ports");
+	if (i == w->n) {
+		e = tunnel_open(w->g, w->node, host, port, &t);
+		if (e)
+			return e;
+		w->ports[i].there = port;
+		w->ports[i].here = tunnel_port(t);
+		w->n++;
+		tunnel_close(t);
+	}
+	*ret_host = "127.0.0.1";
+	*ret_port = w->ports[i].here;
+	return NULL;
+}
+
+static struct json_object *served_of(struct served_ways *w)
+{
+	struct certificates_look look = { .way = way, .arg = w };
+	AUTO_STR address = NULL;
+	struct json_object *node;
+
+	pthread_mutex_lock(&w->g->lock);
+	node = cluster_node(w->g->d, w->node);
+	address = xstrdup(cluster_node_address(node));
+	look.control_plane = cluster_is_control_plane(node);
+	look.external_etcd = json_is_str(json_at(w->g->d, "etcd.kind"), "external");
+	look.api_port = (int)json_int(w->g->d, "endpoint.port", 6443);
+	pthread_mutex_unlock(&w->g->lock);
+	look.address = address;
+	look.deadline_ms = clock_ms() + HANDSHAKE_MS;
+	return certificates_served(&look);
+}
+
+/* `ways` NULL: files alone, which costs no further connection. */
+static struct json_object *judged(struct engine *g, struct json_object *report,
+				  struct served_ways *ways)
+{
+	struct json_object *facts =
+		json_at(report_step(report, "certificates"), "facts.certificates");
+	const char *out = json_str(report_step(report, "certificates-times"), "out");
+	AUTO_JSON files = certificates_of_facts(facts);
+	AUTO_JSON times = certificates_times(out ? out : "");
+	AUTO_JSON served = ways ? served_of(ways) : NULL;
+	struct certificates_input in = {
+		.files = files, .served = served, .times = times, .now_s = (int64_t)time(NULL)
+	};
+
+	pthread_mutex_lock(&g->lock);
+	in.warn_days = (int)json_int(g->d, "certificates.renew_days", 0);
+	pthread_mutex_unlock(&g->lock);
+	return certificates_report(&in);
+}
+
+struct json_object *engine_certificates(struct engine *g, struct json_object *report)
+{
+	return judged(g, report, NULL);
+}
+
+static struct err *look(struct served_ways *w, bool control_plane, struct json_object **ret)
+{
+	AUTO_JSON steps = certificates_steps(control_plane);
+	struct node_job j = { .node = w->node, .steps = steps, .check = true };
+	struct err *e = engine_node(w->g, &j);
+
+	if (!e)
+		*ret = judged(w->g, j.report, w);
+	json_object_put(j.report);
+	return e;
+}
+
+struct err *engine_served(struct engine *g, const char *node, struct json_object **ret)
+{
+	struct served_ways w = { .g = g, .node = node };
+	bool control_plane;
+
+	pthread_mutex_lock(&g->lock);
+	control_plane = cluster_is_control_plane(cluster_node(g->d, node));
+	pthread_mutex_unlock(&g->lock);
+	return look(&w, control_plane, ret);
+}
+
+/* ---- renewing ---- */
+
+/* In the order in which they need each other. */
+static const struct program {
+	const char *name;
+	int port; /* 0: the API's */
+} programs[] = {
+	{ "etcd", 2379 },
+	{ "kube-apiserver" },
+	{ "kube-controller-manager", 10257 },
+	{ "kube-scheduler", 10259 },
+};
+
+/* A static pod's process ends, and the kubelet starts it anew; $1: its name, as the kernel knows it. */
+static const char restart_script[] =
+	"pids() { for p in /proc/[0-9]*; do read -r c 2>/dev/null <$p/comm && [ \"$c\" = \"$1\" ] && "
+	"grep -qs kubepods $p/cgroup && echo ${p#/proc/}; done; }; "
+	"old=$(pids \"$1\"); [ \"$old\" ] || exit 0; kill $old; n=0; "
+	"while [ $n -lt 240 ]; do new=$(pids \"$1\"); "
+	"[ \"$new\" ] && [ \"$new\" != \"$old\" ] && exit 0; n=$((n+1)); sleep 0.5; done; "
+	"echo \"the kubelet has not started $1 again\" >&2; exit 1";
+
+static void add_restart(struct json_object *steps, const struct program *p, int api_port)
+{
+	AUTO_STR id = xasprintf("restart-%s", p->name);
+	AUTO_STR ready = xasprintf("ready-%s", p->name);
+	AUTO_STR comm = xstrndup(p->name, strnlen(p->name, 15));
+	AUTO_STR at = xasprintf("127.0.0.1:%d", p->port ? p->port : api_port);
+	struct json_object *s = step_command(id, "sh -c", RESTART_S), *units;
+
+	step_argv(s, restart_script);
+	step_argv(s, "sh");
+	step_argv(s, comm);
+	steps_add(steps, s);
+	s = json_object_new_object();
+	units = json_object_new_array();
+	json_object_array_add(units, json_object_new_string("kubelet"));
+	json_sets(s, "id", ready);
+	json_sets(s, "do", "ready");
+	json_sets(s, "tcp", at);
+	json_set(s, "units", units);
+	json_set(s, "timeout_s", json_object_new_int(RESTART_S));
+	steps_add(steps, s);
+}
+
+/* The certificate of a name, as it was seen; with the lock held. */
+static bool was_fine(struct json_object *seen, const char *name)
+{
+	struct json_object *all = json_at(seen, "certificates");
+
+	for (size_t i = 0; i < json_len(all); i++)
+		if (json_is_str(json_at(json_nth(all, i), "name"), name))
+			return json_is_str(json_at(json_nth(all, i), "state"), "ok");
+	return true;
+}
+
+/* What the kubelet has signed itself lasts a year, and nobody renews it: it makes another when this one is gone. */
+static void add_kubelet(struct json_object *steps)
+{
+	steps_add(steps, step_absent("/var/lib/kubelet/pki/kubelet.crt"));
+	steps_add(steps, step_absent("/var/lib/kubelet/pki/kubelet.key"));
+	steps_add(steps, step_command("restart-kubelet", "systemctl restart kubelet", RESTART_S));
+}
+
+static bool is_due(struct json_object *restart, const char *program)
+{
+	AUTO_JSON name = json_object_new_string(program);
+
+	return json_list_has(restart, name);
+}
+
+static struct json_object *renewal(struct doing *d)
+{
+	const bool control_plane = cluster_is_control_plane(d->declared);
+	const bool all = strcmp(d->how, "renew") == 0;
+	struct json_object *steps = steps_new(), *o = NULL, *seen, *stale;
+	struct engine *g = d->g;
+
+	pthread_mutex_lock(&g->lock);
+	json_object_object_get_ex(json_at(g->observed, "nodes"), d->node, &o);
+	seen = json_at(o, "certificates");
+	stale = json_at(seen, "restart");
+	if (control_plane && all)
+		steps_add(steps, step_command("renew", "kubeadm certs renew all", RENEW_S));
+	if (all ? g->o->wish.renew || !was_fine(seen, "kubelet") : is_due(stale, "kubelet"))
+		add_kubelet(steps);
+	for (size_t i = 0; control_plane && i < COUNT(programs); i++)
+		if (all ? i || !json_is_str(json_at(g->d, "etcd.kind"), "external")
+			: is_due(stale, programs[i].name))
+			add_restart(steps, &programs[i],
+				    (int)json_int(g->d, "endpoint.port", 6443));
+	pthread_mutex_unlock(&g->lock);
+	return steps;
+}
+
+/* What is not as it should be after a renewal; borrowed; NULL: all is well. */
+static struct json_object *bad(struct json_object *report, bool soon_is_bad)
+{
+	struct json_object *all = json_at(report, "certificates");
+
+	for (size_t i = 0; i < json_len(all); i++) {
+		struct json_object *c = json_nth(all, i);
+		const char *state = json_str(c, "state");
+
+		if (json_truth(c, "ca", false) || json_is_str(json_at(c, "renewed_by"), "kubelet"))
+			continue;
+		if (words_have("expired stale unknown", state) ||
+		    (soon_is_bad && strcmp(state, "ends_soon") == 0))
+			return c;
+	}
+	return NULL;
+}
+
+/* Programs take a moment: looked at until all is well, or it takes too long. */
+static struct err *verify(struct doing *d)
+{
+	const int64_t until = clock_ms() + SETTLE_MS;
+	struct served_ways w = { .g = d->g, .node = d->node };
+	bool soon_is_bad;
+
+	pthread_mutex_lock(&d->g->lock);
+	soon_is_bad = json_int(d->g->d, "certificates.renew_days", 0) > 0;
+	pthread_mutex_unlock(&d->g->lock);
+	for (;;) {
+		AUTO_JSON report = NULL;
+		struct err *e = look(&w, cluster_is_control_plane(d->declared), &report);
+		struct json_object *c = e ? NULL : bad(report, soon_is_bad);
+
+		if (e || !c)
+			return e;
+		if (clock_ms() >= until || clock_is_cut())
+			return err_new(ERR_TIMEOUT, "certificate %s (%s): %s", json_str(c, "name"),
+				       json_str(c, "place"), json_str(c, "why"));
+		clock_sleep_ms(AGAIN_MS);
+	}
+}
+
+struct err *do_renew(struct doing *d)
+{
+	AUTO_JSON steps = renewal(d);
+	struct node_job j = { .node = d->node, .steps = steps };
+	struct err *e = engine_node(d->g, &j);
+
+	json_object_put(j.report);
+	return e ? e : verify(d);
+}
