@@ -7,6 +7,7 @@
  * How a cluster is, as one value; for cluster_info, the data source treenail_cluster_health and the external query.
  *
  * {"healthy": true, "server": "https://...", "version": "v1.33.13",
+ *  "api_certificate_days_left": 200 of the one it shows, or null: where there is a proxy on the way
  *  "readyz": {"ok": true, "checks": {"etcd": true, ...}},
  *  "nodes": [{"name", "ready", "why" ("" if ready), "schedulable", "roles": ["control-plane"], "version", "runtime",
  *             "os", "kernel", "addresses": {"InternalIP": "10.0.0.1"}, "pod_cidrs", "labels", "taints", "created"}],
@@ -29,7 +30,7 @@ struct health_facts {
 /* The error is that the API server cannot be asked at all; a server that is not ready is told. Owned. */
 MUST_USE struct err *cluster_health(struct cluster *c, const struct health_facts *f,
 				    struct json_object **ret);
-/* Pure: of {"server", "version", "readyz" (its text), "nodes": [Node], "pods": [Pod]}. Owned. */
+/* Pure: of {"server", "version", "api_certificate_days_left", "readyz" (its text), "nodes": [Node], "pods": [Pod]}. Owned. */
 struct json_object *health_of(struct json_object *observed, const struct health_facts *f);
 
 #endif

@@ -1,14 +1,18 @@
 /* How a cluster is: asked for in a few requests, and put together by a pure function. */
 #include "cluster/health.h"
 
+#include <curl/curl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
+#include "clock.h"
+#include "cluster/certificates.h"
 #include "kubernetes/objects.h"
 #include "kubernetes/preflight.h"
 #include "text.h"
 
-enum { READYZ_BYTES = 1 << 20, READYZ_MS = 10000 };
+enum { READYZ_BYTES = 1 << 20, READYZ_MS = 10000, SHOWN_MS = 5000, SOON_DAYS = 30, DAY_S = 86400 };
 
 static const char ROLE[] = "node-role.kubernetes.io/";
 
@@ -63,6 +67,16 @@ static void tell_readyz(struct json_object *o, const char *text)
 	json_set(readyz, "ok", json_object_new_boolean(ok));
 	json_set(readyz, "checks", checks);
 	json_set(o, "readyz", readyz);
+}
+
+static void tell_api_certificate(struct json_object *o, struct json_object *observed)
+{
+	struct json_object *days = json_at(observed, "api_certificate_days_left");
+
+	json_set(o, "api_certificate_days_left", json_copy(days));
+	if (days && json_object_get_int64(days) < SOON_DAYS)
+		say(o, "warnings", "the API server's certificate ends in %lld days",
+		    (long long)json_object_get_int64(days));
 }
 
 /* ---- nodes ---- */
@@ -133,7 +147,9 @@ static void count_version(struct json_object *versions, const char *version)
 static void tell_skew(struct json_object *o, const char *part, const char *version,
 		      const char *node)
 {
-	AUTO_STR why = kube_skew(part, version, str(o, "version"));
+	struct kube_version v;
+	AUTO_STR why =
+		kube_version_of(version, &v) ? kube_skew(part, version, str(o, "version")) : NULL;
 
 	if (why)
 		say(o, "problems", "node %s: %s", node, why);
@@ -192,7 +208,6 @@ static void tell_pod(struct json_object *o, struct json_object *pod)
 	AUTO_STR why = NULL;
 	const bool ready = object_readiness(pod, NULL, &why) == READY;
 	struct json_object *one = json_object_new_object();
-	struct kube_version v;
 
 	json_sets(one, "node", node);
 	json_sets(one, "component", component);
@@ -206,7 +221,7 @@ static void tell_pod(struct json_object *o, struct json_object *pod)
 		say(o, "problems", "%s on node %s is not ready: %s", component, node,
 		    why ? why : "");
 	if (words_have("kube-apiserver kube-controller-manager kube-scheduler", component) &&
-	    version && kube_version_of(version, &v))
+	    version)
 		tell_skew(o, component, version, node);
 }
 
@@ -252,6 +267,7 @@ struct json_object *health_of(struct json_object *observed, const struct health_
 	json_set(o, "problems", json_object_new_array());
 	json_set(o, "warnings", json_object_new_array());
 	tell_readyz(o, str(observed, "readyz"));
+	tell_api_certificate(o, observed);
 	tell_nodes(o, json_at(observed, "nodes"));
 	json_set(o, "control_plane", json_object_new_array());
 	for (size_t i = 0; i < json_len(pods); i++)
@@ -282,6 +298,49 @@ static struct err *ask_readyz(struct cluster *c, struct json_object *o)
 	return NULL;
 }
 
+/* The host and port of a URL; false: it has none. Both owned. */
+static bool place_of(const char *url, char **ret_host, int *ret_port)
+{
+	CURLU *u = curl_url();
+	char *host = NULL, *port = NULL;
+	bool ok = u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
+		  !curl_url_get(u, CURLUPART_HOST, &host, 0) &&
+		  !curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+
+	if (ok) {
+		const size_t len = strlen(host);
+
+		*ret_host = *host == '[' && len > 2 ? xstrndup(host + 1, len - 2) : xstrdup(host);
+		*ret_port = (int)strtol(port, NULL, 10);
+	}
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+	return ok;
+}
+
+/* Days that are left of what the server shows to who comes straight to it; NULL: it cannot be had. Owned. */
+static struct json_object *days_shown(const char *server)
+{
+	AUTO_STR host = NULL;
+	AUTO_STR pem = NULL;
+	AUTO_JSON c = NULL;
+	int port = 0;
+	struct err *e;
+
+	if (!place_of(server, &host, &port))
+		return NULL;
+	e = certificate_served(host, port, NULL, clock_ms() + SHOWN_MS, &pem);
+	if (!e)
+		e = certificates_of_pem(pem, &c);
+	if (e) {
+		err_free(e);
+		return NULL;
+	}
+	return json_object_new_int64(
+		(json_int(json_nth(c, 0), "not_after_s", 0) - (int64_t)time(NULL)) / DAY_S);
+}
+
 struct err *cluster_health(struct cluster *c, const struct health_facts *f,
 			   struct json_object **ret)
 {
@@ -307,6 +366,7 @@ struct err *cluster_health(struct cluster *c, const struct health_facts *f,
 		return err_wrap(e, "asking how the cluster is");
 	json_sets(o, "server", cluster_server(c));
 	copy(o, "version", version, "gitVersion");
+	json_set(o, "api_certificate_days_left", days_shown(cluster_server(c)));
 	json_set(o, "nodes", TAKE(nodes));
 	json_set(o, "pods", TAKE(pods));
 	*ret = health_of(o, f);

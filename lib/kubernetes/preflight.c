@@ -78,8 +78,16 @@ static void check_servers(struct check *c)
 /* As it is, and beside the API server to come. */
 static void check_part(struct check *c, const char *part, const char *version, const char *node)
 {
-	char *why = kube_skew(part, version, server(c, 0));
+	struct kube_version v;
+	char *why;
 
+	/* What only pretends to be one. */
+	if (!kube_version_of(version, &v)) {
+		find(c, INFO, "version-skew", xasprintf("%s on node %s", part, node),
+		     xasprintf("what it has is no version: '%s'", version), "see for yourself");
+		return;
+	}
+	why = kube_skew(part, version, server(c, 0));
 	if (!why && c->p->target)
 		why = kube_skew(part, version, c->p->target);
 	skew(c, xasprintf("%s on node %s", part, node), why,

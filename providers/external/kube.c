@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "cluster/health.h"
 #include "digest.h"
 #include "kubernetes/objects.h"
 
@@ -22,6 +23,9 @@ static const struct attr keys[] = {
 	{ "name", STR, OPTION, "Name of the object." },
 	{ "label_selector", STR, OPTION, "Only objects whose labels fit: app=web." },
 	{ "field_selector", STR, OPTION, "Only objects whose fields fit: status.phase=Running." },
+	{ "health", BOOL, OPTION,
+	  "Of a Cluster: whether its nodes, control plane and certificate are looked at, too.",
+	  .value = "false" },
 	{ "list", BOOL, OPTION, "Whether any number is looked for; else it must be exactly one.",
 	  .value = "false" },
 	{ "secret_file", STR, OPTION,
@@ -108,6 +112,8 @@ struct err *kube_parse(struct json_object *query, struct kube_lookup *ret)
 			 json_copy(v));
 	if (!e)
 		e = args_check(&spec, given, &ret->want);
+	if (!e && json_truth(ret->want, "health", false) && !is_about_cluster(ret->want))
+		e = err_at(err_new(ERR_USAGE, "health: only a Cluster has it"), "health");
 	if (!e)
 		e = secret_file_check(ret->want);
 	if (!e)
@@ -331,6 +337,42 @@ static struct err *about_cluster(struct cluster *c, struct json_object *map)
 	return NULL;
 }
 
+static void tell_sentences(struct json_object *map, const char *key, struct json_object *list)
+{
+	AUTO_BUF told = BUF_INIT;
+
+	for (size_t i = 0; i < json_len(list); i++)
+		buf_addf(&told, "%s%s", i ? "\n" : "", json_object_get_string(json_nth(list, i)));
+	json_sets(map, key, told.s);
+}
+
+/* What a condition in Terraform asks for; all of it is in json. */
+static struct err *about_health(const struct kube_lookup *l, struct cluster *c,
+				struct json_object *map)
+{
+	static const char *const keys_told[] = { "healthy",
+						 "version",
+						 "server",
+						 "nodes_ready",
+						 "nodes_total",
+						 "versions",
+						 "api_certificate_days_left" };
+	AUTO_JSON health = NULL;
+	struct err *e = cluster_health(c, NULL, &health);
+
+	if (e)
+		return e;
+	for (size_t i = 0; i < COUNT(keys_told); i++) {
+		AUTO_STR text = text_of(json_at(health, keys_told[i]));
+
+		json_sets(map, keys_told[i], text);
+	}
+	tell_sentences(map, "problems", json_at(health, "problems"));
+	tell_sentences(map, "cautions", json_at(health, "warnings"));
+	tell_whole(health, map);
+	return tell_paths(l, health, map);
+}
+
 static struct err *about_list(const struct kube_lookup *l, struct json_object *list,
 			      struct json_object *map)
 {
@@ -419,12 +461,8 @@ static struct err *about_objects(const struct kube_lookup *l, struct cluster *c,
 static void tell_warnings(struct cluster *c, struct json_object *map)
 {
 	AUTO_JSON warnings = cluster_warnings(c);
-	AUTO_BUF told = BUF_INIT;
 
-	for (size_t i = 0; i < json_len(warnings); i++)
-		buf_addf(&told, "%s%s", i ? "\n" : "",
-			 json_object_get_string(json_nth(warnings, i)));
-	json_sets(map, "warnings", told.s);
+	tell_sentences(map, "warnings", warnings);
 }
 
 struct err *kube_run(const struct kube_lookup *l, struct json_object **ret)
@@ -433,7 +471,9 @@ struct err *kube_run(const struct kube_lookup *l, struct json_object **ret)
 	struct cluster *c = NULL;
 	struct err *e = cluster_new(l->want, &c);
 
-	if (!e && is_about_cluster(l->want))
+	if (!e && is_about_cluster(l->want) && json_truth(l->want, "health", false))
+		e = about_health(l, c, map);
+	else if (!e && is_about_cluster(l->want))
 		e = about_cluster(c, map);
 	else if (!e)
 		e = about_objects(l, c, map);

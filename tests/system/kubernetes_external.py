@@ -50,6 +50,12 @@ program('k8s', {'definition': [
 
 code, got, err = ask(kind='Cluster')
 check(code == 0 and got['ready'] == 'true' and got['gitVersion'].startswith('v1.'), 'the cluster: version, ready', err)
+code, got, err = ask(kind='Cluster', health='true', path__first='.nodes[0].name')
+check(code == 0 and got['nodes_ready'] == got['nodes_total'] and int(got['nodes_total']) >= 3 and got['first'] and
+      int(got['api_certificate_days_left']) > 30 and (got['healthy'] == 'true') == (not got['problems']) and
+      'nodes' in json.loads(got['json']), 'its health: nodes, versions, certificate', (got, err))
+code, got, err = ask(kind='Pod', health='true', name='x')
+check(code and 'only a Cluster' in err, 'which objects have not', (got, err))
 code, got, err = ask(kind='cm', namespace=NS, name='a')
 check(got.get('data.color') == 'blue' and got.get('ready') == 'true', 'an object by a short name', (got, err))
 check(json.loads(got['json'])['metadata']['name'] == 'a' and len(got['sha256']) == 64, 'all of it, and its digest')
