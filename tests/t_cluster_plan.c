@@ -50,6 +50,17 @@ static struct json_object *certificates_of(const char *words)
 		return unit_json(
 			"{'certificates':[{'name':'apiserver','state':'stale','days_left':300,"
 			"'why':'was renewed since'}]}");
+	if (words_have(words, "ended"))
+		return unit_json(
+			"{'certificates':[{'name':'admin.conf','state':'expired','days_left':-2,"
+			"'renewed_by':'kubeadm','why':'it ended'}]}");
+	if (words_have(words, "rotates"))
+		return unit_json("{'certificates':[{'name':'kubelet-client','state':'ends_soon',"
+				 "'days_left':5,'renewed_by':'kubelet','why':'ends in 5 days'}]}");
+	if (words_have(words, "signed"))
+		return unit_json(
+			"{'certificates':[{'name':'kubelet','state':'ends_soon','days_left':5,"
+			"'renewed_by':'removal','why':'ends in 5 days'}]}");
 	return unit_json("{'certificates':[{'name':'apiserver','state':'ok','days_left':300}]}");
 }
 
@@ -71,7 +82,7 @@ static struct json_object *host_of(const char *words)
 					   ? "{'changed':[],'failed':{'id':'clock','msg':"
 					     "'off by an hour'}}"
 					   : "{'changed':[]}"));
-	if (words_have(words, "admin"))
+	if (words_have(words, "member"))
 		json_set(o, "certificates", certificates_of(words));
 	return o;
 }

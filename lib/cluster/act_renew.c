@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "cluster/certificates.h"
 #include "cluster/engine.h"
+#include "cluster/kubeadm_config.h"
 #include "text.h"
 
 /* Certificates of nodes: looked at, renewed, and looked at again as they are served. */
@@ -194,19 +195,40 @@ static bool is_due(struct json_object *restart, const char *program)
 	return json_list_has(restart, name);
 }
 
-static struct json_object *renewal(struct doing *d)
+/*
+ * kubeadm is told what the declaration says, which holds lifetimes and kinds of keys: what it keeps in the cluster may be older, and
+ * cannot be read where the certificates that lead there have ended.
+ */
+static struct err *add_kubeadm(struct engine *g, struct json_object *steps)
+{
+	AUTO_BUF text = BUF_INIT;
+	struct err *e =
+		kubeadm_cluster_config(&(struct kubeadm_input){ .declaration = g->d }, &text);
+
+	if (e)
+		return e;
+	steps_add(steps, step_folder(KUBEADM_FOLDER, "0700"));
+	steps_add(steps, step_secret_file("renew-config", KUBEADM_CONFIG, text.s));
+	steps_add(steps, step_command("renew", "kubeadm certs renew all --config " KUBEADM_CONFIG,
+				      RENEW_S));
+	steps_add(steps, step_absent(KUBEADM_FOLDER));
+	return NULL;
+}
+
+static struct err *renewal(struct doing *d, struct json_object *steps)
 {
 	const bool control_plane = cluster_is_control_plane(d->declared);
 	const bool all = strcmp(d->how, "renew") == 0;
-	struct json_object *steps = steps_new(), *o = NULL, *seen, *stale;
+	struct json_object *o = NULL, *seen, *stale;
 	struct engine *g = d->g;
+	struct err *e = NULL;
 
 	pthread_mutex_lock(&g->lock);
 	json_object_object_get_ex(json_at(g->observed, "nodes"), d->node, &o);
 	seen = json_at(o, "certificates");
 	stale = json_at(seen, "restart");
 	if (control_plane && all)
-		steps_add(steps, step_command("renew", "kubeadm certs renew all", RENEW_S));
+		e = add_kubeadm(g, steps);
 	if (all ? g->o->wish.renew || !was_fine(seen, "kubelet") : is_due(stale, "kubelet"))
 		add_kubelet(steps);
 	for (size_t i = 0; control_plane && i < COUNT(programs); i++)
@@ -215,7 +237,7 @@ static struct json_object *renewal(struct doing *d)
 			add_restart(steps, &programs[i],
 				    (int)json_int(g->d, "endpoint.port", 6443));
 	pthread_mutex_unlock(&g->lock);
-	return steps;
+	return e;
 }
 
 /* What is not as it should be after a renewal; borrowed; NULL: all is well. */
@@ -262,10 +284,12 @@ static struct err *verify(struct doing *d)
 
 struct err *do_renew(struct doing *d)
 {
-	AUTO_JSON steps = renewal(d);
+	AUTO_JSON steps = steps_new();
 	struct node_job j = { .node = d->node, .steps = steps };
-	struct err *e = engine_node(d->g, &j);
+	struct err *e = renewal(d, steps);
 
+	if (!e)
+		e = engine_node(d->g, &j);
 	json_object_put(j.report);
 	return e ? e : verify(d);
 }

@@ -259,6 +259,19 @@ static struct err *look_at_api(struct engine *g)
 	return e;
 }
 
+/* Whoever has ended certificates cannot ask the API, whatever it says to that. */
+static bool have_ended(struct json_object *observed)
+{
+	struct json_object *nodes = json_at(observed, "nodes");
+
+	json_object_object_foreach(nodes, name, o) {
+		(void)name;
+		if (json_is_str(json_at(o, "certificates.worst"), "expired"))
+			return true;
+	}
+	return false;
+}
+
 struct err *engine_observe(struct engine *g)
 {
 	struct err *e;
@@ -270,7 +283,7 @@ struct err *engine_observe(struct engine *g)
 	if (!g->admin)
 		return NULL;
 	e = engine_connect(g);
-	if (e && (e->kind == ERR_NETWORK || e->kind == ERR_TIMEOUT)) {
+	if (e && (e->kind == ERR_NETWORK || e->kind == ERR_TIMEOUT || have_ended(g->observed))) {
 		json_sets(g->observed, "api_error", e->text);
 		err_free(e);
 		return NULL;

@@ -518,6 +518,35 @@ static struct err *plan_renewal(struct planner *p, struct json_object *node)
 	return put_slot(p, a, node);
 }
 
+/*
+ * Certificates that have ended keep the API from answering: they come first, and what else is to be done is seen by the
+ * next run. All at once: etcd's members need each other.
+ */
+static bool plan_ended(struct planner *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; !p->api && cluster_control_plane(p->d, i); i++) {
+		struct json_object *node = cluster_control_plane(p->d, i), *a, *worst;
+		const char *name = name_of(node);
+
+		worst = worst_of(json_at(seen(p, name), "certificates"));
+		if (!json_is_str(json_at(worst, "state"), "expired") ||
+		    !json_truth(seen(p, name), "admin_conf", false))
+			continue;
+		a = act(p, "renew", name, "%s: %s", json_str(worst, "name"),
+			json_str(worst, "why"));
+		json_sets(a, "how", "renew");
+		any = true;
+	}
+	if (any)
+		json_object_array_add(
+			p->warnings,
+			json_object_new_string("certificates have ended, and the cluster does not "
+					       "answer: when they are renewed, run it again"));
+	return any;
+}
+
 /* ---- those who leave ---- */
 
 static struct err *plan_removal(struct planner *p, const char *name)
@@ -604,8 +633,11 @@ static struct json_object *ordered(struct json_object *actions)
 
 static struct err *plan_all(struct planner *p)
 {
-	struct err *e = plan_first(p);
+	struct err *e;
 
+	if (plan_ended(p))
+		return NULL;
+	e = plan_first(p);
 	if (!e) {
 		plan_prepare_first(p);
 		plan_network(p);
