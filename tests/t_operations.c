@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cluster/etcd.h"
+#include "cluster/health.h"
 #include "kubernetes/drain.h"
 #include "kubernetes/objects.h"
 #include "kubernetes/preflight.h"
@@ -468,6 +469,89 @@ START_TEST(findings_of_facts)
 }
 END_TEST
 
+/* ---- health ---- */
+
+static struct json_object *healths(const char *observed, const struct health_facts *f)
+{
+	AUTO_JSON seen = unit_json(observed);
+
+	return health_of(seen, f);
+}
+
+START_TEST(health_of_a_well_cluster)
+{
+	AUTO_JSON etcd = unit_json("{'quorum': true, 'problems': []}");
+	AUTO_JSON certificates = unit_json(
+		"[{'node': 'c', 'name': 'a', 'state': 'ok', 'days_left': 300}, {'node': 'c', 'name': "
+		"'b', 'state': 'ok', 'days_left': 200}]");
+	const struct health_facts f = { .etcd = etcd, .certificates = certificates };
+	AUTO_JSON h = healths(
+		"{'server': 'https://x', 'version': 'v1.33.13', 'api_certificate_days_left': 40,"
+		"'readyz': '[+]ping ok\n[+]etcd ok\nreadyz check passed\n',"
+		"'nodes': [{'apiVersion': 'v1', 'kind': 'Node', 'metadata': {'name': 'c', 'labels': "
+		"{'node-role.kubernetes.io/control-plane': '', 'a': 'b'}}, 'status': {'nodeInfo': "
+		"{'kubeletVersion': 'v1.33.12'}, 'addresses': [{'type': 'InternalIP', 'address': "
+		"'10.0.0.1'}, {'type': 'InternalIP', 'address': 'fd00::1'}], 'conditions': [{'type': "
+		"'Ready', 'status': 'True'}]}}],"
+		"'pods': [{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'kube-scheduler-c', "
+		"'labels': {'component': 'kube-scheduler'}}, 'spec': {'nodeName': 'c', 'containers': "
+		"[{'image': 'r.example:5000/kube-scheduler:v1.33.13@sha256:00'}]}, 'status': "
+		"{'conditions': [{'type': 'Ready', 'status': 'True'}], 'containerStatuses': "
+		"[{'restartCount': 2}]}}]}",
+		&f);
+
+	ck_assert_msg(json_truth(h, "healthy", false) && !json_len(json_at(h, "warnings")), "%s",
+		      json_object_to_json_string(h));
+	unit_same(json_at(h, "readyz"), "{'ok': true, 'checks': {'ping': true, 'etcd': true}}");
+	unit_same(json_at(h, "versions"), "{'v1.33.12': 1}");
+	unit_same(json_at(json_nth(json_at(h, "nodes"), 0), "roles"), "['control-plane']");
+	unit_same(json_at(json_nth(json_at(h, "nodes"), 0), "addresses"),
+		  "{'InternalIP': '10.0.0.1'}");
+	unit_same(
+		json_nth(json_at(h, "control_plane"), 0),
+		"{'node': 'c', 'component': 'kube-scheduler', 'pod': 'kube-scheduler-c', 'ready': "
+		"true, 'why': '', 'restarts': 2, 'version': 'v1.33.13'}");
+	ck_assert_int_eq(json_int(h, "certificates_days_left", 0), 200);
+}
+END_TEST
+
+START_TEST(health_of_a_sick_one)
+{
+	AUTO_JSON etcd = unit_json("{'quorum': false, 'problems': ['etcd has no quorum']}");
+	AUTO_JSON certificates = unit_json(
+		"[{'node': 'c', 'name': 'a', 'state': 'expired', 'why': 'it ended', 'days_left': -1}, "
+		"{'node': 'c', 'name': 'b', 'state': 'ends_soon', 'why': 'soon', 'days_left': 3}]");
+	const struct health_facts f = { .etcd = etcd, .certificates = certificates };
+	AUTO_JSON h = healths(
+		"{'version': 'v1.33.13', 'api_certificate_days_left': 3,"
+		"'readyz': 'GET /readyz: 500 [+]ping ok [-]etcd failed: reason withheld readyz check failed',"
+		"'nodes': [{'apiVersion': 'v1', 'kind': 'Node', 'metadata': {'name': 'c'}, 'spec': "
+		"{'unschedulable': true}, 'status': {'nodeInfo': {'kubeletVersion': 'v1.34.0'}, "
+		"'conditions': [{'type': 'Ready', 'status': 'False', 'reason': 'KubeletNotReady', "
+		"'message': 'cni plugin not initialized'}]}}]}",
+		&f);
+
+	unit_same(
+		json_at(h, "problems"),
+		"['the API server\\u0027s check \\u0027etcd\\u0027 fails', 'node c is not ready: "
+		"Ready is False: KubeletNotReady: cni plugin not initialized', 'node c: kubelet v1.34.0 "
+		"is too new for an API server v1.33.13: it must not be newer', 'etcd has no quorum', "
+		"'certificate a on node c: it ended']");
+	unit_same(
+		json_at(h, "warnings"),
+		"['the API server\\u0027s certificate ends in 3 days', 'node c takes no new pods', "
+		"'certificate b on node c: soon']");
+	ck_assert(!json_truth(h, "healthy", true));
+	ck_assert_int_eq(json_int(h, "certificates_days_left", 0), -1);
+	/* Who may not ask, and an empty cluster. */
+	AUTO_JSON none =
+		healths("{'version': 'v1.33.13', 'readyz': 'GET /readyz: 403 Forbidden'}", NULL);
+	unit_same(json_at(none, "problems"), "['the API server is not ready: GET /readyz: 403 "
+					     "Forbidden', 'there are no nodes']");
+	ck_assert(json_has(none, "etcd") && !json_at(none, "etcd"));
+}
+END_TEST
+
 /* ---- etcd ---- */
 
 enum { DATA = 8192 };
@@ -510,4 +594,5 @@ END_TEST
 
 UNIT_MAIN("operations", waves_never_take_too_many, waves_stop, waves_limits, marks_of_a_declaration,
 	  marks_of_people, fates_of_pods, versions, skews, findings_of_an_upgrade,
-	  findings_of_a_drain, findings_of_facts, snapshots_are_checked)
+	  findings_of_a_drain, findings_of_facts, health_of_a_well_cluster, health_of_a_sick_one,
+	  snapshots_are_checked)

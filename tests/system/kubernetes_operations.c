@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "cluster/etcd.h"
 #include "cluster/health.h"
+#include "cluster/inspect.h"
 #include "json.h"
 #include "kubernetes/drain.h"
 #include "kubernetes/preflight.h"
@@ -133,6 +134,63 @@ static struct err *health(struct job *r)
 	return cluster_health(r->c, NULL, &r->result);
 }
 
+static void say(void *arg, const char *line)
+{
+	(void)arg;
+	(void)fprintf(stderr, "%s\n", line);
+}
+
+static struct cluster_options_run options_of(struct job *r)
+{
+	return (struct cluster_options_run){ .check = json_truth(r->q, "check", false),
+					     .wish = { .prune = json_truth(r->q, "prune", false),
+						       .remove = json_at(r->q, "remove") },
+					     .said = say };
+}
+
+static struct err *tell_outcome(struct job *r, struct err *e, struct cluster_outcome *o)
+{
+	r->result = json_object_new_object();
+	json_set(r->result, "plan", json_copy(o->plan));
+	json_set(r->result, "observed", json_copy(o->observed));
+	json_set(r->result, "warnings", json_copy(o->warnings));
+	json_set(r->result, "changed", json_object_new_boolean(o->changed));
+	json_set(r->result, "connections", json_object_new_int64((int64_t)o->connections));
+	cluster_outcome_release(o);
+	return e;
+}
+
+static struct err *make(struct job *r)
+{
+	const struct cluster_options_run o = options_of(r);
+	struct cluster_outcome out = { 0 };
+
+	return tell_outcome(r, cluster_make(json_at(r->q, "declaration"), &o, &out), &out);
+}
+
+static struct err *reset(struct job *r)
+{
+	const struct cluster_options_run o = options_of(r);
+	struct cluster_outcome out = { 0 };
+
+	return tell_outcome(r, cluster_reset(json_at(r->q, "declaration"), &o, &out), &out);
+}
+
+static struct err *inspect(struct job *r)
+{
+	const struct cluster_options_run o = options_of(r);
+
+	return cluster_inspect(json_at(r->q, "declaration"), &o, &r->result);
+}
+
+static struct err *save(struct job *r)
+{
+	const struct cluster_options_run o = options_of(r);
+	const struct cluster_backup b = { .path = json_str(r->q, "path") };
+
+	return cluster_save(json_at(r->q, "declaration"), &o, &b, &r->result);
+}
+
 static struct err *etcd_ask(struct job *r)
 {
 	return etcd_health(r->etcds, r->n_etcds, json_int(r->q, "timeout_ms", 0), &r->result);
@@ -178,6 +236,10 @@ static const struct {
 	{ "wait_ready", wait_ready },
 	{ "forget", forget },
 	{ "preflight", find },
+	{ "make", make },
+	{ "reset", reset },
+	{ "inspect", inspect },
+	{ "save", save },
 	{ "health", health },
 	{ "etcd_health", etcd_ask },
 	{ "etcd_members", etcd_list },
