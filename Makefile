@@ -26,7 +26,7 @@ LIB     := $(wildcard lib/*.c lib/session/*.c lib/openstack/*.c lib/openstack/co
 LIBOBJ  := $(LIB:%.c=$(O)/%.o) $(O)/registry.o $(O)/agent_bytes.o
 UNITS   := $(basename $(notdir $(wildcard tests/t_*.c)))
 
-all: $(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external $(B)/terraform-provider-kubectl $(B)/terraform-provider-treenail ## build the programs
+all: $(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-host $(B)/treenail-external $(B)/terraform-provider-openstack $(B)/terraform-provider-external $(B)/terraform-provider-kubectl $(B)/terraform-provider-treenail ## build the programs
 
 $(O)/registry.c: Makefile $(wildcard lib/openstack)
 	@mkdir -p $(@D)
@@ -35,15 +35,24 @@ $(O)/registry.c: Makefile $(wildcard lib/openstack)
 	  echo 'const struct resource *const resources[] = {'; \
 	  for r in $(RESOURCES); do echo "	&os_$$r,"; done; echo '	NULL,'; echo '};'; } >$@
 
-# So is that of ansible_modules/kubernetes/: NAME.c is the module of that name.
-KUBERNETES := $(sort $(basename $(notdir $(wildcard ansible_modules/kubernetes/*.c))))
-$(O)/kubernetes_modules.c: Makefile $(wildcard ansible_modules/kubernetes)
-	@mkdir -p $(@D)
-	$(Q){ echo '#include "resource.h"'; \
-	  for r in $(KUBERNETES); do echo "extern const struct resource kube_$$r;"; done; \
-	  echo 'extern const struct resource *const kubernetes_modules[];'; \
-	  echo 'const struct resource *const kubernetes_modules[] = {'; \
-	  for r in $(KUBERNETES); do echo "	&kube_$$r,"; done; echo '	NULL,'; echo '};'; } >$@
+# So is that of ansible_modules/kubernetes/ and host/, whose modules are no resources of the engine's: NAME.c is
+# the module of that name, PREFIX_NAME in C.
+PREFIX_kubernetes := kube
+PREFIX_host       := host
+define FOLDER
+NAMES_$(1) := $$(sort $$(basename $$(notdir $$(wildcard ansible_modules/$(1)/*.c))))
+$$(O)/$(1)_modules.c: Makefile $$(wildcard ansible_modules/$(1))
+	@mkdir -p $$(@D)
+	$$(Q){ echo '#include "resource.h"'; \
+	  for r in $$(NAMES_$(1)); do echo "extern const struct resource $$(PREFIX_$(1))_$$$$r;"; done; \
+	  echo 'extern const struct resource *const $(1)_modules[];'; \
+	  echo 'const struct resource *const $(1)_modules[] = {'; \
+	  for r in $$(NAMES_$(1)); do echo "	&$$(PREFIX_$(1))_$$$$r,"; done; echo '	NULL,'; echo '};'; } >$$@
+$$(O)/lib$(1).a: $$(patsubst %.c,$$(O)/%.o,$$(wildcard ansible_modules/$(1)/*.c ansible_modules/$(1)/*/*.c)) $$(O)/$(1)_modules.o
+	@echo "  AR   $$@"
+	$$(Q)rm -f $$@ && ar qcs $$@ $$^
+endef
+$(foreach f,kubernetes host,$(eval $(call FOLDER,$(f))))
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -107,16 +116,12 @@ $(B)/terraform-provider-kubectl: $(B)/terraform-provider-kubernetes
 	$(Q)ln -sf $(<F) $@
 $(B)/terraform-provider-kubernetes: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/kubernetes/*.c providers/terraform/kubernetes/*/*.c))
 
-# The modules of Kubernetes, which are no resources of the engine's.
-$(O)/libkubernetes.a: $(patsubst %.c,$(O)/%.o,$(wildcard ansible_modules/kubernetes/*.c ansible_modules/kubernetes/*/*.c)) $(O)/kubernetes_modules.o
-	@echo "  AR   $@"
-	$(Q)rm -f $@ && ar qcs $@ $^
-
 ADAPTER = $(patsubst %.c,$(O)/%.o,$(filter-out ansible_modules/main_%,$(wildcard ansible_modules/*.c)))
 $(B)/treenail-openstack: $(O)/ansible_modules/main_openstack.o $(ADAPTER) $(O)/libtreenail.a
 $(B)/treenail-kubernetes: $(O)/ansible_modules/main_kubernetes.o $(ADAPTER) $(O)/libkubernetes.a $(O)/libtreenail.a
+$(B)/treenail-host: $(O)/ansible_modules/main_host.o $(ADAPTER) $(O)/libhost.a $(O)/libtreenail.a
 $(B)/treenail-external: $(patsubst %.c,$(O)/%.o,$(wildcard providers/external/*.c)) $(O)/libtreenail.a
-$(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-external:
+$(B)/treenail-openstack $(B)/treenail-kubernetes $(B)/treenail-host $(B)/treenail-external:
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	$(Q)$(LINK) $^ $(LIBS) -o $@
@@ -135,7 +140,7 @@ providers: $(PROVIDERS) ## a folder for `terraform init`, and its CLI configurat
 
 # ---- documentation and the collection: out of the tables ----
 
-SYSTEMS  := openstack kubernetes
+SYSTEMS  := openstack kubernetes host
 DOCS     ?= build/docs
 MODULES   = $(SYSTEMS:%=$(DOCS)/%/modules.txt)
 $(DOCS)/%/modules.txt: $(B)/treenail-%
@@ -175,7 +180,7 @@ install: $(PROGRAMS) $(MODULES) providers ## programs, providers, modules and pa
 
 # ---- unit tests: tests/t_*.c, each a program of its own, and fuzzers: tests/fuzz/fuzz_*.c ----
 
-TESTLIB = $(patsubst %.c,$(O)/%.o,$(filter-out tests/t_%,$(wildcard tests/*.c)) ansible_modules/task.c ansible_modules/result.c providers/external/lookup.c)
+TESTLIB = $(patsubst %.c,$(O)/%.o,$(filter-out tests/t_%,$(wildcard tests/*.c)) ansible_modules/task.c ansible_modules/result.c ansible_modules/output.c providers/external/lookup.c)
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 
 $(O)/tests/%.o $(O)/tests/fuzz/%.o: PKGS += check

@@ -176,6 +176,22 @@ static bool option_secret(const struct attr *const *tables, const char *key)
 static struct json_object *mask_secrets(const struct attr *const *tables,
 					struct json_object *given);
 
+/* By its name: of an option that there is not, or a variable of the environment. */
+static bool sounds_secret(const char *key)
+{
+	static const char *const words[] = { "pass",        "secret",  "token", "credential",
+					     "private_key", "api_key", "apikey" };
+	const size_t len = strlen(key);
+
+	if ((len > 5 && strcasecmp(key + len - 5, "_file") == 0) ||
+	    (len > 4 && strcasecmp(key + len - 4, "_env") == 0))
+		return false;
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcasestr(key, words[i]))
+			return true;
+	return false;
+}
+
 /* A cloud may be given as what would stand in clouds.yaml, passwords and all. */
 static bool is_cloud(const char *key, struct json_object *v)
 {
@@ -205,19 +221,19 @@ static struct json_object *mask_items(const struct attr *const *tables, struct j
 	return list;
 }
 
-/* A dictionary with rows of its own, or a list of such. */
-static struct json_object *mask_within(const struct attr *sub, struct json_object *v)
+/* A dictionary with rows of its own, or a list of such. Of RAW, texts are no dictionaries in disguise. */
+static struct json_object *mask_within(const struct attr *row, struct json_object *v)
 {
-	const struct attr *const tables[] = { sub, NULL };
+	const struct attr *const tables[] = { row->sub, NULL };
 	struct json_object *list;
 
 	if (json_object_is_type(v, json_type_object))
 		return mask_secrets(tables, v);
 	if (!json_object_is_type(v, json_type_array))
-		return json_object_new_string(attr_mask);
+		return row->type == RAW ? json_copy(v) : json_object_new_string(attr_mask);
 	list = json_object_new_array();
 	for (size_t i = 0; i < json_len(v); i++)
-		json_object_array_add(list, mask_within(sub, json_nth(v, i)));
+		json_object_array_add(list, mask_within(row, json_nth(v, i)));
 	return list;
 }
 
@@ -235,10 +251,10 @@ static struct json_object *mask_secrets(const struct attr *const *tables, struct
 			json_set(o, key, mask_items(tables, v));
 		else if (v && (option_secret(tables, key) || is_cloud(key, v) ||
 			       (items && json_object_is_type(v, json_type_string)) ||
-			       has_secret(row, v)))
+			       has_secret(row, v) || (!row && !items && sounds_secret(key))))
 			json_sets(o, key, attr_mask);
 		else if (v && row && row->sub)
-			json_set(o, key, mask_within(row->sub, v));
+			json_set(o, key, mask_within(row, v));
 		else
 			json_set(o, key, json_copy(v));
 	}
@@ -296,6 +312,14 @@ static void scrub(struct json_object *v, const char *const *secrets)
 	}
 }
 
+/* Of a dictionary, which is secret as a whole, what is so by its name. */
+static void scrub_named(struct json_object *result, struct json_object *map)
+{
+	json_object_object_foreach(map, key, v)
+		if (json_object_is_type(v, json_type_string) && sounds_secret(key))
+			scrub(result, (const char *const[]){ json_object_get_string(v), NULL });
+}
+
 /* What options say that are secret, wherever it is repeated: a service may quote what it was sent. */
 static void scrub_options(struct json_object *result, const struct attr *const *tables,
 			  struct json_object *given)
@@ -311,6 +335,8 @@ static void scrub_options(struct json_object *result, const struct attr *const *
 
 		if (s && *s && row && row->flags & SECRET)
 			scrub(result, (const char *const[]){ s, NULL });
+		if (json_object_is_type(v, json_type_object) && row && row->flags & SECRET)
+			scrub_named(result, v);
 		if (!items && !*inner)
 			continue;
 		if (!items)

@@ -136,6 +136,7 @@ static void init_op(struct task *t, struct op *op, struct outcome *out, struct j
 	*op = (struct op){
 		.api = t->c.api,
 		.cluster = t->c.cluster,
+		.hosts = t->c.hosts,
 		.r = t->m.r,
 		.state = state ? state : "present",
 		.want = want,

@@ -20,6 +20,7 @@ struct attr;
 struct op;
 struct tf_kind;
 struct cluster;
+struct ssh_hosts;
 
 enum attr_type { STR, BOOL, INT, FLOAT, LIST, SET, MAP, OBJ, RAW };
 
@@ -165,6 +166,7 @@ struct sink {
 struct op {
 	struct api *api;         /* NULL: of another system */
 	struct cluster *cluster; /* of Kubernetes; NULL: of another system */
+	struct ssh_hosts *hosts; /* that a task is about; NULL: of another system */
 	const struct resource *r;
 	const char *state;        /* "present", "absent", or one of the resource's own */
 	struct json_object *want; /* by attribute name, as given; references become IDs */

@@ -10,6 +10,7 @@
 struct connection {
 	struct api *api;                                     /* NULL: it is no OpenStack */
 	struct cluster *cluster;                             /* NULL: it is no Kubernetes */
+	struct ssh_hosts *hosts;                             /* NULL: it works on no hosts */
 	const char *const *(*secrets)(struct connection *c); /* values no output may hold */
 	struct json_object *(*warnings)(
 		struct connection *c); /* array; owned by the caller; may be NULL */
@@ -31,5 +32,6 @@ struct system {
 
 extern const struct system openstack_system;  /* lib/openstack/common/system.c */
 extern const struct system kubernetes_system; /* ansible_modules/kubernetes/common/system.c */
+extern const struct system host_system;       /* ansible_modules/host/common/system.c */
 
 #endif

@@ -3,9 +3,9 @@
 #
 #   build.sh OUT SYSTEM MODULES_FILE DOCS_DIR PROGRAM...
 #
-# OUT           gets ansible_collections/treenail/SYSTEM and the redirecting collection of the peer's name, ready for
-#               ANSIBLE_COLLECTIONS_PATH, and the archives for ansible-galaxy; what a former call left there is replaced
-# SYSTEM        openstack or kubernetes: the folder beside this with what differs
+# OUT           gets ansible_collections/treenail/SYSTEM and the redirecting collection of the peer's name, if there is
+#               one, ready for ANSIBLE_COLLECTIONS_PATH, and the archives for ansible-galaxy; what a former call left there is replaced
+# SYSTEM        openstack, kubernetes or host: the folder beside this with what differs
 # MODULES_FILE  names of modules, one a line
 # DOCS_DIR      the documentation of module NAME as NAME.yml
 # PROGRAM       treenail-SYSTEM, once for each processor; which one is read from the file
@@ -27,7 +27,8 @@ UNGROUPED=
 . "$own/build.conf"
 peer() { sed -n "s/^$1: //p" "$own/alias/galaxy.yml"; }
 tree=$out/ansible_collections/treenail/$system
-alias=$out/ansible_collections/$(peer namespace)/$(peer name)
+alias=
+[ ! -d "$own/alias" ] || alias=$out/ansible_collections/$(peer namespace)/$(peer name)
 
 # Ansible calls an architecture what `uname -m` says; ELF keeps it as a number in bytes 18 and 19, low byte first.
 architecture() {
@@ -49,12 +50,12 @@ group() {
 	done
 }
 
-rm -rf "$tree" "$alias"
-mkdir -p "$tree"/{meta,plugins/action,plugins/modules} "$alias/meta"
+rm -rf "$tree" ${alias:+"$alias"}
+mkdir -p "$tree"/{meta,plugins/action,plugins/modules} ${alias:+"$alias/meta"}
 cp "$own"/{galaxy.yml,README.md} "$here/../../LICENSE" "$tree"
 cp "$here/plugins/action/treenail.py" "$tree/plugins/action"
 [ ! -d "$own/plugins" ] || cp -r "$own/plugins" "$tree"
-cp "$own"/alias/* "$here/../../LICENSE" "$alias"
+[ -z "$alias" ] || cp "$own"/alias/* "$here/../../LICENSE" "$alias"
 for program; do
 	arch=$(architecture "$program")
 	install -D -m 755 "$program" "$tree/bin/$arch/treenail-$system"
@@ -72,7 +73,7 @@ done
 		printf '    %s:\n      action_plugin: treenail.%s.treenail\n' "$m" "$system"
 	done
 } >"$tree/meta/runtime.yml"
-{
+[ -z "$alias" ] || {
 	printf 'requires_ansible: ">=2.16.0"\n'
 	group
 	printf 'plugin_routing:\n  modules:\n'
@@ -88,6 +89,6 @@ done
 
 galaxy=${ANSIBLE_GALAXY-ansible-galaxy}
 [ -n "$galaxy" ] || exit 0
-for d in "$tree" "$alias"; do
+for d in "$tree" ${alias:+"$alias"}; do
 	"$galaxy" collection build --force --output-path "$out" "$d" >/dev/null
 done

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "common/output.h"
+#include "output.h"
 #include "common/tasks.h"
 #include "digest.h"
 #include "file.h"

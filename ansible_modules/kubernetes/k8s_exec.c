@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "common/output.h"
+#include "output.h"
 #include "common/tasks.h"
 #include "kubernetes/socket.h"
 

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "common/output.h"
+#include "output.h"
 #include "common/tasks.h"
 #include "kubernetes/socket.h"
 

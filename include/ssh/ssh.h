@@ -181,8 +181,9 @@ struct ssh_file {
 	size_t len;
 	const char *sha256; /* in hexadecimal; NULL: computed: give it where many get the same */
 	int mode;           /* 0: 0644 */
-	const char *owner;  /* "user", "user:group"; NULL: whoever writes it, and nobody compares */
-	bool changed;       /* set by ssh_upload(): it was not there like this */
+	const char *
+		owner; /* "user", "user:group", ":group"; NULL: whoever writes it, and nobody compares */
+	bool changed; /* set by ssh_upload(): it was not there like this */
 };
 enum ssh_upload {
 	SSH_SUDO = 1 << 0,  /* as root: over a command's input, since SFTP has no sudo */

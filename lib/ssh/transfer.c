@@ -140,11 +140,13 @@ static int mode_of(const struct ssh_file *f)
 	return f->mode ? f->mode & MODE_BITS : MODE_DEFAULT;
 }
 
-/* "root" is root:any; `have` is "root:adm". */
+/* "root" is root:any, ":adm" any:adm; `have` is "root:adm". */
 static bool owner_is(const char *want, const char *have)
 {
 	const size_t n = strlen(want);
 
+	if (*want == ':')
+		return strchr(have, ':') && strcmp(strchr(have, ':'), want) == 0;
 	return strncmp(want, have, n) == 0 && (!have[n] || (have[n] == ':' && !strchr(want, ':')));
 }
 

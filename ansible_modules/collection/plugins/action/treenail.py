@@ -16,6 +16,9 @@ Arguments, check mode, no_log and results are Ansible's own work in every case (
 For Kubernetes it also does what only the controller can: templates, and files of the playbook and its roles (src,
 kubeconfig and local_path, where the task runs here; on other hosts they are paths there). But a kubeconfig that lies
 beside the playbook, and is not on the other host, is brought there for the task.
+
+For hosts: what the inventory says of those that are given by their names there, and files of the playbook and its roles
+(src).
 """
 from __future__ import annotations
 
@@ -47,6 +50,10 @@ BIN = os.path.join(HOME, 'bin')
 TEMPLATE_OPTIONS = ('newline_sequence', 'trim_blocks', 'lstrip_blocks', 'block_start_string', 'block_end_string',
                     'variable_start_string', 'variable_end_string', 'comment_start_string', 'comment_end_string')
 
+# A host's options, and the variables of the inventory that say the same.
+HOST_VARIABLES = {'address': 'ansible_host', 'port': 'ansible_port', 'user': 'ansible_user',
+                  'private_key_file': 'ansible_ssh_private_key_file'}
+
 display = Display()
 
 
@@ -66,6 +73,8 @@ class ActionModule(Normal):
         try:
             if SYSTEM == 'kubernetes':
                 self._task.args = self._with_files(dict(args), task_vars)
+            elif SYSTEM == 'host':
+                self._task.args = self._with_hosts(dict(args), task_vars)
             return super().run(tmp, task_vars)
         finally:
             self._task.args = args
@@ -89,6 +98,25 @@ class ActionModule(Normal):
         if args.get('local_path') and args.get('state', 'to_pod') == 'to_pod':
             args['local_path'] = self._find_needle('files', args['local_path'])
         return args
+
+    def _with_hosts(self, args, task_vars):
+        """Returns the arguments with what the inventory says of the hosts, and where the file is."""
+        if self._connection.transport == 'local' and isinstance(args.get('src'), str):
+            args['src'] = self._file(args['src'])
+        hosts = args.get('hosts')
+        if isinstance(hosts, str):
+            hosts = [h.strip() for h in hosts.split(',')]
+        if isinstance(hosts, list):
+            args['hosts'] = [self._host(h, task_vars) for h in hosts if h != '']
+        return args
+
+    def _host(self, host, task_vars):
+        known = task_vars.get('hostvars', {})
+        if not isinstance(host, str) or host not in known:
+            return host
+        has = known[host]
+        said = {option: has[v] for option, v in HOST_VARIABLES.items() if has.get(v) not in (None, '')}
+        return {'name': host, 'address': host, **said}
 
     def _file(self, path):
         """Returns where a file is, decrypted if it is in the vault."""

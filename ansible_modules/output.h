@@ -1,10 +1,10 @@
-#ifndef KUBERNETES_OUTPUT_H
-#define KUBERNETES_OUTPUT_H
+#ifndef OUTPUT_H
+#define OUTPUT_H
 
 #include "buf.h"
 #include "json.h"
 
-/* What programs in containers wrote, on its way into a result. */
+/* What programs elsewhere wrote, on its way into a result. */
 
 /* As text: what is no UTF-8, and NUL, becomes U+FFFD. Owned. */
 struct json_object *output_text(const char *s, size_t n);

@@ -1,0 +1,6 @@
+#include "adapter.h"
+
+int main(int argc, char **argv)
+{
+	return adapter_main(&host_system, argc, argv);
+}
