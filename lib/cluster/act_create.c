@@ -113,7 +113,8 @@ static void add_kubeadm(struct engine *g, struct json_object *steps, const char 
 
 	pthread_mutex_lock(&g->lock);
 	AUTO_JSON env = cluster_proxy_env(g->d);
-	json_set(s, "env", json_copy(env));
+	if (env)
+		json_set(s, "env", json_copy(env));
 	json_object_put(TAKE(env));
 	pthread_mutex_unlock(&g->lock);
 	steps_add(steps, s);

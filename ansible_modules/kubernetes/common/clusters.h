@@ -1,0 +1,32 @@
+#ifndef KUBERNETES_CLUSTERS_H
+#define KUBERNETES_CLUSTERS_H
+
+#include "cluster/run.h"
+#include "rows.h"
+#include "system.h"
+
+/* What the modules share that make clusters on hosts reached by SSH. */
+
+#define ROW_CLUSTER                                                                      \
+	{                                                                                    \
+		"cluster", OBJ, OPTION | REQUIRED,                                       \
+			"The cluster: what all of these modules are given, so keep it in a " \
+			"variable.",                                                         \
+			.sub = cluster_attrs                                                 \
+	}
+#define ROW_NODE_TIMEOUT                                                                    \
+	{                                                                                   \
+		"node_timeout", INT, OPTION, "Seconds that one action on a node may take.", \
+			.value = "900"                                                      \
+	}
+
+/* changed, actions, version, nodes. */
+extern const struct attr cluster_returned[];
+
+/* cluster_make() or another one of run.h, with the options that all of the modules have; the result is told. */
+struct err *clusters_run(struct op *op, const struct plan_wish *wish,
+			 struct err *(*make)(struct json_object *given,
+					     const struct cluster_options_run *o,
+					     struct cluster_outcome *ret));
+
+#endif
