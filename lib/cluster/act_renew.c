@@ -9,7 +9,15 @@
 
 /* Certificates of nodes: looked at, renewed, and looked at again as they are served. */
 
-enum { RENEW_S = 300, RESTART_S = 180, HANDSHAKE_MS = 15000, SETTLE_MS = 120000, AGAIN_MS = 2000 };
+/* READY_S: a program that has failed often is started again after five minutes. */
+enum {
+	RENEW_S = 300,
+	RESTART_S = 180,
+	READY_S = 400,
+	HANDSHAKE_MS = 15000,
+	SETTLE_MS = 120000,
+	AGAIN_MS = 2000
+};
 
 /* ---- looking ---- */
 
@@ -142,8 +150,8 @@ static const char restart_script[] =
 	"pids() { for p in /proc/[0-9]*; do read -r c 2>/dev/null <$p/comm && [ \"$c\" = \"$1\" ] && "
 	"grep -qs kubepods $p/cgroup && echo ${p#/proc/}; done; }; "
 	"old=$(pids \"$1\"); [ \"$old\" ] || exit 0; kill $old; n=0; "
-	"while [ $n -lt 240 ]; do new=$(pids \"$1\"); "
-	"[ \"$new\" ] && [ \"$new\" != \"$old\" ] && exit 0; n=$((n+1)); sleep 0.5; done; "
+	"while [ $n -lt 240 ]; do gone=1; for p in $old; do [ ! -e /proc/$p ] || gone=; done; "
+	"[ \"$gone\" ] && [ \"$(pids \"$1\")\" ] && exit 0; n=$((n+1)); sleep 0.5; done; "
 	"echo \"the kubelet has not started $1 again\" >&2; exit 1";
 
 static void add_restart(struct json_object *steps, const struct program *p, int api_port)
@@ -165,7 +173,7 @@ static void add_restart(struct json_object *steps, const struct program *p, int 
 	json_sets(s, "do", "ready");
 	json_sets(s, "tcp", at);
 	json_set(s, "units", units);
-	json_set(s, "timeout_s", json_object_new_int(RESTART_S));
+	json_set(s, "timeout_s", json_object_new_int(READY_S));
 	steps_add(steps, s);
 }
 

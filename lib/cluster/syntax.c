@@ -186,7 +186,7 @@ struct err *cidr_parse(const char *s, struct cidr *ret)
 	if (c.family == AF_UNSPEC || c.bits < 1 || c.bits > (c.family == AF_INET ? 32 : 128))
 		return wrong(s, "is no network: address/bits, as 10.244.0.0/16");
 	for (int i = 0; i < c.bits; i++)
-		net[i / 8] |= c.address[i / 8] & (0x80 >> (i % 8));
+		net[i / 8] = (unsigned char)(net[i / 8] | (c.address[i / 8] & (0x80 >> (i % 8))));
 	if (memcmp(net, c.address, sizeof(net)) != 0)
 		return wrong(s, "has an address within the network in place of the network's");
 	*ret = c;
