@@ -450,8 +450,8 @@ START_TEST(kubeconfigs)
 	unit_same(
 		v,
 		"{'apiVersion': 'v1', 'kind': 'Config', "
-		"'clusters': [{'name': 'kubernetes', 'cluster': {'server': 'https://[fd00::1]:6443'}}], "
-		"'contexts': [{'name': 'kubernetes', 'context': {'cluster': 'kubernetes', 'user': ''}}], "
+		"'clusters': [{'name': 'kubernetes', 'cluster': {'server': 'https://[fd00::1]:6443'}}], 'users': [{'name': 'nobody', 'user': {}}], "
+		"'contexts': [{'name': 'kubernetes', 'context': {'cluster': 'kubernetes', 'user': 'nobody'}}], "
 		"'current-context': 'kubernetes'}");
 }
 END_TEST

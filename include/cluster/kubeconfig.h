@@ -9,7 +9,7 @@ struct kubeconfig_parts {
 	const char *server;  /* https://10.0.0.1:6443 */
 	const char *server_name;
 	const char *ca;
-	const char *user; /* name; NULL: none, and no credentials */
+	const char *user; /* name; NULL: somebody without credentials */
 	const char *cert, *key;
 	const char *token;
 	const char *ns;

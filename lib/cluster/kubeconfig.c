@@ -7,6 +7,9 @@
 #include "text.h"
 #include "yaml.h"
 
+/* A context without a user is refused by client-go, one whose user has no credentials is not. */
+#define NOBODY "nobody"
+
 static void set(struct json_object *o, const char *key, const char *s)
 {
 	if (s)
@@ -57,7 +60,7 @@ static struct json_object *context_of(const struct kubeconfig_parts *k, const ch
 	struct json_object *o = json_object_new_object();
 
 	json_sets(o, "cluster", cluster);
-	json_sets(o, "user", k->user ? k->user : "");
+	json_sets(o, "user", k->user ? k->user : NOBODY);
 	set(o, "namespace", k->ns);
 	return o;
 }
@@ -71,8 +74,7 @@ void kubeconfig_write(const struct kubeconfig_parts *k, struct buf *ret)
 	json_sets(o, "apiVersion", "v1");
 	json_sets(o, "kind", "Config");
 	json_set(o, "clusters", named(cluster, "cluster", cluster_of(k)));
-	if (k->user)
-		json_set(o, "users", named(k->user, "user", user_of(k)));
+	json_set(o, "users", named(k->user ? k->user : NOBODY, "user", user_of(k)));
 	json_set(o, "contexts", named(context, "context", context_of(k, cluster)));
 	json_sets(o, "current-context", context);
 	yaml_write(o, ret);
