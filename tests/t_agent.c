@@ -701,6 +701,32 @@ START_TEST(services)
 }
 END_TEST
 
+/* The last step of its plan; what is behind it is for the next session. */
+START_TEST(restarts)
+{
+	NEED_MACHINE;
+	static const char plan[] =
+		"{'steps': [{'id': 'a', 'do': 'file', 'path': '/etc/kernel-thing', 'content': 'x'},"
+		"{'id': 'b', 'do': 'reboot', 'if_changed': ['a']},"
+		"{'id': 'c', 'do': 'command', 'argv': ['touch', '/run/after'], 'if_changed': ['a']}]}";
+	struct run r;
+
+	scratch_write("/fake/systemctl", SYSTEMCTL, 0755);
+	r = agent_run(true, plan);
+	ended(&r, true, true);
+	ck_assert_ptr_nonnull(json_str(run_end(&r), "rebooting"));
+	ck_assert_ptr_null(run_line(&r, "c"));
+	run_release(&r);
+	/* Whoever sends all of it again does not restart it again. */
+	r = agent_run(true, plan);
+	ended(&r, true, true);
+	ck_assert_ptr_null(json_str(run_end(&r), "rebooting"));
+	ck_assert_ptr_nonnull(json_str(run_line(&r, "b"), "skipped"));
+	ck_assert(json_truth(run_line(&r, "c"), "changed", false));
+	run_release(&r);
+}
+END_TEST
+
 START_TEST(images)
 {
 	NEED_MACHINE;
@@ -940,6 +966,7 @@ int main(void)
 		swap_is_off,
 		kernel_modules,
 		services,
+		restarts,
 		images,
 		waiting_until_something_answers,
 		clocks_and_space,

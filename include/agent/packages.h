@@ -13,10 +13,10 @@ struct package_manager {
 	/* All that are installed: {name: {"version", "hold": bool}}; owned. */
 	struct err *(*installed)(struct agent *a, struct json_object **ret);
 	/*
-	 * The exact version that is meant by a package's name and a version ("1.33.1", "1.33.1-1.1" or NULL:
-	 * the newest); owned. ERR_NOT_FOUND lists those there are.
+	 * The exact versions, {name: version}, that are meant by {name: version} ("1.33.1", "1.33.1-1.1"; null:
+	 * the newest); *ret is owned. ERR_NOT_FOUND lists those there are.
 	 */
-	struct err *(*find)(struct step *s, const char *name, const char *version, char **ret);
+	struct err *(*find)(struct step *s, struct json_object *wanted, struct json_object **ret);
 	/* a < b: negative. */
 	struct err *(*compare)(struct agent *a, const char *x, const char *y, int *ret);
 	/* All at once: ["name=version", ...], ["name", ...]; both may be empty. */

@@ -220,72 +220,109 @@ static struct err *hold(struct step *s, struct json_object *names, bool want)
 
 /* ---- versions ---- */
 
-/* " kubeadm | 1.33.1-1.1 | https://... Packages": the second column of each line; owned. */
-static char *column(const char *line)
+/*
+ * What `apt-cache policy` says of a package:
+ *   kubeadm:
+ *     Installed: (none)
+ *     Candidate: 1.33.1-1.1
+ *     Version table:
+ *        1.33.1-1.1 500
+ *           500 https://...
+ *    *** 1.33.0-1.1 100
+ */
+static const char *paragraph_of(const char *text, const char *name)
 {
-	const char *from = strchr(line, '|');
-	const size_t rest = from ? strcspn(from + 1, "|\n") : 0;
-	size_t skip, n;
+	const size_t n = strlen(name);
 
-	if (!from || from > line + strcspn(line, "\n"))
-		return NULL;
-	skip = strspn(from + 1, " ");
-	n = rest > skip ? strcspn(from + 1 + skip, " |\n") : 0;
-	return n ? xstrndup(from + 1 + skip, n) : NULL;
-}
-
-/* The newest that `want` means, and all there are, by commas. */
-static void choose(const char *text, const char *want, char **ret, struct buf *all)
-{
-	int shown = 0;
-
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		AUTO_STR version = column(line);
-
-		if (!version)
-			continue;
-		if (!*ret && package_version_is(version, want))
-			*ret = xstrdup(version);
-		if (shown++ < VERSIONS_SHOWN)
-			buf_addf(all, "%s%s", all->len ? ", " : "", version);
-	}
-}
-
-static struct err *find_version(struct step *s, const char *name, const char *version, char **ret)
-{
-	AUTO_BUF all = BUF_INIT;
-	AUTO_STR text = NULL;
-	struct err *e = CHILD_GET(s->agent, &text, "apt-cache", "madison", "--", name);
-
-	if (e)
-		return e;
-	choose(text, version, ret, &all);
-	if (*ret)
-		return NULL;
-	return err_new(ERR_NOT_FOUND, "version %s is not to be had here; there %s%s", version,
-		       all.len ? "are: " : "are none: is its source configured?", all.s);
-}
-
-static struct err *find_any(struct step *s, const char *name, char **ret)
-{
-	static const char label[] = "\n  Candidate: ";
-	AUTO_STR text = NULL;
-	struct err *e = CHILD_GET(s->agent, &text, "apt-cache", "policy", "--", name);
-	const char *at = e ? NULL : strstr(text, label);
-
-	if (e)
-		return e;
-	at = at ? at + strlen(label) : "(none)";
-	if (*at == '(')
-		return err_new(ERR_NOT_FOUND,
-			       "it is not to be had here: is its source configured?");
-	*ret = xstrndup(at, strcspn(at, "\n"));
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		if (strncmp(line, name, n) == 0 && line[n] == ':' && line[n + 1] == '\n')
+			return line + n + 2;
 	return NULL;
 }
 
-static struct err *find_once(struct step *s, const char *name, const char *version, char **ret)
+/* The version in a line of the table; owned; NULL: it is another line. */
+static char *version_in(const char *line)
 {
-	return version ? find_version(s, name, version, ret) : find_any(s, name, ret);
+	const bool entry = strncmp(line, " *** ", 5) == 0 || strncmp(line, "     ", 5) == 0;
+
+	return entry && line[5] != ' ' ? xstrndup(line + 5, strcspn(line + 5, " \n")) : NULL;
+}
+
+/* The newest that `want` means, and all there are, by commas. */
+static char *choose(const char *at, const char *want, struct buf *all)
+{
+	AUTO_STR found = NULL;
+	int shown = 0;
+
+	for (; at && *at == ' '; at += strcspn(at, "\n"), at += *at == '\n') {
+		AUTO_STR version = version_in(at);
+
+		if (!version)
+			continue;
+		if (!found && package_version_is(version, want))
+			found = xstrdup(version);
+		if (shown++ < VERSIONS_SHOWN)
+			buf_addf(all, "%s%s", all->len ? ", " : "", version);
+	}
+	return TAKE(found);
+}
+
+static char *candidate(const char *at)
+{
+	static const char label[] = "  Candidate: ";
+
+	for (; at && *at == ' '; at += strcspn(at, "\n"), at += *at == '\n')
+		if (strncmp(at, label, strlen(label)) == 0 && at[strlen(label)] != '(')
+			return xstrndup(at + strlen(label), strcspn(at + strlen(label), "\n"));
+	return NULL;
+}
+
+static struct err *choose_one(const char *text, const char *name, const char *want,
+			      struct json_object *ret)
+{
+	const char *at = paragraph_of(text, name);
+	AUTO_BUF all = BUF_INIT;
+	AUTO_STR version = want ? choose(at, want, &all) : candidate(at);
+
+	if (version) {
+		json_sets(ret, name, version);
+		return NULL;
+	}
+	if (!all.len)
+		return err_new(ERR_NOT_FOUND,
+			       "package '%s' is not to be had here: is its source configured?",
+			       name);
+	return err_new(ERR_NOT_FOUND,
+		       "package '%s': version %s is not to be had here; there are: %s", name, want,
+		       all.s);
+}
+
+static struct err *find_once(struct step *s, struct json_object *wanted, struct json_object **ret)
+{
+	const size_t n = (size_t)json_object_object_length(wanted);
+	static const char *const always[] = { "apt-cache", "policy", "--" };
+	const char **argv = xcalloc(COUNT(always) + n + 1, sizeof(*argv));
+	AUTO_JSON found = json_object_new_object();
+	AUTO_STR text = NULL;
+	size_t i = COUNT(always);
+	struct err *e;
+
+	memcpy(argv, always, sizeof(always));
+	json_object_object_foreach(wanted, name, v) {
+		(void)v;
+		argv[i++] = name;
+	}
+	e = child_get(s->agent, argv, &text);
+	free(argv);
+	if (e)
+		return e;
+	json_object_object_foreach(wanted, each, version) {
+		e = choose_one(text, each, json_object_get_string(version), found);
+		if (e)
+			return e;
+	}
+	*ret = TAKE(found);
+	return NULL;
 }
 
 static bool is_newer(const char *path, time_t than)
@@ -306,18 +343,18 @@ static bool is_stale(void)
 }
 
 /* The lists are fetched at most once, and only when something is to be installed: a second run asks nobody. */
-static struct err *find(struct step *s, const char *name, const char *version, char **ret)
+static struct err *find(struct step *s, struct json_object *wanted, struct json_object **ret)
 {
 	const bool may = !s->agent->apt_updated && !s->agent->check && geteuid() == 0;
 	struct err *e = may && is_stale() ? update(s) : NULL;
 
 	if (!e)
-		e = find_once(s, name, version, ret);
+		e = find_once(s, wanted, ret);
 	if (!e || e->kind != ERR_NOT_FOUND || s->agent->apt_updated || !may)
 		return e;
 	err_free(e);
 	e = update(s);
-	return e ? e : find_once(s, name, version, ret);
+	return e ? e : find_once(s, wanted, ret);
 }
 
 static struct err *compare(struct agent *a, const char *x, const char *y, int *ret)

@@ -57,49 +57,63 @@ static struct err *may_go_down(struct work *w, const char *name, const char *fro
 		name, from, to);
 }
 
-static struct err *plan_install(struct work *w, const char *name, const char *version)
+/* What is not there yet, {name: version or null}, and what has to go. */
+static struct json_object *sort_out(struct work *w)
 {
-	const char *have = json_str(json_at(w->have, name), "version");
-	AUTO_STR exact = NULL;
-	struct err *e = NULL;
+	struct json_object *wanted = json_object_new_object();
 
-	if (have && (!version || package_version_is(have, version)))
-		return NULL;
-	e = w->manager->find(w->step, name, version, &exact);
-	/* In check mode a step before this one may be what brings its source. */
-	if (e && e->kind == ERR_NOT_FOUND && w->step->agent->check) {
-		err_free(e);
-		e = NULL;
-		exact = xstrdup(version ? version : "any");
+	json_object_object_foreach(json_at(w->step->args, "packages"), name, v) {
+		const char *have = json_str(json_object_object_get(w->have, name), "version");
+		const char *version =
+			json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+
+		if (json_object_is_type(v, json_type_boolean)) {
+			if (!have)
+				continue;
+			json_object_array_add(w->removed, json_object_new_string(name));
+			json_sets(w->before, name, have);
+			json_sets(w->after, name, NULL);
+		} else if (!have || (version && !package_version_is(have, version))) {
+			json_sets(wanted, name, version);
+		}
 	}
-	if (!e && have)
-		e = may_go_down(w, name, have, exact);
-	if (e)
+	return wanted;
+}
+
+/* In check mode a step before this one may be what brings its source. */
+static struct err *find(struct work *w, struct json_object *wanted, struct json_object **ret)
+{
+	struct err *e;
+
+	if (json_object_object_length(wanted) == 0)
+		return NULL;
+	e = w->manager->find(w->step, wanted, ret);
+	if (!e || e->kind != ERR_NOT_FOUND || !w->step->agent->check)
 		return e;
-	AUTO_STR spec = xasprintf("%s=%s", name, exact);
-	json_object_array_add(w->install, json_object_new_string(spec));
-	json_sets(w->before, name, have);
-	json_sets(w->after, name, exact);
+	err_free(e);
+	*ret = json_copy(wanted);
 	return NULL;
 }
 
 static struct err *make_plan(struct work *w)
 {
-	struct err *e = NULL;
+	AUTO_JSON wanted = sort_out(w);
+	AUTO_JSON exact = NULL;
+	struct err *e = find(w, wanted, &exact);
 
-	json_object_object_foreach(json_at(w->step->args, "packages"), name, v) {
-		const bool gone = json_object_is_type(v, json_type_boolean);
-		const char *version = gone ? NULL : json_object_get_string(v);
+	if (e || !exact)
+		return e;
+	json_object_object_foreach(exact, name, v) {
+		const char *have = json_str(json_object_object_get(w->have, name), "version");
+		const char *version = v ? json_object_get_string(v) : "any";
+		AUTO_STR spec = xasprintf("%s=%s", name, version);
 
-		if (gone && json_has(w->have, name)) {
-			json_object_array_add(w->removed, json_object_new_string(name));
-			json_sets(w->before, name, json_str(json_at(w->have, name), "version"));
-			json_sets(w->after, name, NULL);
-		} else if (!gone) {
-			e = plan_install(w, name, version);
-		}
+		e = have ? may_go_down(w, name, have, version) : NULL;
 		if (e)
-			return err_wrap(e, "package '%s'", name);
+			return e;
+		json_object_array_add(w->install, json_object_new_string(spec));
+		json_sets(w->before, name, have);
+		json_sets(w->after, name, version);
 	}
 	return NULL;
 }

@@ -12,6 +12,8 @@
 
 enum { AGENT_MAX = 16 << 20, NAME_DIGITS = 16, SHA256_TEXT = 64 };
 
+/* What needs no quotes: errors are easier to read without. */
+static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
 static const char ROOTS[] = "/var/lib/treenail", OTHERS[] = ".cache/treenail";
 
 extern const char agent_bytes[], agent_bytes_end[], agent_sha256[];
@@ -49,7 +51,7 @@ struct err *node_place_find(struct ssh_session *s, const struct node_plan *plan,
 		p.sha256 = xstrdup(agent_sha256);
 	p.folder = ssh_quote(folder);
 	p.path = xasprintf("%s/agent-%.*s", folder, NAME_DIGITS, p.sha256);
-	p.command = ssh_quote(p.path);
+	p.command = strspn(p.path, PLAIN) == strlen(p.path) ? xstrdup(p.path) : ssh_quote(p.path);
 	*ret = p;
 	return NULL;
 }
