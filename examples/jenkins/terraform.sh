@@ -63,33 +63,37 @@ detached()
 	: >"$events"
 	# shellcheck disable=SC2016
 	setsid --fork env -u BUILD_ID -u JENKINS_NODE_COOKIE -u JENKINS_SERVER_COOKIE -u HUDSON_SERVER_COOKIE bash -c '
-		private=$1 events=$2
-		shift 2
+		watcher=$1 private=$2 events=$3
+		shift 3
 		"$@" >"$events" 2>&1 </dev/null &
 		echo "$$ $!" >"$private/pids.new"
 		mv "$private/pids.new" "$private/pids"
 		status=0
 		wait $! || status=$?
 		rm -f "$private/plan"
-		[ -e "$private/watched" ] || exec rm -rf "$private"
-		echo $status >"$private/status"' detached "$private" "$events" "$@" </dev/null >/dev/null 2>&1
+		echo $status >"$private/status.new"
+		mv "$private/status.new" "$private/status"
+		while kill -0 $watcher && [ -e "$private" ]; do sleep 0.2; done
+		rm -rf "$private"' detached $$ "$private" "$events" "$@" </dev/null >/dev/null 2>&1
 }
 
 watch()
 {
 	local runner terraform tail told=''
 	left_to_itself=yes
-	: >"$private/watched"
 	detached "$@"
 	until [ -e "$private/pids" ]; do sleep 0.05; done
 	read -r runner terraform <"$private/pids"
-	trap 'rm -f "$private/watched"
-		[ -n "$told" ] || kill -TERM $terraform 2>/dev/null || :
+	trap '[ -n "$told" ] || kill -TERM $terraform 2>/dev/null || :
 		told=yes
 		echo "terraform.sh: told to stop: Terraform finishes what it has begun; $out/apply.jsonl has what becomes of it" >&2' TERM INT HUP
-	tail -s 0.2 --pid="$runner" -n +1 -f "$out/apply.jsonl" | "$here/report.py" lines &
+	tail -s 0.2 --pid="$terraform" -n +1 -f "$out/apply.jsonl" | "$here/report.py" lines &
 	tail=$!
-	while kill -0 "$runner" 2>/dev/null; do wait $tail || sleep 0.2; done
+	while [ ! -e "$private/status" ] && kill -0 "$runner" 2>/dev/null; do
+		wait $tail || :
+		sleep 0.1
+	done
+	wait $tail || :
 	trap - TERM INT HUP
 	left_to_itself=
 	[ -z "$told" ] || return 1
