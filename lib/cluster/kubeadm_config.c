@@ -535,9 +535,11 @@ struct err *kubeadm_discovery(const struct kubeadm_input *in, const char *ca_pem
 	if (!endpoint)
 		return err_at(err_new(ERR_USAGE, "endpoint.host: there is no endpoint"),
 			      "endpoint.host");
+	/* kubeadm takes no context without a user, though nothing has to be known of him. */
 	kubeconfig_write(&(struct kubeconfig_parts){ .cluster = json_str(in->declaration, "name"),
 						     .server = server,
-						     .ca = ca_pem },
+						     .ca = ca_pem,
+						     .user = "joining" },
 			 ret);
 	return NULL;
 }
