@@ -23,6 +23,8 @@
  *   still that: declared_text() reads it.
  */
 extern const struct attr cluster_attrs[];
+/* Of one of its nodes. */
+extern const struct attr cluster_node_attrs[];
 
 /*
  * Checks all that can be known before anything is reached; errors (ERR_USAGE) name the option,

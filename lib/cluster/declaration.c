@@ -26,7 +26,7 @@ static const struct attr network_rows[] = {
 	{ 0 },
 };
 
-static const struct attr node_rows[] = {
+const struct attr cluster_node_attrs[] = {
 	{ "name", STR, REQUIRED, "Name of the node in the cluster." },
 	{ "host", OBJ, 0, "How it is reached by SSH; what is not said here is taken from ssh.",
 	  .sub = ssh_host_options },
@@ -187,7 +187,7 @@ const struct attr cluster_attrs[] = {
 	{ "networks", OBJ, 0, "Networks within the cluster.", .sub = network_rows },
 	{ "ssh", OBJ, 0, "How hosts are reached, where they say nothing else.",
 	  .sub = ssh_host_options },
-	{ "nodes", LIST, REQUIRED, "All nodes.", .sub = node_rows },
+	{ "nodes", LIST, REQUIRED, "All nodes.", .sub = cluster_node_attrs },
 	{ "groups", LIST, 0, "What nodes of a group have in common.", .sub = group_rows },
 	{ "runtime", STR, 0, "Container runtime.", .value = "\"containerd\"",
 	  .choices = "containerd docker" },

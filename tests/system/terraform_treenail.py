@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -308,7 +309,7 @@ def refusals():
         check(done.code == 1 and words in text(done), 'refused: ' + what, done.text)
     check(A.logins() == before and not os.listdir(at), 'before anything was done')
     done = root(resource('host_file', 'a', path=at + '/no/x', content='')).apply()
-    check(done.code == 1 and 'No such file' in text(done) and at + '/no/x' in text(done), 'a folder that is not there', done.text)
+    check(done.code == 1 and 'its folder does not exist' in text(done) and '/no/x' in text(done), 'a folder that is not there', done.text)
 
 
 # ---- commands ----
@@ -487,8 +488,17 @@ def interrupted():
     print('       after %.1f s' % (time.monotonic() - began))
 
 
+def examples():
+    """Of the documentation."""
+    state = place()
+    p = subprocess.run([sys.executable, os.path.join(ROOT, 'tests/terraform/examples.py'), '--hosts', '--state', state, '--bin', BINARIES],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(p.stdout)
+    check(p.returncode == 0, 'all examples', p.stdout)
+
+
 for part in (files, sources, imports, many, by_sudo, offline, down, strangers, refusals, commands, guards, failures, secrets,
-             kills, interrupted):
+             kills, interrupted, examples):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         print('-- ' + part.__name__)
         part()

@@ -3,6 +3,9 @@
 
   examples.py --lab DIR --state DIR --bin DIR [PAGE ...]
   examples.py --kubeconfig FILE --state DIR --bin DIR [PAGE ...]      the provider kubernetes
+  examples.py --hosts --state DIR --bin DIR [PAGE ...]                the provider treenail, on this machine
+
+Examples of clusters on hosts are validated alone: tests/system/kubernetes_terraform_hosts.py applies them.
 
 A page: resources/networking_network_v2. Two examples run side by side if they have no name in common. Pages
 are looked at, too: front matter, an example, no empty section, no attribute without words, no markup of Ansible's.
@@ -14,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -23,6 +27,14 @@ HEAD = 'terraform {\n  required_providers {\n%s  }\n}\n'
 SOURCE = '    %s = { source = "treenail/%s" }\n'
 # Where an example does not say where it is.
 BLOCK = 'provider "kubernetes" {\n  config_path = "%s"\n}\n'
+HOSTS_BLOCK = '''provider "treenail" {
+  port             = %d
+  user             = "%s"
+  private_key_file = ["%s"]
+  known_hosts      = "%s"
+  ssh_config       = "none"
+}
+'''
 
 
 class Turns:
@@ -66,9 +78,28 @@ def apply(root):
     return [] if again.code == 0 else ['second plan: ' + again.text]
 
 
-def run(page, text, args, turns):
+def block(args, hcl):
+    """A provider block for an example that has none."""
+    if re.search(r'^provider "', hcl, re.M):
+        return ''
+    if args.kubeconfig:
+        return BLOCK % args.kubeconfig
+    return args.hosts and HOSTS_BLOCK % args.hosts or ''
+
+
+def validate(root, hcl, found):
+    """What went wrong. A cluster that is referred to stands on the page of clusters."""
+    if 'resource "treenail_cluster" "demo"' not in hcl:
+        root.write('cluster.tf', example(found['resources/cluster']))
+    done = root.run('validate', '-no-color')
+    return [] if done.ok else ['validate: ' + done.text]
+
+
+def run(page, found, args, turns):
+    text = found[page]
     problems, began = look(text), time.monotonic()
     hcl = example(text)
+    done = 'no example' if not hcl else 'validated' if 'treenail_cluster' in hcl else 'applied'
     if not hcl and '\nAnother name of `' not in text:
         problems.append('no example')
     if hcl:
@@ -77,21 +108,34 @@ def run(page, text, args, turns):
         root = terraform.Root(os.path.join(args.state, page.replace('/', '-')), args.bin, {
             **env, 'TREENAIL_CACHE_DIR': os.path.join(args.state, 'cache')})
         root.write('versions.tf', HEAD % ''.join(SOURCE % (p, p) for p in args.providers))
-        if args.kubeconfig and not re.search(r'^provider "', hcl, re.M):
-            root.write('provider.tf', BLOCK % args.kubeconfig)
+        root.write('provider.tf', block(args, hcl))
         turns.begin(names)
         try:
             if root.instances():  # of a run that was broken off
                 root.destroy()
             root.write('main.tf', hcl)
-            problems += apply(root)
-            gone = root.destroy()
-            problems += [] if gone.ok and not root.instances() else ['destroy: ' + gone.text]
+            if done == 'validated':
+                problems += validate(root, hcl, found)
+            else:
+                problems += apply(root)
+                gone = root.destroy()
+                problems += [] if gone.ok and not root.instances() else ['destroy: ' + gone.text]
             formatted = root.run('fmt', '-check', '-diff', 'main.tf')
             problems += [] if formatted.ok else ['fmt: ' + formatted.text]
         finally:
             turns.end(names)
-    return page, bool(hcl), problems, time.monotonic() - began
+    return page, done, problems, time.monotonic() - began
+
+
+def host(state):
+    """This machine, as a provider block has it."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'system'))
+    import sshds
+    sshds.there()
+    folder = tempfile.mkdtemp(dir=state)
+    key = sshds.key(os.path.join(folder, 'key'))
+    sshd = sshds.Sshd(folder, [key + '.pub'])
+    return sshd.port, sshds.USER, key, sshd.known()
 
 
 def pages(args):
@@ -115,16 +159,19 @@ def main():
     where = p.add_mutually_exclusive_group(required=True)
     for option in ('lab', 'kubeconfig'):
         where.add_argument('--' + option, type=os.path.abspath)
+    where.add_argument('--hosts', action='store_true')
     p.add_argument('--jobs', type=int, default=2)
     p.add_argument('names', nargs='*')
     args = p.parse_args()
-    args.providers = ('openstack', 'external') if args.lab else ('kubernetes',)
+    args.providers = ('openstack', 'external') if args.lab else ('treenail',) if args.hosts else ('kubernetes',)
     terraform.programs()
+    if args.hosts:
+        args.hosts = host(args.state)
     found, turns, passed, failed = pages(args), Turns(), 0, 0
     wanted = args.names or sorted(found)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for page, applied, problems, took in pool.map(lambda n: run(n, found[n], args, turns), wanted):
-            print('%-46s %s, %d failed, %.0f s' % (page, 'applied' if applied else 'no example', len(problems), took))
+        for page, done, problems, took in pool.map(lambda n: run(n, found, args, turns), wanted):
+            print('%-46s %s, %d failed, %.0f s' % (page, done, len(problems), took))
             for problem in problems:
                 print('    ' + problem[:3000].replace('\n', '\n    '))
             sys.stdout.flush()

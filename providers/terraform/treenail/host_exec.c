@@ -484,12 +484,12 @@ const struct tf_kind treenail_host_exec = {
 	.import_doc =
 		"It cannot be imported: where the command should not be run again, `creates` or "
 		"`unless` says so.",
-	.example = "resource \"treenail_host_exec\" \"time_zone\" {\n"
-		   "  host    = { address = \"127.0.0.1\" }\n"
-		   "  command = \"timedatectl set-timezone \\\"$zone\\\"\"\n"
-		   "  unless  = \"timedatectl show | grep -qx \\\"Timezone=$zone\\\"\"\n"
-		   "  sudo    = true\n"
+	.example = "resource \"treenail_host_exec\" \"folder\" {\n"
+		   "  host            = { address = \"127.0.0.1\" }\n"
+		   "  command         = \"mkdir -p \\\"$folder\\\"\"\n"
+		   "  creates         = \"/var/tmp/treenail-folder\"\n"
+		   "  destroy_command = \"rmdir \\\"$folder\\\"\"\n"
 		   "\n"
-		   "  environment = { zone = \"Etc/UTC\" }\n"
+		   "  environment = { folder = \"/var/tmp/treenail-folder\" }\n"
 		   "}\n",
 };

@@ -342,12 +342,10 @@ const struct tf_kind treenail_host_file = {
 	.import_doc =
 		"The ID is `[user@]host[:port]:/path`; how the host is reached beyond that, the "
 		"provider block and ssh_config say.",
-	.example = "resource \"treenail_host_file\" \"motd\" {\n"
+	.example = "resource \"treenail_host_file\" \"greeting\" {\n"
 		   "  host    = { address = \"127.0.0.1\" }\n"
-		   "  path    = \"/etc/motd\"\n"
+		   "  path    = \"/var/tmp/treenail-greeting\"\n"
 		   "  content = \"Made by Terraform\\n\"\n"
-		   "  mode    = \"0644\"\n"
-		   "  owner   = \"root:root\"\n"
-		   "  sudo    = true\n"
+		   "  mode    = \"0600\"\n"
 		   "}\n",
 };

@@ -81,8 +81,7 @@ static bool may_follow(struct json_object *config)
 	return true;
 }
 
-/* Without what is null, or not known: that is not given. Owned. */
-static struct json_object *given(struct json_object *v)
+struct json_object *hosts_plain(struct json_object *v)
 {
 	struct json_object *ret;
 
@@ -90,7 +89,7 @@ static struct json_object *given(struct json_object *v)
 	if (json_object_is_type(v, json_type_array)) {
 		ret = json_object_new_array();
 		for (size_t i = 0; i < json_len(v); i++)
-			json_object_array_add(ret, given(json_nth(v, i)));
+			json_object_array_add(ret, hosts_plain(json_nth(v, i)));
 		return ret;
 	}
 	if (!json_object_is_type(v, json_type_object))
@@ -98,7 +97,7 @@ static struct json_object *given(struct json_object *v)
 	ret = json_object_new_object();
 	json_object_object_foreach(v, key, one) {
 		if (one && !value_is_unknown(one))
-			json_set(ret, key, given(one));
+			json_set(ret, key, hosts_plain(one));
 	}
 	return ret;
 }
@@ -106,21 +105,26 @@ static struct json_object *given(struct json_object *v)
 /* The block's options of hosts. */
 static struct json_object *defaults_of(struct json_object *config)
 {
-	struct json_object *ret = given(config);
+	struct json_object *ret = hosts_plain(config);
 
 	for (const struct tf_attr *row = hosts_config; row->name; row++)
 		json_object_object_del(ret, row->name);
 	return ret;
 }
 
+static struct ssh_secrets secrets_of(struct json_object *config)
+{
+	return (struct ssh_secrets){ .private_key = json_str(config, "private_key"),
+				     .passphrase = json_str(config, "passphrase"),
+				     .password = json_str(config, "password"),
+				     .sudo_password = json_str(config, "sudo_password") };
+}
+
 /* With the lock held. What is wrong with the block is told before anything is done. */
 static struct err *open_set(void)
 {
 	AUTO_JSON defaults = defaults_of(block);
-	const struct ssh_secrets secrets = { .private_key = json_str(block, "private_key"),
-					     .passphrase = json_str(block, "passphrase"),
-					     .password = json_str(block, "password"),
-					     .sudo_password = json_str(block, "sudo_password") };
+	const struct ssh_secrets secrets = secrets_of(block);
 
 	return set ? NULL : err_wrap(ssh_hosts_new(defaults, &secrets, &set), "the provider block");
 }
@@ -138,7 +142,7 @@ static struct err *check(struct json_object *options)
 
 struct err *hosts_check(struct json_object *host)
 {
-	AUTO_JSON options = given(host);
+	AUTO_JSON options = hosts_plain(host);
 	struct err *e = NULL;
 
 	if (json_object_is_type(options, json_type_object) && !value_is_unknown(options))
@@ -192,6 +196,29 @@ bool hosts_known(char **why)
 	return known;
 }
 
+struct err *hosts_login(struct login *ret)
+{
+	struct err *e = NULL;
+
+	(void)pthread_mutex_lock(&lock);
+	if (value_has_unknown(block)) {
+		AUTO_STR why = unknown_names();
+
+		e = err_new(ERR_USAGE, "%s", why);
+	} else {
+		*ret = (struct login){ .block = json_copy(block), .defaults = defaults_of(block) };
+		ret->secrets = secrets_of(ret->block);
+	}
+	(void)pthread_mutex_unlock(&lock);
+	return e;
+}
+
+void login_release(struct login *l)
+{
+	json_object_put(l->block);
+	json_object_put(l->defaults);
+}
+
 /* ---- hosts ---- */
 
 /* With the lock held. */
@@ -215,7 +242,7 @@ static struct err *add(struct json_object *host, const char *key, struct known *
 /* A host, by what was written of it; connects to nothing. */
 static struct err *find(struct json_object *host, struct known **ret)
 {
-	AUTO_JSON own = given(host);
+	AUTO_JSON own = hosts_plain(host);
 	const char *key = json_object_to_json_string_ext(own, JSON_C_TO_STRING_PLAIN);
 	struct known *k;
 	struct err *e = NULL;

@@ -26,6 +26,19 @@ extern const char hosts_no_options[];
 			.options = ssh_host_options                                            \
 	}
 
+/* Values as whoever is no Terraform has them: without what is null, or not known, and without dynamic's types. Owned. */
+struct json_object *hosts_plain(struct json_object *v);
+
+/* What a run of its own (cluster/run.h) needs of the provider block. */
+struct login {
+	struct json_object *block;
+	struct json_object *defaults; /* options of hosts */
+	struct ssh_secrets secrets;   /* borrowed of block */
+};
+/* ERR_USAGE where hosts_known() is false. */
+MUST_USE struct err *hosts_login(struct login *ret);
+void login_release(struct login *l);
+
 /* For validate hooks: options and their types; what is not known yet passes, and no file is looked at. */
 MUST_USE struct err *hosts_check(struct json_object *host);
 /*

@@ -4,7 +4,13 @@
 #include "hosts.h"
 #include "kinds.h"
 
-static const struct tf_kind *const others[] = { &treenail_host_file, &treenail_host_exec, NULL };
+static const struct tf_kind *const others[] = { &treenail_host_file,
+						&treenail_host_exec,
+						&treenail_cluster,
+						&treenail_cluster_node,
+						&treenail_kubeconfig,
+						&treenail_cluster_health,
+						NULL };
 
 const struct provider provider = {
 	.name = "treenail",

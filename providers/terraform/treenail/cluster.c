@@ -1,0 +1,629 @@
+/*
+ * treenail_cluster and what goes with it. Its attributes are the declaration's own table (cluster/cluster.h); what
+ * differs is found by looking at the nodes and the API whenever it is planned, not by a state that says how it was.
+ */
+#include "cluster/cluster.h"
+
+#include <string.h>
+
+#include "adapter/journal.h"
+#include "cluster/inspect.h"
+#include "cluster/run.h"
+#include "hosts.h"
+#include "kinds.h"
+#include "protocol/value.h"
+#include "server/log.h"
+#include "session/config.h"
+#include "text.h"
+#include "yaml.h"
+
+static const struct tf_attr cluster_rows[] = {
+	{ "prune", 0, "",
+	  "Whether members that are in neither nodes nor a treenail_cluster_node are removed. What is taken "
+	  "out of nodes always is.",
+	  .type = "\"bool\"" },
+	{ "changes", TF_COMPUTED, "", "What the last apply did, line by line.",
+	  .type = "[\"list\",\"string\"]" },
+	{ "server", TF_COMPUTED, "", "URL of the API, as nodes and users reach it." },
+	{ 0 },
+};
+
+#define CLUSTER_ROW                                                                        \
+	{                                                                                  \
+		"cluster", TF_REQUIRED | TF_NESTED | TF_SINGLE, "",                        \
+			"The cluster: a treenail_cluster as it is, or an object with its " \
+			"arguments.",                                                      \
+			.options = cluster_attrs                                           \
+	}
+
+/* ---- declarations ---- */
+
+/* The options of the table among values, as the engine takes them; a host may be a string. Owned. */
+static struct err *declaration_of(struct json_object *values, struct json_object **ret)
+{
+	AUTO_JSON given = json_object_new_object();
+	AUTO_JSON plain = hosts_plain(values);
+	struct json_object *nodes;
+	struct err *e = NULL;
+
+	for (const struct attr *a = cluster_attrs; a->name; a++)
+		if (json_at(plain, a->name))
+			json_set(given, a->name, json_copy(json_at(plain, a->name)));
+	nodes = json_at(given, "nodes");
+	for (size_t i = 0; i < json_len(nodes) && !e; i++) {
+		struct json_object *node = json_nth(nodes, i), *host = json_at(node, "host");
+		struct json_object *parsed = NULL;
+
+		if (!json_object_is_type(host, json_type_string))
+			continue;
+		e = err_wrap(ssh_host_parse(json_object_get_string(host), &parsed),
+			     "nodes[%zu].host", i);
+		if (!e)
+			json_set(node, "host", parsed);
+	}
+	if (!e)
+		*ret = TAKE(given);
+	return err_at(e, "nodes");
+}
+
+/* What the provider block says is beneath what the cluster says. */
+static void add_defaults(struct json_object *given, const struct login *l)
+{
+	struct json_object *ssh = json_at(given, "ssh");
+
+	if (!ssh)
+		json_set(given, "ssh", ssh = json_object_new_object());
+	if (!json_object_is_type(ssh, json_type_object))
+		return;
+	json_object_object_foreach(l->defaults, key, v) {
+		if (!json_has(ssh, key))
+			json_set(ssh, key, json_copy(v));
+	}
+}
+
+/* What is misspelled can be told even where values are not known. */
+static struct err *check_names(const struct attr *attrs, struct json_object *v, const char *where)
+{
+	struct err *e = NULL;
+
+	v = value_inner(v);
+	if (value_is_unknown(v))
+		return NULL;
+	for (size_t i = 0; i < json_len(v) && !e; i++) {
+		AUTO_STR at = xasprintf("%s[%zu]", where, i);
+
+		e = check_names(attrs, json_nth(v, i), at);
+	}
+	if (!json_object_is_type(v, json_type_object))
+		return e;
+	json_object_object_foreach(v, key, one) {
+		const struct attr *a = attrs;
+		struct nearest n = { .s = key };
+		AUTO_STR at = xasprintf("%s%s%s", where, *where ? "." : "", key);
+
+		for (; a->name && strcmp(a->name, key) != 0 && !words_have(a->aliases, key); a++)
+			nearest_try(&n, a->name);
+		if (!a->name && !e)
+			e = err_new(ERR_USAGE, "there is no '%s'%s%s%s", at,
+				    n.best ? "; was '" : "", n.best ? n.best : "",
+				    n.best ? "' meant?" : "");
+		else if (a->sub && !e)
+			e = check_names(a->sub, one, at);
+	}
+	return e;
+}
+
+static struct err *check_rows(struct json_object *values)
+{
+	struct err *e = NULL;
+
+	for (const struct attr *a = cluster_attrs; a->name && !e; a++)
+		if (a->sub)
+			e = err_at(check_names(a->sub, json_at(values, a->name), a->name), a->name);
+	return e;
+}
+
+static struct err *validate(struct tf_op *t)
+{
+	AUTO_JSON given = NULL;
+	AUTO_JSON whole = NULL;
+	struct err *e = check_rows(t->config);
+
+	if (e || value_has_unknown(t->config))
+		return e;
+	e = declaration_of(t->config, &given);
+	return e ? e : cluster_declaration(given, &whole, NULL);
+}
+
+/* ---- runs ---- */
+
+typedef struct err *run_fn(struct json_object *given, const struct cluster_options_run *o,
+			   struct cluster_outcome *ret);
+
+static void said(void *arg, const char *line)
+{
+	log_write(LOG_INFO, line, "cluster", arg, NULL);
+}
+
+/* Nodes of before that are declared no more: they are still needed, to be reached once more. Names; owned. */
+static struct json_object *add_removed(struct json_object *given, struct json_object *before)
+{
+	struct json_object *names = json_object_new_array(), *nodes = json_at(given, "nodes");
+	struct json_object *old = json_at(before, "nodes");
+	const size_t declared = json_len(nodes);
+
+	for (size_t i = 0; i < json_len(old); i++) {
+		const char *name = json_str(json_nth(old, i), "name");
+		bool there = !name;
+
+		for (size_t k = 0; k < declared && !there; k++)
+			there = json_is_str(json_at(json_nth(nodes, k), "name"), name);
+		if (there)
+			continue;
+		json_object_array_add(nodes, json_copy(json_nth(old, i)));
+		json_object_array_add(names, json_object_new_string(name));
+	}
+	return names;
+}
+
+struct wish {
+	struct json_object *values; /* rows */
+	struct json_object *before; /* rows of the state; NULL: creation */
+	struct json_object *node; /* rows of a treenail_cluster_node that is meant; NULL: all is */
+	bool leaves;              /* it is to go */
+	bool check;
+};
+
+/* A node that the cluster itself need not declare. Its name in a list; owned. */
+static struct err *add_node(struct json_object *given, struct json_object *rows_of_node,
+			    struct json_object **ret)
+{
+	AUTO_JSON node = json_object_new_object();
+	AUTO_JSON plain = hosts_plain(rows_of_node);
+	AUTO_JSON alone = json_object_new_object();
+	AUTO_JSON parsed = NULL;
+	struct json_object *nodes = json_at(given, "nodes"), *list = json_object_new_array();
+	struct err *e;
+
+	for (const struct attr *a = cluster_node_attrs; a->name; a++)
+		if (json_at(plain, a->name))
+			json_set(node, a->name, json_copy(json_at(plain, a->name)));
+	json_object_array_add(list, json_copy(node));
+	json_set(alone, "nodes", list);
+	e = declaration_of(alone, &parsed);
+	if (e)
+		return e;
+	for (size_t i = json_len(nodes); i-- > 0;)
+		if (json_is_str(json_at(json_nth(nodes, i), "name"), json_str(node, "name")))
+			(void)json_object_array_del_idx(nodes, i, 1);
+	json_object_array_add(nodes, json_copy(json_nth(json_at(parsed, "nodes"), 0)));
+	*ret = json_object_new_array();
+	json_object_array_add(*ret, json_copy(json_at(node, "name")));
+	return NULL;
+}
+
+static struct err *run(const struct wish *w, run_fn *fn, struct cluster_outcome *ret)
+{
+	struct login l = { .block = NULL };
+	AUTO_JSON given = NULL;
+	AUTO_JSON before = NULL;
+	AUTO_JSON removed = NULL;
+	AUTO_JSON only = NULL;
+	struct err *e = hosts_login(&l);
+
+	if (!e)
+		e = declaration_of(w->values, &given);
+	if (!e && w->before)
+		e = declaration_of(w->before, &before);
+	if (!e && w->node)
+		e = add_node(given, w->node, &only);
+	if (!e) {
+		add_defaults(given, &l);
+		removed = w->leaves ? json_copy(only) : add_removed(given, before);
+		const struct cluster_options_run o = {
+			.wish = { .prune = !w->node && json_truth(w->values, "prune", false),
+				  .only = only,
+				  .remove = json_len(removed) ? removed : NULL },
+			.check = w->check,
+			.secrets = &l.secrets,
+			.said = said,
+			.arg = (void *)(uintptr_t)json_str(given, "name"),
+		};
+		e = fn(given, &o, ret);
+	}
+	login_release(&l);
+	return e;
+}
+
+/* What a plan has, or what was done of it; owned. */
+static struct json_object *lines_of(const struct cluster_outcome *out, bool done)
+{
+	struct json_object *lines = json_object_new_array(), *all = json_at(out->plan, "actions");
+
+	for (size_t i = 0; i < json_len(all); i++) {
+		struct json_object *a = json_nth(all, i);
+
+		if (done && !json_is_str(json_at(a, "state"), "done"))
+			continue;
+		AUTO_STR words = action_words(a);
+		json_object_array_add(lines, json_object_new_string(words));
+	}
+	return lines;
+}
+
+static void warn(struct tf_op *t, const struct cluster_outcome *out)
+{
+	for (size_t i = 0; i < json_len(out->warnings); i++)
+		op_warn(t->op, "%s", json_object_get_string(json_nth(out->warnings, i)));
+}
+
+/* ---- the cluster ---- */
+
+static struct err *plan_name(const struct tf_op *t)
+{
+	const char *is = json_str(t->planned, "name"), *was = json_str(t->prior, "name");
+
+	if (!was || (is && strcmp(is, was) == 0))
+		return NULL;
+	return err_at(
+		err_new(ERR_USAGE, "its name stays '%s': another one is another resource", was),
+		"name");
+}
+
+/* What an apply would do is in a plan as a warning: it is no value, and need not be true of the next one. */
+static void say_plan(struct tf_op *t, struct json_object *lines)
+{
+	AUTO_BUF text = BUF_INIT;
+
+	for (size_t i = 0; i < json_len(lines); i++)
+		buf_addf(&text, "\n- %s", json_object_get_string(json_nth(lines, i)));
+	op_warn(t->op, "cluster '%s': what differs, and is done by an apply:%s",
+		json_str(t->planned, "name"), text.s);
+}
+
+/* Looks, if it can. A creation is planned without: hosts may be on their way up. */
+static struct err *look(struct tf_op *t, const struct wish *w)
+{
+	struct cluster_outcome out = { .plan = NULL };
+	AUTO_STR why = NULL;
+	struct err *e;
+
+	if (!t->prior)
+		return NULL;
+	if (value_has_unknown(t->planned) || !hosts_known(&why) || journal_applies()) {
+		json_set(t->planned, "changes", tf_unknown(t));
+		return NULL;
+	}
+	e = run(w, cluster_make, &out);
+	if (!e && out.changed) {
+		AUTO_JSON lines = lines_of(&out, false);
+
+		json_set(t->planned, "changes", tf_unknown(t));
+		say_plan(t, lines);
+	}
+	warn(t, &out);
+	cluster_outcome_release(&out);
+	return e;
+}
+
+static struct err *plan(struct tf_op *t)
+{
+	const struct wish w = { .values = t->planned, .before = t->prior, .check = true };
+	struct err *e = plan_name(t);
+
+	return e ? e : look(t, &w);
+}
+
+/* What the endpoint of a declaration is for its users; owned. */
+static struct err *server_of(struct json_object *values, char **ret)
+{
+	AUTO_JSON given = NULL;
+	AUTO_JSON whole = NULL;
+	AUTO_STR endpoint = NULL;
+	struct err *e = declaration_of(values, &given);
+
+	if (!e)
+		e = cluster_declaration(given, &whole, NULL);
+	if (e)
+		return e;
+	endpoint = cluster_endpoint(whole);
+	*ret = xasprintf("https://%s", endpoint);
+	return NULL;
+}
+
+static void show(struct tf_op *t, const struct cluster_outcome *out)
+{
+	t->state = json_copy(t->planned);
+	json_sets(t->state, "id", json_str(t->planned, "name"));
+	json_set(t->state, "changes", lines_of(out, true));
+}
+
+static struct err *make(struct tf_op *t, const struct wish *w, run_fn *fn)
+{
+	struct cluster_outcome out = { .plan = NULL };
+	struct err *e = run(w, fn, &out);
+
+	warn(t, &out);
+	if (!e && t->planned)
+		show(t, &out);
+	cluster_outcome_release(&out);
+	return e;
+}
+
+static const char RESUMES[] = "the next apply goes on where this one stopped";
+
+/*
+ * What was begun and failed is not in the state: tainted, it would be taken down and made anew, while it is to go on where
+ * it stopped.
+ */
+static struct err *apply(struct tf_op *t)
+{
+	const struct wish w = { .values = t->planned, .before = t->prior };
+	AUTO_STR server = NULL;
+	struct err *e = server_of(t->planned, &server);
+
+	if (!e)
+		e = err_wrap(make(t, &w, cluster_make), RESUMES);
+	if (!e)
+		json_sets(t->state, "server", server);
+	return e;
+}
+
+static struct err *remove_it(struct tf_op *t)
+{
+	const struct wish w = { .values = t->prior };
+
+	return make(t, &w, cluster_reset);
+}
+
+/* It is looked at when it is planned. */
+static struct err *read_it(struct tf_op *t)
+{
+	t->state = json_copy(t->prior);
+	return NULL;
+}
+
+static struct err *import(struct tf_op *t, const char *id)
+{
+	json_sets(t->state, "id", id);
+	json_sets(t->state, "name", id);
+	return NULL;
+}
+
+static const struct tf_worker worker = {
+	.validate = validate,
+	.plan = plan,
+	.create = apply,
+	.update = apply,
+	.remove = remove_it,
+	.read = read_it,
+	.import = import,
+};
+
+const struct tf_kind treenail_cluster = {
+	.name = "cluster",
+	.doc = "A Kubernetes cluster on machines that answer SSH, made with kubeadm. What differs from its "
+	       "declaration is looked for on its nodes whenever it is planned, and made true by an apply; an apply "
+	       "that failed or was killed is finished by the next one.",
+	.attrs = cluster_rows,
+	.options = cluster_attrs,
+	.minutes = { .create = 60, .update = 120, .remove = 30 },
+	.worker = &worker,
+	.import_doc = "The ID is the cluster's name; its nodes are those of the configuration.",
+	.example =
+		"resource \"treenail_cluster\" \"demo\" {\n"
+		"  name    = \"demo\"\n"
+		"  version = \"1.33.13\"\n"
+		"\n"
+		"  nodes = [\n"
+		"    { name = \"c1\", role = \"control_plane\", host = { address = \"10.0.0.11\" } },\n"
+		"    { name = \"w1\", host = { address = \"10.0.0.21\" } },\n"
+		"  ]\n"
+		"}\n",
+};
+
+/* ---- one node of it ---- */
+
+static const struct tf_attr node_rows[] = {
+	CLUSTER_ROW,
+	{ "changes", TF_COMPUTED, "", "What the last apply did, line by line.",
+	  .type = "[\"list\",\"string\"]" },
+	{ 0 },
+};
+
+static struct err *validate_node(struct tf_op *t)
+{
+	return hosts_check(json_at(t->config, "host"));
+}
+
+static struct json_object *cluster_of(struct json_object *values)
+{
+	return value_inner(json_at(values, "cluster"));
+}
+
+static struct err *plan_node(struct tf_op *t)
+{
+	const struct wish w = { .values = cluster_of(t->planned),
+				.node = t->planned,
+				.check = true };
+	struct err *e = plan_name(t);
+
+	return e ? e : look(t, &w);
+}
+
+static struct err *apply_node(struct tf_op *t)
+{
+	const struct wish w = { .values = cluster_of(t->planned), .node = t->planned };
+
+	return err_wrap(make(t, &w, cluster_make), RESUMES);
+}
+
+static struct err *remove_node(struct tf_op *t)
+{
+	const struct wish w = { .values = cluster_of(t->prior), .node = t->prior, .leaves = true };
+
+	return make(t, &w, cluster_make);
+}
+
+static const struct tf_worker node_worker = {
+	.validate = validate_node,
+	.plan = plan_node,
+	.create = apply_node,
+	.update = apply_node,
+	.remove = remove_node,
+	.read = read_it,
+	.import = import,
+};
+
+const struct tf_kind treenail_cluster_node = {
+	.name = "cluster_node",
+	.doc = "A node beside those that a treenail_cluster declares: joined, kept as declared, and when it is "
+	       "destroyed drained and taken out. No other worker is connected to.",
+	.attrs = node_rows,
+	.options = cluster_node_attrs,
+	.minutes = { .create = 30, .update = 60, .remove = 30 },
+	.worker = &node_worker,
+	.import_doc = "The ID is the node's name.",
+	.example = "resource \"treenail_cluster_node\" \"w2\" {\n"
+		   "  cluster = treenail_cluster.demo\n"
+		   "  name    = \"w2\"\n"
+		   "  host    = { address = \"10.0.0.22\" }\n"
+		   "}\n",
+};
+
+/* ---- its kubeconfig ---- */
+
+static const struct tf_attr kubeconfig_rows[] = {
+	CLUSTER_ROW,
+	{ "kubeconfig", TF_COMPUTED | TF_SENSITIVE, "", "All of it, as YAML." },
+	{ "host", TF_COMPUTED, "", "URL of the API." },
+	{ "cluster_ca_certificate", TF_COMPUTED, "", "Certificates it is trusted by, as PEM." },
+	{ "client_certificate", TF_COMPUTED, "", "The administrator's certificate, as PEM." },
+	{ "client_key", TF_COMPUTED | TF_SENSITIVE, "", "Its key, as PEM." },
+	{ 0 },
+};
+
+/* A row of base64 as text. */
+static void show_pem(struct tf_op *t, const char *row, struct json_object *from, const char *key)
+{
+	AUTO_BUF text = BUF_INIT;
+	const char *coded = json_str(from, key);
+
+	if (coded && base64_text(coded, strlen(coded), &text))
+		json_sets(t->state, row, text.s);
+	buf_wipe(&text);
+}
+
+static struct json_object *first(struct json_object *config, const char *list, const char *what)
+{
+	return json_at(json_nth(json_at(config, list), 0), what);
+}
+
+static void show_kubeconfig(struct tf_op *t, struct json_object *config)
+{
+	struct json_object *cluster = first(config, "clusters", "cluster");
+	struct json_object *user = first(config, "users", "user");
+	AUTO_BUF text = BUF_INIT;
+
+	yaml_write(config, &text);
+	json_sets(t->state, "kubeconfig", text.s);
+	json_sets(t->state, "host", json_str(cluster, "server"));
+	show_pem(t, "cluster_ca_certificate", cluster, "certificate-authority-data");
+	show_pem(t, "client_certificate", user, "client-certificate-data");
+	show_pem(t, "client_key", user, "client-key-data");
+	buf_wipe(&text);
+}
+
+/* For run(): the kubeconfig in place of an outcome's plan. */
+static struct err *fetch_kubeconfig(struct json_object *given, const struct cluster_options_run *o,
+				    struct cluster_outcome *ret)
+{
+	return cluster_kubeconfig(given, o, &ret->plan);
+}
+
+static struct err *open_kubeconfig(struct tf_op *t)
+{
+	const struct wish w = { .values = value_inner(json_at(t->config, "cluster")) };
+	struct cluster_outcome out = { .plan = NULL };
+	struct err *e = err_at(run(&w, fetch_kubeconfig, &out), "cluster");
+
+	if (!e)
+		show_kubeconfig(t, out.plan);
+	json_wipe(out.plan);
+	cluster_outcome_release(&out);
+	return e;
+}
+
+const struct tf_kind treenail_kubeconfig = {
+	.name = "kubeconfig",
+	.what = TF_EPHEMERAL,
+	.doc = "The administrator's kubeconfig of a cluster, read off a control plane whenever it is needed: it is in "
+	       "no plan and no state.",
+	.attrs = kubeconfig_rows,
+	.open = open_kubeconfig,
+	.example = "ephemeral \"treenail_kubeconfig\" \"demo\" {\n"
+		   "  cluster = treenail_cluster.demo\n"
+		   "}\n",
+};
+
+/* ---- how it is ---- */
+
+#define LIST_TYPE "[\"list\",\"string\"]"
+
+static const struct tf_attr health_rows[] = {
+	CLUSTER_ROW,
+	{ "healthy", TF_COMPUTED, "", "Whether there is nothing in problems.", .type = "\"bool\"" },
+	{ "version", TF_COMPUTED, "", "Version of the API server." },
+	{ "nodes_ready", TF_COMPUTED, "", "How many nodes are Ready.", .type = "\"number\"" },
+	{ "nodes_total", TF_COMPUTED, "", "How many there are.", .type = "\"number\"" },
+	{ "certificates_days_left", TF_COMPUTED, "",
+	  "Whole days until the first certificate ends, of files and of what is served.",
+	  .type = "\"number\"" },
+	{ "problems", TF_COMPUTED, "", "What is wrong.", .type = LIST_TYPE },
+	{ "warnings", TF_COMPUTED, "", "What is going to be wrong, or unusual.",
+	  .type = LIST_TYPE },
+	{ "health", TF_COMPUTED, "", "All of it: nodes, control plane, etcd, certificates.",
+	  .type = "\"dynamic\"" },
+	{ 0 },
+};
+
+static struct err *fetch_health(struct json_object *given, const struct cluster_options_run *o,
+				struct cluster_outcome *ret)
+{
+	return cluster_inspect(given, o, &ret->observed);
+}
+
+static struct err *open_health(struct tf_op *t)
+{
+	const struct wish w = { .values = cluster_of(t->config), .check = true };
+	struct cluster_outcome out = { .plan = NULL };
+	struct err *e = err_at(run(&w, fetch_health, &out), "cluster");
+	struct json_object *health = json_at(out.observed, "health");
+
+	if (!e && !health)
+		e = err_new(ERR_NOT_FOUND, "there is no such cluster on its nodes");
+	for (const struct tf_attr *row = health_rows + 1; row->name && !e; row++)
+		json_set(t->state, row->name, json_copy(json_at(health, row->name)));
+	if (!e) {
+		json_set(t->state, "health", json_copy(health));
+		json_sets(t->state, "id", json_str(w.values, "name"));
+	}
+	cluster_outcome_release(&out);
+	return e;
+}
+
+const struct tf_kind treenail_cluster_health = {
+	.name = "cluster_health",
+	.what = TF_DATA,
+	.doc = "How a cluster is: its API server, nodes, control plane, etcd, and the certificates that are in files and "
+	       "that are served.",
+	.attrs = health_rows,
+	.open = open_health,
+	.example = "data \"treenail_cluster_health\" \"demo\" {\n"
+		   "  cluster = treenail_cluster.demo\n"
+		   "}\n"
+		   "\n"
+		   "output \"problems\" {\n"
+		   "  value = data.treenail_cluster_health.demo.problems\n"
+		   "}\n",
+};
