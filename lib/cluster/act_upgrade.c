@@ -132,7 +132,8 @@ static struct err *run_kubeadm(struct doing *d, const char *to)
 	/* kubeadm hands its own proxies on to the control plane's pods. */
 	pthread_mutex_lock(&d->g->lock);
 	AUTO_JSON env = cluster_proxy_env(d->g->d);
-	json_set(command, "env", json_copy(env));
+	if (env)
+		json_set(command, "env", json_copy(env));
 	json_object_put(TAKE(env));
 	pthread_mutex_unlock(&d->g->lock);
 	steps_add(steps, TAKE(command));
