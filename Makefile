@@ -17,7 +17,7 @@ CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iinclude -Iansible_modules -
 	-Iproviders/terraform/protocol -isystem $(O)/protocol
 COMPILE = $(CC) -std=gnu11 $(CPPFLAGS) $(WARN) $(CFLAGS) $(shell pkg-config --cflags $(PKGS)) -pthread -MMD -MP
 LINK    = $(CC) $(CFLAGS) $(LDFLAGS)
-LIBS    = $(shell pkg-config --libs $(PKGS)) -pthread
+LIBS    = $(shell pkg-config --libs $(PKGS)) -pthread -lm
 Q       := $(if $(V),,@)
 
 # Every file of lib/openstack declares the resource of its name: the file list is the registry.
@@ -167,7 +167,7 @@ $(PACKED)/treenail-%-$(VERSION).tar.gz: $(DOCS)/%/modules.txt $(shell find ansib
 	$(Q)ANSIBLE_GALAXY=$(call VENV,core-2.19)/bin/ansible-galaxy \
 		ansible_modules/collection/build.sh $(PACKED) $* $< $(<D) $(<D)/treenail-$*
 
-collection: $(COLLECTIONS) ## the Ansible collections of both systems, as ansible-galaxy installs them offline
+collection: $(COLLECTIONS) ## the Ansible collections, as ansible-galaxy installs them offline
 
 PROGRAMS  = $(SYSTEMS:%=$(B)/treenail-%) $(B)/treenail-external
 install: $(PROGRAMS) $(MODULES) providers ## programs, providers, modules and pages; DESTDIR, PREFIX

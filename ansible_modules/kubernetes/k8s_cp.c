@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "output.h"
 #include "common/tasks.h"
 #include "digest.h"
 #include "file.h"
 #include "kubernetes/socket.h"
 #include "kubernetes/tree.h"
+#include "output.h"
 #include "session/config.h"
 
 enum { TOLD_MAX = 64 << 10, TIMEOUT_MOST_S = 366 * 24 * 3600, MODES = 0777, FILE_MODE = 0644 };

@@ -1,9 +1,9 @@
 #include <string.h>
 
 #include "clock.h"
-#include "output.h"
 #include "common/tasks.h"
 #include "kubernetes/socket.h"
+#include "output.h"
 
 enum { OUTPUT_MAX = 16 << 20, WORDS_MAX = 1000, TIMEOUT_MOST_S = 366 * 24 * 3600 };
 

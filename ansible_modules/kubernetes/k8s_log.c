@@ -1,8 +1,8 @@
 #include <string.h>
 
-#include "output.h"
 #include "common/tasks.h"
 #include "kubernetes/socket.h"
+#include "output.h"
 
 enum { LOG_MAX = 64 << 20 };
 

@@ -329,8 +329,6 @@ static struct err *load_key(struct ssh_hosts *h, struct node *n, const char *pat
 	}
 	if (key)
 		n->keys[n->entry.target.nkeys++] = key;
-	if (e && e->kind != ERR_USAGE)
-		e->kind = ERR_USAGE;
 	return err_at(e, e && e->at ? e->at : passphrase ? "passphrase" : "private_key_file");
 }
 
@@ -677,7 +675,9 @@ struct err *ssh_hosts_add(struct ssh_hosts *h, struct json_object *host,
 		h->entries[h->n++] = &n->entry;
 	}
 	(void)pthread_mutex_unlock(&h->lock);
-	if (!e)
+	if (e)
+		e->kind = ERR_USAGE;
+	else
 		*ret = &n->entry;
 	return name_host(e, host);
 }
@@ -709,10 +709,12 @@ struct err *ssh_hosts_new(struct json_object *defaults, const struct ssh_secrets
 	h->once = ssh_once_new();
 	h->warnings = json_object_new_array();
 	e = read_defaults(h, defaults, secrets);
-	if (e)
-		ssh_hosts_free(h);
-	else
+	if (!e) {
 		*ret = h;
+		return NULL;
+	}
+	ssh_hosts_free(h);
+	e->kind = ERR_USAGE;
 	return e;
 }
 
