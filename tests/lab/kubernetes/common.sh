@@ -46,4 +46,4 @@ packages_index()
 }
 
 REPOSITORY=$CACHE/lab-repository-$(cat "$LAB"/{repository.sh,node/{image.py,pause.c},conf/{kubelet.service,10-kubeadm.conf}} \
-	<(echo "$BUILT $BARE") | digest)
+	<(echo "$BUILT") | digest)

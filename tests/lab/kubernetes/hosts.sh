@@ -47,17 +47,17 @@ hosts_prepare()
 	ip link set "$BRIDGE" up
 }
 
-# host_files NAME ADDRESS/PREFIX: what it has on its disk that is not its layer's
+# host_files NAME ADDRESS/PREFIX: its disk. AUTHORIZED_KEYS is a file of keys that let people in, too.
 host_files()
 {
 	local dir=$HOSTS/$1 etc=$HOSTS/$1/upper/etc address=${2%/*} number=1 hash
 	while grep -qsx "$number" "$HOSTS"/*/number; do
 		number=$((number + 1))
 	done
+	rm -rf "$dir"
 	mkdir -p "$dir"/{root,work,data}
 	cp -a "$BARE/layer" "$dir/upper" # as another lower folder it would have to be outside of this machine's root
 	chmod 755 "$dir" # the host's root folder
-	echo "$number" >"$dir/number"
 	echo "$2" >"$dir/address"
 	rm -f "$etc"/ssh/ssh_host_* # which hides this machine's
 	ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$etc/ssh/ssh_host_ed25519_key"
@@ -69,14 +69,15 @@ host_files()
 	chmod 644 "$etc"/{hostname,hosts,machine-id,resolv.conf,ssh/authorized_keys}
 	hash=$(openssl passwd -6 -stdin <"$HOSTS/ssh/password")
 	sed -E "s|^(ops\|asks\|guest\|stale):[^:]*:|\1:$hash:|" "$BARE/layer/etc/shadow" >"$etc/shadow"
-	echo "$1,$address $(cut -d' ' -f1,2 "$etc/ssh/ssh_host_ed25519_key.pub")" >"$dir/known_hosts"
+	echo "$1,$address $(cut -d' ' -f1,2 "$etc/ssh/ssh_host_ed25519_key.pub")" >"$dir/known_host"
 	printf '%s\n' "Host $1" "HostName $address" >"$dir/ssh_config"
+	echo "$number" >"$dir/number" # it is whole
 }
 
 # Written anew as hosts come and go.
 hosts_ssh()
 {
-	cat "$HOSTS"/*/known_hosts >"$HOSTS/ssh/known_hosts" 2>/dev/null || true
+	cat "$HOSTS"/*/known_host >"$HOSTS/ssh/known_hosts" 2>/dev/null || true
 	{
 		cat "$HOSTS"/*/ssh_config 2>/dev/null || true
 		printf '%s\n' 'Host *' 'User root' "IdentityFile $HOSTS/ssh/id" 'IdentitiesOnly yes' \
@@ -85,7 +86,7 @@ hosts_ssh()
 	} >"$HOSTS/ssh/config"
 }
 
-# host_network NAME: an address that is not on the lab's own network is routed to the bridge alone
+# host_network NAME: whatever its address is, the others and this machine have it on the bridge
 host_network()
 {
 	local address space link
@@ -99,15 +100,16 @@ host_network()
 	ip -n "$space" link set lo up
 	ip -n "$space" addr add "$address" dev eth0
 	ip -n "$space" link set eth0 up
+	ip -n "$space" route add 0.0.0.0/1 dev eth0
+	ip -n "$space" route add 128.0.0.0/1 dev eth0
+	ip -n "$space" route add default via "$NET.1"
 	case $address in
 	"$NET".*) ;;
 	*)
-		ip -n "$space" route add "$NET.0/24" dev eth0
 		ip route add "${address%/*}/32" dev "$BRIDGE" src "$NET.1" ||
 			die "$1: there is another way to $address here"
 		;;
 	esac
-	ip -n "$space" route add default via "$NET.1"
 }
 
 # host_start NAME: until it runs; `in_host NAME true` tells when it answers

@@ -58,14 +58,13 @@ packages()
 # Debian's, in the place where Kubernetes' own package has them.
 plugins()
 {
-	local name
-	mkdir -p "$new"/{plugins,root/opt/cni/bin,root/etc/cni/net.d}
-	dpkg-deb -x "$BARE"/debian/containernetworking-plugins_*.deb "$new/plugins"
-	for name in "$new"/plugins/usr/lib/cni/*; do
-		ln -s "/usr/lib/cni/${name##*/}" "$new/root/opt/cni/bin/"
+	local name root=$new/root
+	mkdir -p "$root"/{opt/cni/bin,etc/cni/net.d}
+	touch "$root/etc/cni/net.d/.kubernetes-cni-keep"
+	for name in bandwidth bridge dhcp firewall host-device host-local ipvlan loopback macvlan portmap ptp sbr \
+		static tuning vlan vrf; do
+		ln -s "/usr/lib/cni/$name" "$root/opt/cni/bin/"
 	done
-	rm -rf "$new/plugins"
-	touch "$new/root/etc/cni/net.d/.kubernetes-cni-keep"
 	package kubernetes-cni 1.6.0-1.1 containernetworking-plugins <<<'Plugins for the networks of pods'
 }
 
@@ -104,6 +103,7 @@ images()
 other_images()
 {
 	local name links=() wanted
+	# shellcheck disable=SC2153
 	wanted=$("$KUBE/kubeadm" config images list --kubernetes-version "$VERSION")
 	gcc -O2 -static -s -o "$new/pause" "$LAB/node/pause.c"
 	image pause "$(grep /pause: <<<"$wanted")" -- "/pause=$new/pause"
@@ -119,9 +119,9 @@ other_images()
 new=$REPOSITORY.new
 rm -rf "$new"
 mkdir -p "$new"/{kubernetes,images}
-for version in "$OLDER" "$VERSION"; do
-	packages "$version"
-	images "$version"
+for each in "$OLDER" "$VERSION"; do
+	packages "$each"
+	images "$each"
 done
 plugins
 other_images

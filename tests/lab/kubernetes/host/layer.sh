@@ -27,10 +27,9 @@ rm -rf "$new"
 mkdir -p "$new"/{layer,work,root,debian}
 "$PYTHON" - "$new/layer" <<-'END'
 	import os, sys
-	for path, mode in ('root', 0o700), ('home', 0o755), ('var/log/journal', 0o755):
+	for path in 'root', 'home', 'opt', 'usr/local', 'var/log/journal':
 	    path = os.path.join(sys.argv[1], path)
 	    os.makedirs(path)
-	    os.chmod(path, mode)
 	    os.setxattr(path, 'trusted.overlay.opaque', b'y') # what is in this machine's is not there
 END
 echo "tests/lab: making the root of bare hosts, once" >&2
@@ -42,7 +41,7 @@ in_layer "$new" "${INSTALLED[@]}" <<-'END'
 	{
 		apt-get -qq -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@" </dev/null >/dev/null
 	}
-	for name in "$@" kubeadm kubectl kubelet kubernetes-cni cri-tools docker-ce; do
+	for name in "$@" kubeadm kubectl kubelet kubernetes-cni cri-tools docker.io docker-ce{,-cli}; do
 		! dpkg -s "$name" >/dev/null 2>&1 || gone+=("$name")
 	done
 	[ -z "${gone:-}" ] || get --allow-change-held-packages purge "${gone[@]}"
@@ -53,6 +52,7 @@ in_layer "$new" "${INSTALLED[@]}" <<-'END'
 
 	cp -r --no-preserve=ownership /run/host/. /
 	chmod 440 /etc/sudoers.d/lab
+	chmod 700 /root
 	for user in ops asks guest stale; do
 		useradd --create-home --shell /bin/bash "$user"
 	done
