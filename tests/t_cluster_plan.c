@@ -89,10 +89,19 @@ static struct json_object *host_of(const char *words)
 
 static struct json_object *node_of(const char *name, const char *words)
 {
-	struct json_object *o = unit_json("{'metadata':{'labels':{},'resourceVersion':'1'},"
-					  "'spec':{},'status':{'nodeInfo':{}}}");
+	struct json_object *o =
+		unit_json("{'apiVersion':'v1','kind':'Node',"
+			  "'metadata':{'labels':{},'resourceVersion':'1'},'spec':{},"
+			  "'status':{'nodeInfo':{},'conditions':[]}}");
+	const bool silent = words_have(words, "silent");
 	AUTO_STR version = xasprintf("v%.*s", (int)words_len(words), words);
 
+	json_object_array_add(
+		json_at(o, "status.conditions"),
+		unit_json(
+			silent ? "{'type':'Ready','status':'Unknown','reason':'NodeStatusUnknown',"
+				 "'message':'Kubelet stopped posting node status.'}"
+			       : "{'type':'Ready','status':'True'}"));
 	json_sets(json_at(o, "metadata"), "name", name);
 	json_sets(json_at(o, "status.nodeInfo"), "kubeletVersion", version);
 	if (*name == 'c' && !words_have(words, "unlabelled"))
@@ -205,6 +214,7 @@ START_TEST(plans)
 	json_object_object_foreach(json_at(c, "hosts"), name, words)
 		json_set(json_at(observed, "nodes"), name, host_of(json_object_get_string(words)));
 	json_set(observed, "api", api_of(json_at(c, "api")));
+	json_sets(observed, "api_error", json_str(c, "api_error"));
 	AUTO_STR before = xstrdup(json_object_to_json_string(observed));
 	AUTO_ERR e = cluster_plan_make(&in, &plan);
 	ck_assert_str_eq(before, json_object_to_json_string(observed));

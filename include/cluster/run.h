@@ -14,6 +14,7 @@
  *   empty nothing was changed anywhere, and one connection was made to each node.
  * - Each action is in the journal (journal.h) before it begins. A run that was killed at any moment is finished by the
  *   next: what kubeadm was killed in the middle of is resumed, on the same host with the same keys.
+ * - A node that cannot be looked at is an error in the end, after all that could be done was.
  * - What fails keeps none of the others from being done but for those that need it, and the rest of its slot.
  * - Keys and tokens are made here in memory, and travel inside SSH alone. The administrator's certificate is read off a
  *   control plane for the time of the run; bootstrap tokens are revoked in the end.

@@ -295,7 +295,9 @@ struct err *do_init(struct doing *d)
 		e = engine_connect(d->g);
 	if (e)
 		return e;
+	pthread_mutex_lock(&d->g->lock);
 	d->g->token_known = true;
+	pthread_mutex_unlock(&d->g->lock);
 	e = mark(d);
 	return e ? e : engine_configure(d->g, d->node, NODE_MEMBER, NULL, NULL, NULL);
 }

@@ -202,6 +202,8 @@ static char *listed(struct json_object *names)
 /* A host that has, or may have, a cluster that does not answer: nothing may be made in its place. */
 static struct err *check_silent(const struct planner *p)
 {
+	const char *why = json_str(p->in->observed, "api_error");
+
 	for (size_t i = 0;; i++) {
 		struct json_object *node = cluster_control_plane(p->d, i), *o;
 		const char *name = name_of(node);
@@ -215,11 +217,11 @@ static struct err *check_silent(const struct planner *p)
 				       "cluster cannot be seen: %s",
 				       name, json_str(o, "error"));
 		if (json_truth(o, "admin_conf", false))
-			return err_new(ERR_CONFLICT,
-				       "control plane %s has a cluster that was not begun by this "
-				       "journal, and no API server answers: repair it, or reset it "
-				       "first",
-				       name);
+			return err_new(
+				ERR_CONFLICT,
+				"control plane %s has a cluster, and no API server answers%s%s: "
+				"repair it, or reset it first",
+				name, why ? ": " : "", why ? why : "");
 	}
 }
 
@@ -631,6 +633,23 @@ static struct json_object *ordered(struct json_object *actions)
 	return list;
 }
 
+/* What nothing here is done about, and a person should know. */
+static void tell_unready(struct planner *p)
+{
+	struct json_object *list = json_at(p->api, "nodes");
+
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *node = json_nth(list, i);
+		const char *name = json_str(node, "metadata.name");
+		AUTO_STR why = NULL;
+
+		if (is_meant(p, name) && !planned(p, "join", name) && !planned(p, "remove", name) &&
+		    !planned(p, "ready", name) && object_readiness(node, NULL, &why) != READY)
+			warn(p, "node %s is not Ready: %s", name,
+			     why ? why : "it does not say why");
+	}
+}
+
 static struct err *plan_all(struct planner *p)
 {
 	struct err *e;
@@ -664,6 +683,7 @@ static struct err *plan_all(struct planner *p)
 		after(p, a, "init", name_of(p->first));
 		after(p, a, "network", NULL);
 	}
+	tell_unready(p);
 	return e;
 }
 

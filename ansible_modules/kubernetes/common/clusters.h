@@ -7,9 +7,9 @@
 
 /* What the modules share that make clusters on hosts reached by SSH. */
 
-#define ROW_CLUSTER                                                                      \
+#define ROW_CLUSTER                                                                          \
 	{                                                                                    \
-		"cluster", OBJ, OPTION | REQUIRED,                                       \
+		"cluster", OBJ, OPTION | REQUIRED,                                           \
 			"The cluster: what all of these modules are given, so keep it in a " \
 			"variable.",                                                         \
 			.sub = cluster_attrs                                                 \
