@@ -18,6 +18,7 @@ MUST_USE struct err *node_cordon(struct cluster *c, const char *name, bool on, b
  */
 MUST_USE struct err *node_hold(struct cluster *c, const char *name);
 MUST_USE struct err *node_give_back(struct cluster *c, const char *name);
+bool node_is_held(struct json_object *node);
 
 /* ---- drain ---- */
 

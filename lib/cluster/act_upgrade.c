@@ -1,17 +1,20 @@
 #include <string.h>
 
+#include "clock.h"
 #include "cluster/engine.h"
 #include "cluster/etcd.h"
 #include "cluster/kubeadm_config.h"
 #include "kubernetes/drain.h"
+#include "kubernetes/objects.h"
 #include "kubernetes/preflight.h"
+#include "kubernetes/waves.h"
 
 /*
  * One node goes to another version: kubeadm, what kubeadm makes of it, then, while the node is empty, its kubelet. Each piece
  * changes nothing where it is done already, so an upgrade that was killed is begun again.
  */
 
-enum { KUBEADM_S = 1200, READY_MS = 300000, OLD_CONFIG = 31, ETCD_MS = 10000 };
+enum { KUBEADM_S = 1200, READY_MS = 300000, OLD_CONFIG = 31, ETCD_MS = 10000, AGAIN_MS = 2000 };
 
 /* ---- before the first node ---- */
 
@@ -143,6 +146,120 @@ static struct err *run_kubeadm(struct doing *d, const char *to)
 	return e;
 }
 
+/* ---- whose turn it is ---- */
+
+/* A group as the API has it: what we hold is worked on, whoever else is not ready is out of service, too. */
+struct group {
+	struct json_object *names, *nodes; /* of the declaration; Node objects */
+	struct wave_node *members;
+	size_t n, *next;
+	size_t limit;
+};
+
+static void group_release(struct group *x)
+{
+	json_object_put(x->names);
+	json_object_put(x->nodes);
+	free(x->members);
+	free(x->next);
+}
+
+/* Those of the declaration that share the action's slot; owned. */
+static struct json_object *names_of(struct doing *d)
+{
+	const bool control_plane = cluster_is_control_plane(d->declared);
+	struct json_object *names = json_object_new_array(), *nodes;
+
+	pthread_mutex_lock(&d->g->lock);
+	nodes = json_at(d->g->d, "nodes");
+	for (size_t i = 0; i < json_len(nodes); i++) {
+		struct json_object *node = json_nth(nodes, i);
+		const bool same = control_plane ? cluster_is_control_plane(node)
+						: json_object_equal(json_at(node, "group"),
+								    json_at(d->declared, "group"));
+
+		if (same && cluster_is_control_plane(node) == control_plane)
+			json_object_array_add(names, json_copy(json_at(node, "name")));
+	}
+	pthread_mutex_unlock(&d->g->lock);
+	return names;
+}
+
+static struct json_object *object_of(struct json_object *nodes, const char *name)
+{
+	for (size_t i = 0; i < json_len(nodes); i++)
+		if (json_is_str(json_at(json_nth(nodes, i), "metadata.name"), name))
+			return json_nth(nodes, i);
+	return NULL;
+}
+
+static struct err *group_read(struct doing *d, struct group *x)
+{
+	struct err *e = objects_list(d->g->api,
+				     &(struct object_query){ .api_version = "v1", .kind = "Node" },
+				     &x->nodes);
+
+	x->names = names_of(d);
+	x->members = xcalloc(json_len(x->names) + 1, sizeof(*x->members));
+	x->next = xcalloc(json_len(x->names) + 1, sizeof(*x->next));
+	x->limit = (size_t)json_int(d->a, "limit", 1);
+	for (size_t i = 0; i < json_len(x->names) && !e; i++) {
+		const char *name = json_object_get_string(json_nth(x->names, i));
+		struct json_object *node = object_of(x->nodes, name);
+		const bool self = strcmp(name, d->node) == 0;
+
+		if (node)
+			x->members[x->n++] = (struct wave_node){
+				.name = name,
+				.ready = object_readiness(node, NULL, NULL) == READY,
+				.state = self                 ? WAVE_TODO
+					 : node_is_held(node) ? WAVE_BUSY
+							      : WAVE_DONE,
+			};
+	}
+	return e;
+}
+
+/* Cordons it if that leaves enough of its group in service. */
+static struct err *try_turn(struct doing *d, bool *ret_taken, struct err **ret_why)
+{
+	struct group x = { 0 };
+	struct err *e = group_read(d, &x);
+	bool done = false;
+
+	*ret_taken = !e && waves_next(x.members, x.n, x.limit, x.next) > 0;
+	if (*ret_taken)
+		e = node_hold(d->g->api, d->node);
+	else if (!e)
+		*ret_why = waves_state(x.members, x.n, x.limit, &done);
+	group_release(&x);
+	return e;
+}
+
+/* One at a time asks and takes. Others of the group may fall while it is upgraded: then it is waited for them. */
+static struct err *take_turn(struct doing *d)
+{
+	static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+	const int64_t until = clock_ms() + READY_MS;
+
+	for (;;) {
+		AUTO_ERR why = NULL;
+		bool taken = false;
+		struct err *e;
+
+		pthread_mutex_lock(&turn);
+		e = try_turn(d, &taken, &why);
+		pthread_mutex_unlock(&turn);
+		if (e || taken)
+			return e;
+		if (clock_ms() >= until || clock_is_cut())
+			return why ? TAKE(why)
+				   : err_new(ERR_TIMEOUT,
+					     "too many others of its group are worked on");
+		clock_sleep_ms(AGAIN_MS);
+	}
+}
+
 /* ---- one node ---- */
 
 /* What it has now, or (NULL) as the host says itself. */
@@ -155,7 +272,7 @@ static struct err *upgrade_kubelet(struct doing *d, const char *to)
 {
 	struct cluster *api = d->g->api;
 	AUTO_JSON node = NULL;
-	struct err *e = node_hold(api, d->node);
+	struct err *e = take_turn(d);
 
 	if (!e)
 		e = engine_drain(d->g, api, d->node, true);

@@ -139,7 +139,7 @@ struct err *node_taint(struct cluster *c, const char *name, struct json_object *
 
 /* ---- out for a while ---- */
 
-static bool is_held(struct json_object *node)
+bool node_is_held(struct json_object *node)
 {
 	return json_has(json_at(node, "metadata.annotations"), HELD);
 }
@@ -169,7 +169,7 @@ static struct json_object *patch_of_hold(const struct change *x, struct json_obj
 static struct json_object *patch_of_release(const struct change *x, struct json_object *node)
 {
 	(void)x;
-	return is_held(node) ? holding(node, NULL, false) : NULL;
+	return node_is_held(node) ? holding(node, NULL, false) : NULL;
 }
 
 static struct err *change_untold(struct cluster *c, const char *name, const struct change *x)
