@@ -7,7 +7,7 @@
 #include "err.h"
 
 /*
- * etcd 3.5 (and 3.4) by its JSON gateway, on its client port, with a client certificate. One struct etcd is one
+ * etcd 3.5 by its JSON gateway, on its client port, with a client certificate. One struct etcd is one
  * endpoint: one member, as reached from here. Nothing is sent before the first call. Any thread.
  */
 struct etcd;
