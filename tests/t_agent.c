@@ -139,6 +139,10 @@ START_TEST(bad_plans_are_refused_before_anything_is_done)
 		{ "{'do': 'file', 'path': '/x', 'content': '', 'base64': ''}", "not 2" },
 		{ "{'do': 'file', 'path': 'x', 'content': ''}", "an absolute path" },
 		{ "{'do': 'file', 'path': '/a/../x', 'content': ''}", "an absolute path" },
+		{ "{'do': 'file', 'path': '/a/..', 'content': ''}", "an absolute path" },
+		{ "{'do': 'file', 'path': '/a/./x', 'content': ''}", "an absolute path" },
+		{ "{'do': 'file', 'path': '/a//x', 'content': ''}", "an absolute path" },
+		{ "{'do': 'absent', 'path': '/etc/', 'recursive': true}", "an absolute path" },
 		{ "{'do': 'file', 'path': '/x', 'base64': '?'}", "'base64' is none" },
 		{ "{'do': 'file', 'path': '/x', 'content': 7}", "a string, not an integer" },
 		{ "{'do': 'file', 'path': '/x', 'content': '', 'mode': 420}", "a mode like" },
@@ -220,6 +224,17 @@ START_TEST(a_link_is_replaced_and_what_it_led_to_is_not)
 	comes_true(false, list);
 	is_file(link, "new");
 	is_file(target, "old");
+}
+END_TEST
+
+START_TEST(devices_stay)
+{
+	AUTO_STR path = at("pipe");
+	AUTO_STR list = xasprintf("{'do': 'file', 'path': '%s', 'content': 'x'}", path);
+
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	fails(false, list, "is a device, a pipe or a socket");
+	fails(false, "{'do': 'file', 'path': '/tmp', 'content': 'x'}", "is a folder");
 }
 END_TEST
 
@@ -928,6 +943,44 @@ START_TEST(who_has_the_lock_of_packages_is_told)
 }
 END_TEST
 
+static const char SLOW[] =
+	"cd /srv/repo; rm -rf t; mkdir -p t/DEBIAN\n"
+	"printf 'Package: treenail-slow\nVersion: 1\nArchitecture: all\nMaintainer: x <x@y.z>\n"
+	"Description: x\n' >t/DEBIAN/control\n"
+	"printf '#!/bin/sh\n[ -e /run/go ] && exit; echo $PPID >/run/i; mv /run/i /run/inst\n"
+	"while ! [ -e /run/go ]; do sleep 0.1; done\n' >t/DEBIAN/postinst\n"
+	"chmod 755 t/DEBIAN/postinst; dpkg-deb --build t slow.deb >/dev/null\n"
+	"{ cat t/DEBIAN/control; echo Filename: ./slow.deb; echo Size: $(stat -c %s slow.deb)\n"
+	"  s=$(sha256sum slow.deb); echo SHA256: ${s%% *}; echo; } >>Packages\n"
+	"rm -f /run/go /run/inst\n";
+
+/* Killed in the middle of it, and so is dpkg: the next run finishes what they began. */
+START_TEST(half_a_package_is_finished)
+{
+	NEED_MACHINE;
+	static const char plan[] =
+		"{'steps': [{'id': 'p', 'do': 'package', 'packages': {'treenail-slow': '1'}}]}";
+	AUTO_STR path = scratch_path("/run/inst");
+	struct run r;
+
+	if (!packages_there())
+		return;
+	ck_assert_int_eq(scratch_shell(SLOW), 0);
+	r = agent_begin(true, plan);
+	wait_for_file(path);
+	ck_assert_int_eq(kill(r.pid, SIGKILL), 0);
+	ck_assert_int_eq(kill(pid_in(path), SIGKILL), 0);
+	agent_wait(&r);
+	run_release(&r);
+	ck_assert(goes(pid_in(path)));
+	scratch_write("/run/go", "", 0600);
+	ck_assert_int_eq(scratch_shell("dpkg-query -W -f '${Status}' treenail-slow | "
+				       "grep -q half-configured"),
+			 0);
+	comes_true(true, "{'do': 'package', 'packages': {'treenail-slow': '1'}}");
+}
+END_TEST
+
 static void set_up(void)
 {
 	sandbox_enter();
@@ -948,6 +1001,7 @@ int main(void)
 		a_file_is_written_once,
 		without_a_mode_it_stays,
 		a_link_is_replaced_and_what_it_led_to_is_not,
+		devices_stay,
 		a_difference_is_shown,
 		a_secret_is_in_no_report,
 		blocks_of_lines,
@@ -973,6 +1027,7 @@ int main(void)
 		all_facts_are_found,
 		packages,
 		who_has_the_lock_of_packages_is_told,
+		half_a_package_is_finished,
 	};
 	Suite *s = suite_create("agent");
 	SRunner *r = srunner_create(s);

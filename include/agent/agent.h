@@ -52,6 +52,8 @@ struct agent_field {
 enum {
 	KIND_READS = 1 << 0, /* changes nothing: needs no lock */
 	KIND_ROOT = 1 << 1,  /* what it changes only root can */
+	KIND_SPEAKS =
+		1 << 2, /* its errors may repeat what it was given: not told of a secret step */
 };
 
 struct agent_kind {

@@ -35,6 +35,8 @@ MUST_USE struct err *want_meet(const struct want *w, const char *path, const str
  */
 MUST_USE struct err *file_put(const char *path, const char *s, size_t n, int fd,
 			      const struct want *w, const struct found *old);
+/* ERR_CONFLICT for what is neither a plain file nor a link. */
+MUST_USE struct err *file_may_be_put(const char *path, const struct found *old);
 /* Up to `max` bytes; ERR_NOT_FOUND if it is not there, ERR_USAGE if it is larger. */
 MUST_USE struct err *file_read(const char *path, size_t max, struct buf *ret);
 /* The whole of a small file of the kernel's or the system's without the newline at its end; "" if it cannot be had. Owned. */

@@ -14,13 +14,23 @@ static bool is_text(struct json_object *v)
 	       strlen(json_object_get_string(v)) == (size_t)json_object_get_string_len(v);
 }
 
+/* One way to write each path: what is looked at is what is used. */
 static bool is_path(struct json_object *v)
 {
 	const char *s = is_text(v) ? json_object_get_string(v) : "";
-	const size_t n = strlen(s);
 
-	return *s == '/' && n <= PATH_BYTES && !strstr(s, "/../") && !strchr(s, '\n') &&
-	       (n < 3 || strcmp(s + n - 3, "/..") != 0);
+	if (*s != '/' || strlen(s) > PATH_BYTES || strchr(s, '\n'))
+		return false;
+	while (*s == '/' && s[1]) {
+		const size_t n = strcspn(++s, "/");
+
+		if (!n || (n == 1 && *s == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
+			return false;
+		s += n;
+		if (*s && !s[1])
+			return false;
+	}
+	return true;
 }
 
 static bool is_mode(struct json_object *v)
@@ -101,7 +111,7 @@ static const struct {
 	const char *words;
 } types[] = {
 	[FIELD_TEXT] = { is_text, "a string" },
-	[FIELD_PATH] = { is_path, "an absolute path without '..'" },
+	[FIELD_PATH] = { is_path, "an absolute path without '//', '.' and '..'" },
 	[FIELD_MODE] = { is_mode, "a mode like \"0644\", a string" },
 	[FIELD_SHA256] = { is_sha256, "a SHA-256 of 64 lower-case hexadecimal digits" },
 	[FIELD_BOOL] = { is_bool, "true or false" },

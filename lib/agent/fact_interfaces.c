@@ -18,12 +18,16 @@ struct list {
 	size_t room;
 };
 
+/* Without the counters, which are most of what there is to say of an interface. */
 struct request {
 	struct nlmsghdr head;
-	struct rtgenmsg body;
+	struct ifinfomsg body;
+	struct rtattr attr;
+	uint32_t filter;
 };
 
-static const struct rtattr *find(const struct rtattr *at, size_t left, unsigned short type)
+/* Lengths are signed, as these macros let them fall below 0. */
+static const struct rtattr *find(const struct rtattr *at, int left, unsigned short type)
 {
 	for (; RTA_OK(at, left); at = RTA_NEXT(at, left))
 		if (at->rta_type == type)
@@ -64,12 +68,12 @@ static void take_link(struct list *l, const struct nlmsghdr *m)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(m);
 	const struct rtattr *attrs = IFLA_RTA(info);
-	const size_t n = m->nlmsg_len - NLMSG_LENGTH(sizeof(*info));
+	const int n = (int)m->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*info));
 	const struct rtattr *name = find(attrs, n, IFLA_IFNAME), *mtu = find(attrs, n, IFLA_MTU);
 	struct json_object *o;
 	uint32_t bytes = 0;
 
-	if (!name || m->nlmsg_len < NLMSG_LENGTH(sizeof(*info)))
+	if (!name)
 		return;
 	if (mtu && RTA_PAYLOAD(mtu) == sizeof(bytes))
 		memcpy(&bytes, RTA_DATA(mtu), sizeof(bytes));
@@ -89,7 +93,7 @@ static void take_address(struct list *l, const struct nlmsghdr *m)
 {
 	const struct ifaddrmsg *info = NLMSG_DATA(m);
 	const struct rtattr *attrs = IFA_RTA(info);
-	const size_t n = m->nlmsg_len - NLMSG_LENGTH(sizeof(*info));
+	const int n = (int)m->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*info));
 	const struct rtattr *at = find(attrs, n, IFA_LOCAL);
 	char text[INET6_ADDRSTRLEN];
 
@@ -109,13 +113,15 @@ static struct err *ask(int fd, unsigned short type)
 	const struct request r = { .head = { .nlmsg_len = sizeof(r),
 					     .nlmsg_type = type,
 					     .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-				   .body = { .rtgen_family = AF_UNSPEC } };
+				   .attr = { .rta_len = RTA_LENGTH(sizeof(r.filter)),
+					     .rta_type = IFLA_EXT_MASK },
+				   .filter = RTEXT_FILTER_SKIP_STATS };
 
 	return send(fd, &r, sizeof(r), 0) == sizeof(r) ? NULL : agent_errno("asking the kernel");
 }
 
 /* *more false: this was the last part. */
-static struct err *take_part(struct list *l, const char *part, size_t n, bool *more)
+static struct err *take_part(struct list *l, const char *part, int n, bool *more)
 {
 	const struct nlmsghdr *m = (const struct nlmsghdr *)(const void *)part;
 
@@ -141,8 +147,7 @@ static struct err *dump(struct list *l, int fd, unsigned short type)
 	while (!e && more) {
 		const ssize_t n = recv(fd, part, ANSWER, 0);
 
-		e = n <= 0 ? agent_errno("asking the kernel")
-			   : take_part(l, part, (size_t)n, &more);
+		e = n <= 0 ? agent_errno("asking the kernel") : take_part(l, part, (int)n, &more);
 	}
 	free(part);
 	return e;

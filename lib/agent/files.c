@@ -216,6 +216,14 @@ static void sync_folder(const char *path)
 	(void)close(fd);
 }
 
+struct err *file_may_be_put(const char *path, const struct found *old)
+{
+	if (!old->there || S_ISREG(old->st.st_mode) || S_ISLNK(old->st.st_mode))
+		return NULL;
+	return err_new(ERR_CONFLICT, "'%s' is %s, which is not replaced by a file", path,
+		       S_ISDIR(old->st.st_mode) ? "a folder" : "a device, a pipe or a socket");
+}
+
 struct err *file_put(const char *path, const char *s, size_t n, int fd, const struct want *w,
 		     const struct found *old)
 {
@@ -320,8 +328,9 @@ struct err *step_write(struct step *s, const char *path, const char *text, size_
 
 	if (e)
 		return e;
-	if (old.there && S_ISDIR(old.st.st_mode))
-		return err_new(ERR_CONFLICT, "'%s' is a folder", path);
+	e = file_may_be_put(path, &old);
+	if (e)
+		return e;
 	sha256_text(text, n, sum);
 	same = strcmp(sum, old.sha256) == 0;
 	if (same && want_is_met(w, &old.st))

@@ -186,7 +186,7 @@ static void drop_content(struct json_object *line)
 static void put_error(struct step *s, const struct err *e)
 {
 	json_sets(s->line, "kind", err_kind_name(e->kind));
-	if (s->secret)
+	if (s->secret && (s->kind->flags & KIND_SPEAKS))
 		json_sets(s->line, "msg", "it failed; why is not told, as the step is secret");
 	else
 		json_set(s->line, "msg", step_text(e->text, strlen(e->text)));

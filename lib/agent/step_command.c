@@ -130,6 +130,7 @@ static struct err *run(struct step *s)
 
 const struct agent_kind agent_command = {
 	.name = "command",
+	.flags = KIND_SPEAKS,
 	.fields = fields,
 	.run = run,
 };

@@ -55,8 +55,9 @@ static struct err *write_blob(struct step *s, const struct want *w)
 
 	if (e)
 		return e;
-	if (old.there && S_ISDIR(old.st.st_mode))
-		return err_new(ERR_CONFLICT, "'%s' is a folder", path);
+	e = file_may_be_put(path, &old);
+	if (e)
+		return e;
 	same = strcmp(blob, old.sha256) == 0;
 	if (same && want_is_met(w, &old.st))
 		return NULL;

@@ -195,7 +195,7 @@ static struct err *run(struct step *s)
 
 const struct agent_kind agent_package = {
 	.name = "package",
-	.flags = KIND_ROOT,
+	.flags = KIND_ROOT | KIND_SPEAKS,
 	.fields = fields,
 	.check = check,
 	.run = run,

@@ -116,7 +116,7 @@ static struct err *run(struct step *s)
 
 const struct agent_kind agent_sysctl = {
 	.name = "sysctl",
-	.flags = KIND_ROOT,
+	.flags = KIND_ROOT | KIND_SPEAKS,
 	.fields = fields,
 	.check = check,
 	.run = run,

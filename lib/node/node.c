@@ -176,16 +176,28 @@ static enum err_kind kind_of(struct json_object *line)
 	return ERR_REMOTE;
 }
 
+/* What the host said, fit for a terminal. Owned. */
+static char *plain(const char *s)
+{
+	char *text = xstrndup(s ? s : "", text_cut(s ? s : "", WORDS_SHOWN));
+
+	for (char *at = text; *at; at++)
+		if (((unsigned char)*at < ' ' && !strchr("\t\n", *at)) || *at == 0x7f)
+			*at = '?';
+	return text;
+}
+
+/* Of a command the message has its words already; of others "err" has those of a unit's journal. */
 static struct err *step_failed(struct json_object *line)
 {
 	const char *id = json_str(line, "id"), *what = json_str(line, "do");
-	const char *msg = json_str(line, "msg"), *out = json_str(line, "err");
-	const bool more = strcmp(what ? what : "", "command") != 0 && out && *out;
+	const bool command = what && strcmp(what, "command") == 0;
+	AUTO_STR msg = plain(json_str(line, "msg"));
+	AUTO_STR more = plain(command ? NULL : json_str(line, "err"));
 
-	return err_new(kind_of(line), "step %s%s%s (%s): %s%s%.*s", id ? "'" : "", id ? id : "",
-		       id ? "'" : "without a name", what ? what : "?", msg ? msg : "it failed",
-		       more ? "\n" : "", more ? (int)text_cut(out, WORDS_SHOWN) : 0,
-		       out ? out : "");
+	return err_new(kind_of(line), "step %s%s%s (%s): %s%s%s", id ? "'" : "", id ? id : "",
+		       id ? "'" : "without a name", what ? what : "?", *msg ? msg : "it failed",
+		       *more ? "\n" : "", more);
 }
 
 static struct err *failed_step(const struct talk *t)
