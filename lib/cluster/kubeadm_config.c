@@ -556,6 +556,21 @@ static struct err *since_v4(const struct kubeadm_input *in, const char *name, st
 	return e;
 }
 
+/* An addon that init left out is not there to be upgraded, which kubeadm takes for a fault. */
+static struct json_object *upgrade_ignores(struct json_object *declaration)
+{
+	static const char dns[] = "CoreDNSUnsupportedPlugins CoreDNSMigration";
+	struct json_object *given = json_at(declaration, "kubeadm.ignore_preflight_errors");
+	struct json_object *all = given ? json_copy(given) : json_object_new_array();
+	AUTO_JSON addon = json_object_new_string("addon/coredns");
+
+	if (!json_list_has(json_at(declaration, "kubeadm.skip_phases"), addon))
+		return all;
+	WORDS_EACH(w, dns)
+		json_object_array_add(all, json_object_new_string_len(w, (int)words_len(w)));
+	return all;
+}
+
 struct err *kubeadm_upgrade_config(const struct kubeadm_input *in, struct buf *ret)
 {
 	static const char *const verbs[] = { "apply", "node" };
@@ -578,8 +593,7 @@ struct err *kubeadm_upgrade_config(const struct kubeadm_input *in, struct buf *r
 			 json_object_new_boolean(!is_external(in->declaration)));
 		set(verb, "imagePullPolicy",
 		    json_str(in->declaration, "kubeadm.image_pull_policy"));
-		set_some(verb, "ignorePreflightErrors",
-			 json_copy(json_at(in->declaration, "kubeadm.ignore_preflight_errors")));
+		set_some(verb, "ignorePreflightErrors", upgrade_ignores(in->declaration));
 		set_patches(verb);
 		json_set(o, verbs[i], verb);
 	}
