@@ -152,6 +152,9 @@ struct err *fleet_end(struct fleet *f)
 					      json_object_new_string(f->hosts[i].entry->name));
 		tell_host(&f->hosts[i], results, diffs);
 	}
+	/* Else Ansible looks for these in the results, and takes the controller for what is said of a host. */
+	json_set(extra, "failed", json_object_new_boolean(false));
+	json_set(extra, "unreachable", json_object_new_boolean(false));
 	json_set(extra, "results", results);
 	json_set(extra, "failed_hosts", names);
 	if (f->op->diff)
