@@ -298,9 +298,10 @@ END_TEST
 START_TEST(files_as_steps)
 {
 	struct pki *p = made(&EC);
+	AUTO_JSON secrets = unit_json("['secrets']");
 	AUTO_JSON steps = NULL;
 
-	unit_ok(pki_encryption(p, "secretbox", unit_json("['secrets']")));
+	unit_ok(pki_encryption(p, "secretbox", secrets));
 	steps = pki_steps(p);
 	ck_assert_int_eq(json_len(steps), 2 + 9);
 	unit_same(json_nth(steps, 0),

@@ -162,6 +162,7 @@ struct err *certificate_served_fd(int fd, const char *name, int64_t deadline_ms,
 	struct shake s = { .fd = fd, .deadline_ms = deadline_ms };
 	SSL_CTX *ctx = context(&s);
 	struct err *e = NULL;
+	AUTO_STR asked = name && !is_address(name) ? xstrdup(name) : NULL;
 	bool more = true;
 
 	s.ssl = ctx ? SSL_new(ctx) : NULL;
@@ -173,8 +174,9 @@ struct err *certificate_served_fd(int fd, const char *name, int64_t deadline_ms,
 		e = err_new(ERR_PROTOCOL, "OpenSSL has no TLS");
 	} else {
 		SSL_set_bio(s.ssl, s.in, s.out);
-		if (name && !is_address(name))
-			(void)SSL_set_tlsext_host_name(s.ssl, name);
+		if (asked)
+			(void)SSL_ctrl(s.ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+				       TLSEXT_NAMETYPE_host_name, asked);
 	}
 	ERR_clear_error();
 	while (!e && more)
