@@ -268,6 +268,24 @@ static struct err *packages(struct doing *d, const char *kubelet, const char *ku
 	return engine_configure(d->g, d->node, NODE_MEMBER, kubelet, kubeadm, NULL);
 }
 
+/* Its package does not, and what runs is the old one until then. */
+static struct err *restart_kubelet(struct doing *d)
+{
+	AUTO_JSON steps = steps_new();
+	struct json_object *s = json_object_new_object();
+	struct node_job j = { .node = d->node, .steps = steps };
+	struct err *e;
+
+	json_sets(s, "id", "kubelet-restart");
+	json_sets(s, "do", "service");
+	json_sets(s, "unit", "kubelet.service");
+	json_sets(s, "state", "restarted");
+	steps_add(steps, s);
+	e = engine_node(d->g, &j);
+	json_object_put(j.report);
+	return e;
+}
+
 static struct err *upgrade_kubelet(struct doing *d, const char *to)
 {
 	struct cluster *api = d->g->api;
@@ -278,6 +296,8 @@ static struct err *upgrade_kubelet(struct doing *d, const char *to)
 		e = engine_drain(d->g, api, d->node, true);
 	if (!e)
 		e = packages(d, to, to);
+	if (!e)
+		e = restart_kubelet(d);
 	if (!e)
 		e = node_wait_ready(api, d->node,
 				    &(struct node_wish){ .version = to, .timeout_ms = READY_MS },

@@ -359,6 +359,28 @@ static struct err *plan_nodes(struct planner *p, bool control_planes,
 	return e;
 }
 
+/* ---- members ---- */
+
+/* Before any upgrade: what that makes on all nodes at once (kube-proxy) needs its images there. */
+static struct err *plan_configure(struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node);
+	struct json_object *o = seen(p, name), *changed = json_at(o, "steps.changed");
+	struct json_object *failed = json_at(o, "steps.failed"), *a;
+	AUTO_STR ids = listed(changed);
+	AUTO_STR why = NULL;
+
+	if (!member(p, name) || node == p->first || is_to_go(p, name) || !is_meant(p, name) ||
+	    joining(p, node, &why))
+		return NULL;
+	if (!json_len(changed) && !failed)
+		return NULL;
+	a = failed ? act(p, "configure", name, "%s: %s", json_str(failed, "id"),
+			 json_str(failed, "msg"))
+		   : act(p, "configure", name, "%s", ids);
+	return put_slot(p, a, node);
+}
+
 /* ---- upgrades ---- */
 
 /* Kubernetes says "v1.33.12". */
@@ -419,6 +441,7 @@ static struct err *plan_upgrade(struct planner *p, struct json_object *node)
 	json_sets(a, "from", from);
 	json_sets(a, "to", to);
 	p->upgrades = true;
+	after_all(p, a, "configure", false);
 	after_all(p, a, "upgrade join", true);
 	struct err *e = check_step(p, name, from);
 	return e ? e : put_slot(p, a, node);
@@ -441,25 +464,7 @@ static struct err *plan_upgrades(struct planner *p, bool control_planes)
 	return e ? e : plan_nodes(p, control_planes, plan_upgrade);
 }
 
-/* ---- members ---- */
-
-static struct err *plan_configure(struct planner *p, struct json_object *node)
-{
-	const char *name = name_of(node);
-	struct json_object *o = seen(p, name), *changed = json_at(o, "steps.changed");
-	struct json_object *failed = json_at(o, "steps.failed"), *a;
-	AUTO_STR ids = listed(changed);
-
-	if (!member(p, name) || planned(p, "join", name) || planned(p, "upgrade", name) ||
-	    node == p->first || is_to_go(p, name) || !is_meant(p, name))
-		return NULL;
-	if (!json_len(changed) && !failed)
-		return NULL;
-	a = failed ? act(p, "configure", name, "%s: %s", json_str(failed, "id"),
-			 json_str(failed, "msg"))
-		   : act(p, "configure", name, "%s", ids);
-	return put_slot(p, a, node);
-}
+/* ---- labels, taints, certificates ---- */
 
 static struct err *plan_marks(struct planner *p, struct json_object *node)
 {
@@ -660,19 +665,20 @@ static struct err *plan_all(struct planner *p)
 	if (!e) {
 		plan_prepare_first(p);
 		plan_network(p);
-		e = plan_upgrades(p, true);
+		e = plan_nodes(p, true, plan_configure);
 	}
+	if (!e)
+		e = plan_nodes(p, false, plan_configure);
+	if (!e)
+		e = plan_upgrades(p, true);
 	if (!e)
 		e = plan_nodes(p, true, plan_join);
 	if (!e)
 		e = plan_nodes(p, false, plan_join);
 	if (!e)
 		e = plan_upgrades(p, false);
-	for (int workers = 0; workers < 2 && !e; workers++) {
-		e = plan_nodes(p, !workers, plan_configure);
-		if (!e)
-			e = plan_nodes(p, !workers, plan_marks);
-	}
+	for (int workers = 0; workers < 2 && !e; workers++)
+		e = plan_nodes(p, !workers, plan_marks);
 	for (int workers = 0; workers < 2 && !e; workers++)
 		e = plan_nodes(p, !workers, plan_renewal);
 	if (!e)
