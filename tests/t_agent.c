@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -625,6 +626,65 @@ START_TEST(blobs_are_asked_for_and_swept)
 }
 END_TEST
 
+/* Versions of the agent, and blobs of plans that nobody ended. */
+START_TEST(what_nobody_has_asked_for_in_long_is_swept)
+{
+	NEED_MACHINE;
+	static const struct {
+		const char *path;
+		int days;
+		bool stays;
+	} cases[] = {
+		{ "agent-0123456789abcdef", 40, false },
+		{ "agent-0123456789abcde0", 20, true },
+		{ "agent-of-somebody-else", 400, true },
+		{ "owned", 400, true },
+		{ "blobs/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", 9,
+		  false },
+		{ "blobs/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.part", 9,
+		  false },
+		{ "blobs/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde0", 5,
+		  true },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		AUTO_STR path = xasprintf("/var/lib/treenail/%s", cases[i].path);
+		AUTO_STR touch = xasprintf("touch -d '%d days ago' %s", cases[i].days, path);
+
+		scratch_write(path, "", 0600);
+		ck_assert_int_eq(scratch_shell(touch), 0);
+	}
+	steps(true, "{'do': 'facts', 'names': ['kernel']}", "", true, false);
+	steps(true, "{'do': 'command', 'argv': ['true']}", "", true, true);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		AUTO_STR name = xasprintf("/var/lib/treenail/%s", cases[i].path);
+		AUTO_STR path = scratch_path(name);
+
+		ck_assert_msg((access(path, F_OK) == 0) == cases[i].stays, "%s", path);
+	}
+}
+END_TEST
+
+START_TEST(a_full_disk_leaves_what_was_there)
+{
+	NEED_MACHINE;
+	AUTO_STR path = scratch_path("/mnt");
+	AUTO_BUF list = BUF_INIT;
+
+	ck_assert_int_eq(mount("tmpfs", path, "tmpfs", 0, "size=64k"), 0);
+	scratch_write("/mnt/file", "old", 0644);
+	buf_adds(&list, "{'do': 'file', 'path': '/mnt/file', 'content': '");
+	for (int i = 0; i < 100000; i++)
+		buf_adds(&list, "x");
+	buf_adds(&list, "'}");
+	fails(true, list.s, "No space left");
+	AUTO_STR text = scratch_read("/mnt/file");
+	ck_assert_str_eq(text, "old");
+	ck_assert_int_eq(scratch_shell("test $(ls -A /mnt) = file"), 0);
+	(void)umount2(path, MNT_DETACH);
+}
+END_TEST
+
 /* ---- the machine ---- */
 
 START_TEST(sysctls)
@@ -752,6 +812,12 @@ START_TEST(images)
 	scratch_write("/srv/archive", "registry.example/a:1\ndocker.io/library/b:2\n", 0644);
 	comes_true(true, "{'do': 'image', 'path': '/srv/archive', 'names': "
 			 "['registry.example/a:1', 'b:2']}");
+	scratch_write("/fake/docker",
+		      "#!/bin/sh\ntouch /run/docked\ncase $1 in images) cat /run/docked;; "
+		      "load) sed s,docker.io/library/,, $4 >>/run/docked;; esac\n",
+		      0755);
+	comes_true(true, "{'do': 'image', 'path': '/srv/archive', 'runtime': 'docker', 'names': "
+			 "['registry.example/a:1', 'docker.io/library/b:2']}");
 	fails(true, "{'do': 'image', 'path': '/srv/archive', 'names': ['b']}",
 	      "does not have all of them: b lacks");
 	char sum[SHA256_HEX];
@@ -1016,6 +1082,8 @@ int main(void)
 		killed_anywhere_it_converges,
 		the_second_waits_and_says_for_whom,
 		blobs_are_asked_for_and_swept,
+		what_nobody_has_asked_for_in_long_is_swept,
+		a_full_disk_leaves_what_was_there,
 		sysctls,
 		swap_is_off,
 		kernel_modules,

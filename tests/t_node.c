@@ -438,6 +438,7 @@ START_TEST(a_part_of_a_plan_knows_what_was_before)
 	ck_assert(json_truth(line_of(&w, "c"), "changed", false));
 	boot[strcspn(boot, "\n")] = '\0';
 	w.plan.boot_id = boot;
+	json_object_put(TAKE(w.report));
 	unit_fails(on_host(&w, 1, 0), ERR_CONFLICT, "has not been restarted yet");
 	json_object_put(w.plan.earlier);
 	work_release(&w);
