@@ -196,7 +196,7 @@ $(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a 
 # Tables and conversions alone: no adapter, no server.
 $(B)/tests/t_typed: $(patsubst %.c,$(O)/%.o,$(filter-out %/work.c,$(wildcard providers/terraform/kubernetes/typed/*.c)))
 $(B)/tests/t_manifest: $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live manifest subject)
-$(B)/tests/t_treenail: $(patsubst %,$(O)/providers/terraform/treenail/%.o,hosts host_file host_exec)
+$(B)/tests/t_treenail: $(patsubst %,$(O)/providers/terraform/treenail/%.o,hosts host_file host_exec cluster)
 $(B)/tests/t_adoption: $(O)/providers/terraform/kubernetes/adoption.o
 $(B)/tests/t_typed_work: $(patsubst %.c,$(O)/%.o,$(wildcard providers/terraform/kubernetes/typed/*.c)) $(patsubst %,$(O)/providers/terraform/kubernetes/%.o,adoption clusters live subject typed_worker)
 

@@ -17,7 +17,13 @@
 #include "treenail/kinds.h"
 #include "unit.h"
 
-static const struct tf_kind *const others[] = { &treenail_host_file, &treenail_host_exec, NULL };
+static const struct tf_kind *const others[] = { &treenail_host_file,
+						&treenail_host_exec,
+						&treenail_cluster,
+						&treenail_cluster_node,
+						&treenail_kubeconfig,
+						&treenail_cluster_health,
+						NULL };
 
 const struct provider provider = {
 	.name = "treenail",
@@ -238,18 +244,18 @@ START_TEST(commands_run_once_and_again_by_triggers)
 	NEED_SSHD;
 	stage_init(&s);
 #define LIFE \
-	"'command':'cat >>DIR/log; echo $v; echo it >&2','stdin':'in ','destroy_command':'echo out >>DIR/log'"
+	"'command':'cat >>DIR/log; echo $v; echo it >&2','stdin':'fed ','destroy_command':'echo out >>DIR/log'"
 	apply(&s, EXEC_ROOT(LIFE ",'environment':{'v':'secret-value'}"), "{'c':'create'}");
-	has("log", "in ");
+	has("log", "fed ");
 	ck_assert_str_eq(value(&s, "c", "stdout"), "************\n");
 	ck_assert_str_eq(value(&s, "c", "stderr"), "it\n");
 	apply(&s, EXEC_ROOT(LIFE ",'triggers':{'a':'b'}"), "{'c':'replace'}");
-	has("log", "in out\nin ");
+	has("log", "fed out\nfed ");
 	apply(&s, EXEC_ROOT(LIFE ",'triggers':{'a':'c'},'update_command':'echo up >>DIR/log'"),
 	      "{'c':'update'}");
-	has("log", "in out\nin up\n");
+	has("log", "fed out\nfed up\n");
 	apply(&s, "{}", "{'c':'delete'}");
-	has("log", "in out\nin up\nout\n");
+	has("log", "fed out\nfed up\nout\n");
 	stage_end(&s);
 }
 END_TEST
@@ -311,9 +317,9 @@ static const struct {
 	  "only one of content and source can be given" },
 	{ FILE_ROOT("'path':'DIR/x'"), "one of these has to be given" },
 	{ FILE_ROOT("'path':'DIR/x','content_base64':'?'"), "no base64" },
-	{ "{'f':{'type':'treenail_host_file','config':{'host':{'adress':'x'},'path':'/x',"
+	{ "{'f':{'type':'treenail_host_file','config':{'host':{'netwrok':'x'},'path':'/x',"
 	  "'content':''}}}",
-	  "adress" },
+	  "netwrok" },
 	{ "{'f':{'type':'treenail_host_file','config':{'host':7,'path':'/x','content':''}}}",
 	  "a host is an address, or an object" },
 	{ EXEC_ROOT("'command':'true','environment':{'a-b':'c'}"), "'a-b' is no name" },
@@ -375,6 +381,64 @@ START_TEST(unknown_block_is_no_error_before_it_matters)
 }
 END_TEST
 
+/* ---- clusters; made on real hosts by tests/system/kubernetes_terraform_hosts.py ---- */
+
+#define CLUSTER_ROOT(version, node)                                                       \
+	"{'c':{'type':'treenail_cluster','config':{'name':'lab','version':'" version "'," \
+	"'journal':'DIR/journal','nodes':[{'name':'c1','role':'control_plane'," node "}]}}}"
+#define C1 "'host':'127.0.0.1:PORT'"
+
+static const struct {
+	const char *root, *words;
+} declarations[] = {
+	{ CLUSTER_ROOT("1.33.13", "'hots':'127.0.0.1'"),
+	  "there is no 'nodes[0].hots'; was 'host' meant?" },
+	{ CLUSTER_ROOT("1.33.13", "'host':{'netwrok':'127.0.0.1'}"),
+	  "there is no 'nodes[0].host.netwrok'" },
+	{ CLUSTER_ROOT("newest", C1), "newest" },
+	{ CLUSTER_ROOT("1.33.13", C1 ",'taints':['a b']"), "nodes[0].taints[0]" },
+	{ CLUSTER_ROOT("1.33.13", "'host':'a b'"), "nodes[0].host" },
+};
+
+START_TEST(declarations_are_checked_before_anything_is_done)
+{
+	struct stage s;
+
+	NEED_SSHD;
+	stage_init(&s);
+	sshd_stop(&s.d);
+	for (size_t i = 0; i < COUNT(declarations); i++)
+		apply_fails(&s, declarations[i].root, declarations[i].words);
+	/* This one is right, but for its host. What was not made is in no state. */
+	apply_fails(&s, CLUSTER_ROOT("1.33.13", C1),
+		    "the next apply goes on where this one stopped");
+	ck_assert_ptr_nonnull(strstr(s.t.error, "nobody listens"));
+	ck_assert_int_eq(json_object_object_length(s.t.state), 0);
+	stage_end(&s);
+}
+END_TEST
+
+START_TEST(cluster_keeps_its_name)
+{
+	struct stage s;
+	AUTO_JSON root = NULL;
+
+	NEED_SSHD;
+	stage_init(&s);
+	root = root_of(&s, CLUSTER_ROOT("1.33.13", C1));
+	s.t.state = unit_json("{'c':{'type':'treenail_cluster','private':'','values':{'name':'old',"
+			      "'id':'old','version':'1.33.13','nodes':null}}}");
+	const struct kind *k = kind_named("treenail_cluster", TF_RESOURCE);
+	for (const struct row *row = k->rows; row->name; row++)
+		if (!json_has(json_at(json_at(s.t.state, "c"), "values"), row->name))
+			json_set(json_at(json_at(s.t.state, "c"), "values"), row->name, NULL);
+	terraform_apply(&s.t, root);
+	ck_assert_ptr_nonnull(s.t.error);
+	ck_assert_msg(strstr(s.t.error, "its name stays 'old'") != NULL, "%s", s.t.error);
+	stage_end(&s);
+}
+END_TEST
+
 /* ---- what readers get ---- */
 
 START_TEST(rows_come_out_of_the_table_of_hosts)
@@ -415,6 +479,8 @@ int main(void)
 		bad_input_is_refused_before_anything_is_done,
 		host_that_is_down_is_not_gone,
 		unknown_block_is_no_error_before_it_matters,
+		declarations_are_checked_before_anything_is_done,
+		cluster_keeps_its_name,
 		rows_come_out_of_the_table_of_hosts,
 	};
 	Suite *s = suite_create("treenail");

@@ -81,33 +81,45 @@ static void add_defaults(struct json_object *given, const struct login *l)
 	}
 }
 
+/* The attribute that a key is; NULL, with what it may have been meant to be: it is none. */
+static const struct attr *attr_of(const struct attr *attrs, const char *key, struct nearest *ret)
+{
+	*ret = (struct nearest){ .s = key };
+	for (const struct attr *a = attrs; a->name; a++) {
+		if (strcmp(a->name, key) == 0 || words_have(a->aliases, key))
+			return a;
+		nearest_try(ret, a->name);
+	}
+	return NULL;
+}
+
+static struct err *no_such(const char *at, const struct nearest *n)
+{
+	return err_new(ERR_USAGE, "there is no '%s'%s%s%s", at, n->best ? "; was '" : "",
+		       n->best ? n->best : "", n->best ? "' meant?" : "");
+}
+
 /* What is misspelled can be told even where values are not known. */
 static struct err *check_names(const struct attr *attrs, struct json_object *v, const char *where)
 {
 	struct err *e = NULL;
 
 	v = value_inner(v);
-	if (value_is_unknown(v))
-		return NULL;
 	for (size_t i = 0; i < json_len(v) && !e; i++) {
 		AUTO_STR at = xasprintf("%s[%zu]", where, i);
 
 		e = check_names(attrs, json_nth(v, i), at);
 	}
-	if (!json_object_is_type(v, json_type_object))
+	if (!json_object_is_type(v, json_type_object) || value_is_unknown(v))
 		return e;
 	json_object_object_foreach(v, key, one) {
-		const struct attr *a = attrs;
-		struct nearest n = { .s = key };
-		AUTO_STR at = xasprintf("%s%s%s", where, *where ? "." : "", key);
+		AUTO_STR at = xasprintf("%s.%s", where, key);
+		struct nearest n;
+		const struct attr *a = attr_of(attrs, key, &n);
 
-		for (; a->name && strcmp(a->name, key) != 0 && !words_have(a->aliases, key); a++)
-			nearest_try(&n, a->name);
-		if (!a->name && !e)
-			e = err_new(ERR_USAGE, "there is no '%s'%s%s%s", at,
-				    n.best ? "; was '" : "", n.best ? n.best : "",
-				    n.best ? "' meant?" : "");
-		else if (a->sub && !e)
+		if (!e && !a)
+			e = no_such(at, &n);
+		else if (!e && a->sub)
 			e = check_names(a->sub, one, at);
 	}
 	return e;
@@ -209,6 +221,7 @@ static struct err *run(const struct wish *w, run_fn *fn, struct cluster_outcome 
 	AUTO_JSON before = NULL;
 	AUTO_JSON removed = NULL;
 	AUTO_JSON only = NULL;
+	AUTO_STR name = NULL;
 	struct err *e = hosts_login(&l);
 
 	if (!e)
@@ -219,6 +232,7 @@ static struct err *run(const struct wish *w, run_fn *fn, struct cluster_outcome 
 		e = add_node(given, w->node, &only);
 	if (!e) {
 		add_defaults(given, &l);
+		name = xstrdup(json_str(given, "name"));
 		removed = w->leaves ? json_copy(only) : add_removed(given, before);
 		const struct cluster_options_run o = {
 			.wish = { .prune = !w->node && json_truth(w->values, "prune", false),
@@ -227,7 +241,7 @@ static struct err *run(const struct wish *w, run_fn *fn, struct cluster_outcome 
 			.check = w->check,
 			.secrets = &l.secrets,
 			.said = said,
-			.arg = (void *)(uintptr_t)json_str(given, "name"),
+			.arg = name,
 		};
 		e = fn(given, &o, ret);
 	}

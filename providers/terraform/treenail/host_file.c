@@ -39,9 +39,9 @@ static const struct tf_attr rows[] = {
 static long mode_of(const char *s)
 {
 	char *end;
-	const long mode = strtol(s, &end, 8);
+	const long mode = s ? strtol(s, &end, 8) : -1;
 
-	return *s && strspn(s, "01234567") == strlen(s) && mode <= MODE_BITS ? mode : -1;
+	return s && *s && strspn(s, "01234567") == strlen(s) && mode <= MODE_BITS ? mode : -1;
 }
 
 /* Exactly one of them; "" is content, too. */
@@ -168,7 +168,7 @@ static struct err *check_sum(const struct tf_op *t, const char *sum)
 {
 	const char *planned = json_str(t->planned, "sha256");
 
-	if (!planned || strcmp(planned, sum) == 0)
+	if (!planned || !sum || strcmp(planned, sum) == 0)
 		return NULL;
 	return err_new(ERR_CONFLICT, "the content has changed since it was planned: plan again");
 }

@@ -287,7 +287,7 @@ struct err *hosts_do(struct tf_op *t, struct json_object *host,
 	struct known *k = NULL;
 	struct err *e = find(host, &k);
 
-	if (e)
+	if (e || !k)
 		return e;
 	const struct ssh_work w = { .host = k->key,
 				    .target = &k->entry->target,
@@ -307,7 +307,7 @@ struct err *hosts_sudo(struct json_object *host, struct json_object *as_given, b
 		return NULL;
 	}
 	e = find(host, &k);
-	if (!e)
+	if (!e && k)
 		*ret = k->entry->sudo;
 	return e;
 }

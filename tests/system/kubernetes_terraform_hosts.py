@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""From bare hosts to a cluster with its first object in one `terraform apply`, and what may happen to it afterwards.
+
+NODES names the folder of hosts that are up already (tests/lab/kubernetes/nodes-up.sh FOLDER 3); they are left as they are.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from common import PROGRAM, ROOT, TEMP, check, finish
+
+sys.path.insert(0, os.path.join(ROOT, 'tests/terraform'))
+import terraform  # noqa: E402
+
+BINARIES = os.path.dirname(PROGRAM)
+LAB = os.path.join(ROOT, 'tests/lab/kubernetes')
+NODES = os.environ.get('NODES') or os.path.abspath('build/lab/hosts-terraform')
+VERSION = '1.33.13'
+NETWORK = '''apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: lab-net, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: lab-net}}
+  template:
+    metadata: {labels: {app: lab-net}}
+    spec:
+      hostNetwork: true
+      tolerations: [{operator: Exists}]
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: net
+        image: lab.invalid/busybox:1
+        imagePullPolicy: IfNotPresent
+        env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}]
+        command: ["sh", "-c"]
+        args:
+        - |
+          p="10.244.$((${IP##*.} + 100)).0/24"
+          echo '{"cniVersion": "0.4.0", "name": "lab", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
+            "ipam": {"type": "host-local", "ranges": [[{"subnet": "'$p'"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}' >/cni/lab.new
+          mv /cni/lab.new /cni/lab.conflist
+          exec sleep 1000000000
+        volumeMounts: [{name: cni, mountPath: /cni}]
+      volumes: [{name: cni, hostPath: {path: /etc/cni/net.d, type: DirectoryOrCreate}}]
+'''
+IMAGES = [{'path': '/srv/lab/images/kubernetes-v%s.tar' % VERSION, 'names': ['registry.k8s.io/%s:v%s' % (n, VERSION) for n in (
+              'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy')]},
+          {'path': '/srv/lab/images/pause.tar', 'names': ['registry.k8s.io/pause:3.10']},
+          {'path': '/srv/lab/images/busybox.tar', 'names': ['lab.invalid/busybox:1']},
+          {'path': '/srv/lab/images/etcd.tar', 'names': ['registry.k8s.io/etcd:3.5.24-0'], 'roles': ['control_plane']}]
+MORE = {
+    'packages': {'repository': ['deb [signed-by=/srv/lab/kubernetes/Release.key] file:/srv/lab/kubernetes ./'],
+                 'extra': ['conntrack', 'ethtool']},
+    'images': IMAGES, 'cni': {'manifests': [NETWORK]},
+    'kubeadm': {'skip_phases': ['addon/coredns'], 'kubelet': {'failCgroupV1': False, 'cgroupDriver': 'cgroupfs'},
+                'kube_proxy': {'mode': 'nftables', 'conntrack': {'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s',
+                                                                 'tcpCloseWaitTimeout': '0s'}}}}
+
+
+def hosts():
+    """Their addresses."""
+    terraform.programs()
+    if not os.environ.get('NODES'):
+        up = subprocess.run([os.path.join(LAB, 'nodes-up.sh'), NODES, '3'], stderr=subprocess.PIPE, text=True)
+        if 'LEFT OUT' in up.stderr:
+            print(up.stderr)
+            print('0 passed, 0 failed')
+            sys.exit(0)
+        if up.returncode:
+            sys.exit(up.stderr)
+    with open(os.path.join(NODES, 'ssh/config')) as f:
+        return re.findall(r'^ *HostName (\S+)$', f.read(), re.M)
+
+
+ADDRESSES = hosts()
+HCL = '''terraform {
+  required_providers {
+    treenail   = { source = "treenail/treenail" }
+    kubernetes = { source = "treenail/kubernetes" }
+  }
+}
+provider "treenail" {
+  user             = "ops"
+  sudo             = true
+  private_key_file = ["%(nodes)s/ssh/id"]
+  known_hosts_file = "%(nodes)s/ssh/known_hosts"
+  ssh_config       = "none"
+}
+resource "treenail_cluster" "lab" {
+  name    = "lab"
+  version = "%(version)s"
+  journal = "%(journal)s"
+  nodes   = %(declared)s
+%(more)s}
+ephemeral "treenail_kubeconfig" "lab" {
+  cluster = { name = "lab", version = "%(version)s", nodes = treenail_cluster.lab.nodes, journal = "%(journal)s", id = treenail_cluster.lab.id }
+}
+provider "kubernetes" {
+  host                   = ephemeral.treenail_kubeconfig.lab.host
+  cluster_ca_certificate = ephemeral.treenail_kubeconfig.lab.cluster_ca_certificate
+  client_certificate     = ephemeral.treenail_kubeconfig.lab.client_certificate
+  client_key             = ephemeral.treenail_kubeconfig.lab.client_key
+}
+'''
+OBJECT = '''resource "kubernetes_manifest" "first" {
+  manifest = {
+    apiVersion = "v1"
+    kind       = "ConfigMap"
+    metadata   = { name = "first", namespace = "default" }
+    data       = { by = "terraform" }
+  }
+}
+'''
+HEALTH = '''data "treenail_cluster_health" "lab" {
+  cluster = treenail_cluster.lab
+}
+'''
+NODE = '''resource "treenail_cluster_node" "h3" {
+  cluster = { for k, v in treenail_cluster.lab : k => v if k != "changes" }
+  name    = "h3"
+  host    = "%s"
+}
+'''
+
+
+def node(i, **more):
+    return {'name': 'h%d' % i, 'host': ADDRESSES[i - 1], 'role': 'control_plane' if i == 1 else 'worker', **more}
+
+
+class Cluster(terraform.Root):
+    def __init__(self):
+        super().__init__(tempfile.mkdtemp(dir=TEMP), BINARIES, {}, head=False)
+        self.env['TF_LOG'], self.env['TF_LOG_PATH'] = 'TRACE', self.path('trace.log')
+
+    def declare(self, nodes, more=''):
+        rows = ''.join('  %s = %s\n' % (k, json.dumps(v)) for k, v in MORE.items())
+        self.write('main.tf', HCL % {'nodes': NODES, 'version': VERSION, 'journal': self.path('journal'), 'declared': json.dumps(nodes),
+                                     'more': rows.replace('${', '$${').replace('%{', '%%{')} + more)
+
+
+def words(done):
+    return re.sub(r'\s*\n[│ ]*\s*', ' ', done.text)
+
+
+def actions(r):
+    return {c['address']: c['change']['actions'] for c in r.planned().get('resource_changes', []) if c['change']['actions'] != ['no-op']}
+
+
+def there(host, what):
+    return subprocess.run(['ssh', '-F', os.path.join(NODES, 'ssh/config'), host, 'sudo', *what], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True).stdout
+
+
+def kubectl(*args):
+    return there('h1', ['kubectl', '--kubeconfig', '/etc/kubernetes/admin.conf', *args])
+
+
+def looked(r, what):
+    began = time.monotonic()
+    done = r.plan()
+    check(done.code == 0, what + ': a second plan is empty (%.1f s)' % (time.monotonic() - began), done.text)
+
+
+def secrets(r):
+    key = there('h1', ['cat', '/etc/kubernetes/admin.conf'])
+    found = re.search(r'client-key-data: (\S+)', key)
+    if not check(found, 'there is an administrator'):
+        return
+    for name in ('terraform.tfstate', 'trace.log', 'plan'):
+        with open(r.path(name), 'rb') as f:
+            check(found.group(1)[200:260].encode() not in f.read(), 'no key of the administrator in: ' + name)
+
+
+def main():
+    r = Cluster()
+    r.declare([node(1), node(2, labels={'lab/a': 'b'})], OBJECT)
+    done = r.plan()
+    check(done.code == 2 and set(actions(r)) == {'treenail_cluster.lab', 'kubernetes_manifest.first'},
+          'a cluster and its first object are planned', done.text)
+    began = time.monotonic()
+    done = r.apply()
+    if not check(done.ok, 'made by one apply (%.1f s)' % (time.monotonic() - began), done.text[-3000:]):
+        return r
+    check(kubectl('get', 'configmap', 'first', '-o', 'jsonpath={.data.by}') == 'terraform', 'with its object')
+    check(kubectl('get', 'nodes', '-o', 'name').split() == ['node/h1', 'node/h2'], 'and its nodes')
+    looked(r, 'a cluster')
+
+    r.declare([node(1), node(2, labels={'lab/a': 'c'})], OBJECT + HEALTH)
+    done = r.plan()
+    check(done.code == 2 and actions(r).get('treenail_cluster.lab') == ['update'] and 'mark h2' in words(done), 'a label is told', done.text)
+    done = r.apply()
+    health = r.instances('data').get('data.treenail_cluster_health.lab', ({}, None))[0]
+    check(done.ok and kubectl('get', 'node', 'h2', '-o', 'jsonpath={.metadata.labels.lab/a}') == 'c', 'and changed', done.text)
+    check(health.get('nodes_total') == 2 and health.get('certificates_days_left', 0) > 300, 'how it is', health)
+    kubectl('label', 'node', 'h2', 'lab/a-')
+    done = r.plan()
+    check(done.code == 2 and 'mark h2' in words(done), 'drift is found', done.text)
+    check(r.apply().ok and kubectl('get', 'node', 'h2', '-o', 'jsonpath={.metadata.labels.lab/a}') == 'c', 'and repaired')
+    looked(r, 'a label')
+
+    r.run('state', 'rm', 'treenail_cluster.lab')
+    done = r.run('import', '-input=false', '-no-color', 'treenail_cluster.lab', 'lab')
+    done = r.apply() if done.ok else done
+    check(done.ok and r.instances()['treenail_cluster.lab'][0]['changes'] == [], 'imported, and nothing is done', done.text)
+    looked(r, 'an import')
+
+    r.declare([node(1), node(2, labels={'lab/a': 'c'})], OBJECT + NODE % ADDRESSES[2])
+    done = r.apply()
+    check(done.ok and kubectl('get', 'nodes', '-o', 'name').split() == ['node/h1', 'node/h2', 'node/h3'], 'a node joins', done.text)
+    looked(r, 'a node')
+    r.declare([node(1)], OBJECT)
+    done = r.apply()
+    check(done.ok and kubectl('get', 'nodes', '-o', 'name').split() == ['node/h1'], 'nodes leave', done.text)
+    check(not there('h2', ['ls', '/etc/kubernetes/kubelet.conf']), 'and are bare again')
+    secrets(r)
+    return r
+
+
+root = main()
+done = root.destroy()
+check(done.ok and not root.instances() and not there('h1', ['ls', '/etc/kubernetes/admin.conf']), 'destroyed', done.text)
+if not os.environ.get('NODES'):
+    subprocess.run([os.path.join(LAB, 'nodes-down.sh'), NODES, '--wipe'], check=False)
+finish()
