@@ -561,7 +561,11 @@ static struct err *plan_removal(struct planner *p, const char *name)
 	struct json_object *object = member(p, name), *node = cluster_node(p->d, name), *a;
 	const bool control_plane = is_labelled_control_plane(object);
 
-	if (!is_to_go(p, name) || !is_meant(p, name) || (!object && !reached(p, name)))
+	if (!is_to_go(p, name) || !is_meant(p, name))
+		return NULL;
+	/* Neither the cluster nor its host knows of it. */
+	if (!object && !begun(p, name, "remove") &&
+	    !json_truth(seen(p, name), "kubelet_conf", false))
 		return NULL;
 	a = act(p, "remove", name, "%s",
 		!object ? "is no member; its host is reset"
