@@ -1014,7 +1014,7 @@ static const char SLOW[] =
 	"printf 'Package: treenail-slow\nVersion: 1\nArchitecture: all\nMaintainer: x <x@y.z>\n"
 	"Description: x\n' >t/DEBIAN/control\n"
 	"printf '#!/bin/sh\n[ -e /run/go ] && exit; echo $PPID >/run/i; mv /run/i /run/inst\n"
-	"while ! [ -e /run/go ]; do sleep 0.1; done\n' >t/DEBIAN/postinst\n"
+	"for i in $(seq 1 3000); do [ -e /run/go ] && exit; sleep 0.1; done\n' >t/DEBIAN/postinst\n"
 	"chmod 755 t/DEBIAN/postinst; dpkg-deb --build t slow.deb >/dev/null\n"
 	"{ cat t/DEBIAN/control; echo Filename: ./slow.deb; echo Size: $(stat -c %s slow.deb)\n"
 	"  s=$(sha256sum slow.deb); echo SHA256: ${s%% *}; echo; } >>Packages\n"
@@ -1041,7 +1041,7 @@ START_TEST(half_a_package_is_finished)
 	ck_assert(goes(pid_in(path)));
 	scratch_write("/run/go", "", 0600);
 	ck_assert_int_eq(scratch_shell("dpkg-query -W -f '${Status}' treenail-slow | "
-				       "grep -q half-configured"),
+				       "grep -qE \"half-configured|unpacked\""),
 			 0);
 	comes_true(true, "{'do': 'package', 'packages': {'treenail-slow': '1'}}");
 }
