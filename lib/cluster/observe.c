@@ -272,6 +272,23 @@ static bool have_ended(struct json_object *observed)
 	return false;
 }
 
+/* kubeadm init was killed: until it is done the API may answer, and let nobody in. */
+static bool half_made(struct engine *g)
+{
+	struct json_object *node;
+
+	for (size_t i = 0; (node = cluster_control_plane(g->d, i)); i++)
+		if (journal_open_action(g->state, json_str(node, "name"), "init"))
+			return true;
+	return false;
+}
+
+static bool is_silence(struct engine *g, const struct err *e)
+{
+	return e->kind == ERR_NETWORK || e->kind == ERR_TIMEOUT || have_ended(g->observed) ||
+	       half_made(g);
+}
+
 struct err *engine_observe(struct engine *g)
 {
 	struct err *e;
@@ -283,10 +300,11 @@ struct err *engine_observe(struct engine *g)
 	if (!g->admin)
 		return NULL;
 	e = engine_connect(g);
-	if (e && (e->kind == ERR_NETWORK || e->kind == ERR_TIMEOUT || have_ended(g->observed))) {
+	if (!e)
+		e = err_wrap(look_at_api(g), "looking at the cluster");
+	if (e && is_silence(g, e)) {
 		json_sets(g->observed, "api_error", e->text);
-		err_free(e);
-		return NULL;
+		err_free(TAKE(e));
 	}
-	return e ? e : err_wrap(look_at_api(g), "looking at the cluster");
+	return e;
 }
