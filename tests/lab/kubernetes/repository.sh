@@ -110,6 +110,7 @@ other_images()
 	rm "$new/pause"
 	image etcd "$(grep /etcd: <<<"$wanted")" -- "/usr/local/bin/etcd=$BUILT/etcd/etcd" \
 		/usr/local/bin/etcdctl@etcd /usr/local/bin/etcdutl@etcd
+	image coredns "$(grep /coredns: <<<"$wanted")" -- "/coredns=$BUILT/coredns"
 	for name in $(busybox --list | grep -vx busybox); do
 		links+=("/bin/$name@busybox")
 	done

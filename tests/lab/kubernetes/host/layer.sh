@@ -45,8 +45,11 @@ in_layer "$new" "${INSTALLED[@]}" <<-'END'
 		! dpkg -s "$name" >/dev/null 2>&1 || gone+=("$name")
 	done
 	[ -z "${gone:-}" ] || get --allow-change-held-packages purge "${gone[@]}"
-	get install sudo || { get update && get install sudo; }
-	get -o Dir::Cache::archives=/run/debian --download-only install "$@"
+	fetch()
+	{
+		get install sudo && get -o Dir::Cache::archives=/run/debian --download-only install "$@"
+	}
+	fetch "$@" || { get update && fetch "$@"; }
 	rm -rf /run/debian/{lock,partial} /etc/systemd/system/*.wants /etc/rc?.d /etc/apt/sources.list* /var/lib/apt/lists
 	mkdir -p /etc/systemd/system/multi-user.target.wants /etc/rc{0,1,2,3,4,5,6,S}.d /var/lib/apt/lists/partial
 
@@ -71,7 +74,7 @@ in_layer "$new" "${INSTALLED[@]}" <<-'END'
 	modules=/lib/modules/$(uname -r)
 	if ! [ -d "$modules" ]; then
 		mkdir -p "$modules"
-		config=$(zcat /proc/config.gz)
+		config=$(zcat /proc/config.gz || true)
 		for module in BRIDGE_NETFILTER:net/bridge/br_netfilter OVERLAY_FS:fs/overlayfs/overlay \
 			NF_CONNTRACK:net/netfilter/nf_conntrack VXLAN:drivers/net/vxlan/vxlan; do
 			! grep -xq "CONFIG_${module%:*}=y" <<<"$config" || echo "kernel/${module#*:}.ko"

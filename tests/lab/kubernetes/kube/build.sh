@@ -27,16 +27,17 @@ compile()
 		flags+=" -X $package.gitCommit=$(printf %040d 0) -X $package.buildDate=1970-01-01T00:00:00Z"
 	done
 	mkdir "$new/$1"
-	go_build "$flags" "$new/$1/kube" .
+	go_build "$flags" "$new/$1/kube"
 	for program in kube-{apiserver,controller-manager,proxy,scheduler} kubeadm kubectl kubelet kwok; do
 		ln -s kube "$new/$1/$program"
 	done
 	ln -s ../etcd/etcd "$new/$1/etcd"
 }
 
+# go_build FLAGS FILE [FOLDER]: compiles kube/FOLDER
 go_build()
 {
-	(cd "$LAB/kube" && CGO_ENABLED=0 nice -n 10 go build -buildvcs=false -p 2 -trimpath -ldflags "$1" -o "$2" "$3")
+	(cd "$LAB/kube/${3:-}" && CGO_ENABLED=0 nice -n 10 go build -buildvcs=false -p 2 -trimpath -ldflags "$1" -o "$2" .)
 }
 
 new=$BUILT.new
@@ -47,7 +48,8 @@ mkdir -p "$new/etcd"
 echo "tests/lab: compiling Kubernetes $VERSION, once: ten minutes on two idle cores" >&2
 compile "$VERSION"
 compile "$OLDER" # linked anew, not compiled
-go_build '-s -w' "$new/etcd/etcd" ./etcd
+go_build '-s -w' "$new/etcd/etcd" etcd
 ln -s etcd "$new/etcd/etcdctl"
 ln -s etcd "$new/etcd/etcdutl"
+go_build '-s -w' "$new/coredns" coredns
 mv "$new" "$BUILT"
