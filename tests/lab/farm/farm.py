@@ -28,6 +28,9 @@ def mount(source, target, kind=None, flags=0, options=None):
 def root_of(folder, name, shared):
     for part in 'upper', 'work', 'root':
         os.makedirs(f'{folder}/{part}', mode=0o755, exist_ok=True)
+    # Not this machine's: what root's shell does there each time it starts is no part of any measurement.
+    os.makedirs(f'{folder}/upper/root', mode=0o700, exist_ok=True)
+    os.setxattr(f'{folder}/upper/root', 'trusted.overlay.opaque', b'y')
     root = f'{folder}/root'
     mount('overlay', root, 'overlay', 0, f'lowerdir=/,upperdir={folder}/upper,workdir={folder}/work')
     mount('/proc', f'{root}/proc', None, MS_BIND)

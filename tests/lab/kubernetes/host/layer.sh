@@ -59,7 +59,7 @@ in_layer "$new" "${INSTALLED[@]}" <<-'END'
 	for user in ops asks guest stale; do
 		useradd --create-home --shell /bin/bash "$user"
 	done
-	chage -d 0 stale
+	passwd -q --expire stale
 	for unit in random-seed binfmt hwdb-update pcrphase pcrphase-sysinit timesyncd networkd resolved; do
 		ln -sf /dev/null "/etc/systemd/system/systemd-$unit.service"
 	done
