@@ -147,19 +147,22 @@ static struct err *task(struct ssh_session *s, struct fleet_host *h)
 static struct err *read_mode(struct op *op, int *ret)
 {
 	struct json_object *v = json_at(op->want, "mode");
-	const char *s = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
-	char *end = NULL;
-	long mode = 0;
+	int64_t mode = 0;
 
 	if (!v)
 		return NULL;
 	/* YAML makes a number of 0644, and Ansible hands that on. */
-	if (json_object_is_type(v, json_type_int))
-		mode = json_object_get_int(v);
-	else if (s)
+	if (json_object_is_type(v, json_type_int)) {
+		mode = json_object_get_int64(v);
+	} else if (json_object_is_type(v, json_type_string)) {
+		const char *s = json_object_get_string(v);
+		char *end;
+
 		mode = strtol(s, &end, 8);
-	if (mode < 1 || mode > MODE_MOST || (s && *end) ||
-	    (!s && !json_object_is_type(v, json_type_int)))
+		if (end == s || *end)
+			mode = 0;
+	}
+	if (mode < 1 || mode > MODE_MOST)
 		return err_at(err_new(ERR_USAGE, "mode is octal and in quotes, as \"0644\""),
 			      "mode");
 	*ret = (int)mode;

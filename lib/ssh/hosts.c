@@ -558,17 +558,14 @@ static struct err *add_way(struct ssh_hosts *h, struct json_object *options, boo
 	struct err *e = find_way(h, options, direct, &way);
 	struct node *n = NULL;
 
-	for (size_t i = 0; i < way.n && !e; i++) {
-		const bool last = i + 1 == way.n;
-
-		e = add_node(h, &way.hosts[i], last ? options : NULL, jump, &n);
-		if (!last)
-			e = err_wrap(e, "bastion '%s'", n->name);
+	for (size_t i = 0; i + 1 < way.n && !e; i++) {
+		e = add_node(h, &way.hosts[i], NULL, jump, &n);
+		e = err_wrap(e, "bastion '%s'", n->name);
 		jump = n;
 	}
-	ssh_way_release(&way);
 	if (!e)
-		*ret = n;
+		e = add_node(h, &way.hosts[way.n - 1], options, jump, ret);
+	ssh_way_release(&way);
 	return e;
 }
 
@@ -727,11 +724,11 @@ static struct err *add_all(struct ssh_hosts *h, struct json_object *list, const 
 		const struct ssh_entry *entry = NULL;
 
 		e = ssh_hosts_add(h, json_nth(list, i), &entry);
-		if (!e && json_has(names, entry->name))
+		if (entry && json_has(names, entry->name))
 			e = err_new(ERR_USAGE,
 				    "host '%s': it is there twice: give each a name of its own",
 				    entry->name);
-		if (!e)
+		else if (entry)
 			json_set(names, entry->name, NULL);
 		e = err_at(err_wrap(e, "%s[%zu]", what, i), what);
 	}

@@ -7,7 +7,7 @@
 #include "ssh/session.h"
 #include "text.h"
 
-enum { MARK_BYTES = 8, NOISE_MAX = 64 << 10, TITLE = 80 };
+enum { MARK_BYTES = 8, NOISE_MAX = 64 << 10, TITLE = 80, WORDS_MAX = 240 };
 
 void ssh_script_result_release(struct ssh_script_result *r)
 {
@@ -161,7 +161,7 @@ static char *last_words(const struct buf *b)
 
 	while (end && strchr("\r\n ", b->s[end - 1]))
 		end--;
-	for (from = end; from && end - from < TITLE * 3 && b->s[from - 1] != '\n'; from--)
+	for (from = end; from && end - from < WORDS_MAX && b->s[from - 1] != '\n'; from--)
 		;
 	return session_words(b->s + from, end - from);
 }

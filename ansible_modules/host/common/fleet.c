@@ -111,13 +111,12 @@ static void tell_host(struct fleet_host *h, struct json_object *results, struct 
 		json_object_array_add(diffs, TAKE(h->diff));
 }
 
-static struct err *judge(struct fleet *f, struct json_object *names)
+static struct err *judge(struct fleet *f)
 {
-	const size_t failed = json_len(names);
 	const int64_t most = json_int(f->op->want, "max_fail", 0);
 	const struct err *first = NULL;
 	AUTO_BUF words = BUF_INIT;
-	size_t said = 0;
+	size_t failed = 0;
 
 	for (size_t i = 0; i < f->n; i++) {
 		const struct err *e = error_of(&f->hosts[i]);
@@ -125,10 +124,10 @@ static struct err *judge(struct fleet *f, struct json_object *names)
 		if (!e)
 			continue;
 		first = first ? first : e;
-		if (said++ < NAMED)
+		if (failed++ < NAMED)
 			buf_addf(&words, "; %.*s", (int)text_cut(e->text, WORDS_MAX), e->text);
 	}
-	if (!failed)
+	if (!first)
 		return NULL;
 	AUTO_STR text = xasprintf("%zu of %zu hosts failed%s%s", failed, f->n, words.s,
 				  failed > NAMED ? "; ... (failed_hosts names all)" : "");
@@ -161,7 +160,7 @@ struct err *fleet_end(struct fleet *f)
 		json_set(extra, "diff", json_object_get(diffs));
 	json_object_put(diffs);
 	f->op->out->extra = extra;
-	e = judge(f, names);
+	e = judge(f);
 	ssh_run_free(f->run);
 	free(f->hosts);
 	free(f);
