@@ -354,7 +354,7 @@ def test_sudo(farm):
         return
     by_sudo = {'hosts': [farm[0].host()], 'sudo': True, 'content': 'by sudo\n', 'dest': path('by-sudo'), 'group': 'adm'}
     name = 'tn-nobody-%d' % (os.getpid() % 10000)
-    tool('useradd', '-m', '-s', '/bin/sh', name)
+    tool('useradd', '-m', '-s', '/bin/sh', '-p', '*', name)  # no password, but not locked
     asks = {'hosts': [farm[0].host(user=name)], 'sudo': True, 'command': 'id -u'}
     try:
         (r, first, again, refused, wrong), said = each(
@@ -403,6 +403,7 @@ def main():
         print('LEFT OUT: treenail.host: there is no sshd or no ssh-keygen here')
         print('0 passed, 0 failed')
         sys.exit(0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('told to end'))  # so that the farm ends, too
     if os.getuid() == 0:
         os.makedirs('/run/sshd', mode=0o755, exist_ok=True)
     for name in ('host', 'other', 'user'):
