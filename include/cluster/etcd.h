@@ -22,20 +22,20 @@ struct etcd_access {
 	const char *ca, *cert, *key; /* PEM text, which goes into no file, or paths; NULL: none */
 };
 MUST_USE struct err *etcd_new(const struct etcd_access *a, struct etcd **ret);
-void etcd_free(struct etcd *e);
+void etcd_free(struct etcd *x);
 /* Its name, or the URL. Borrowed. */
-const char *etcd_label(const struct etcd *e);
+const char *etcd_label(const struct etcd *x);
 
 /*
  * Array of {"id": "8e9e05c52164694d" (hex, as etcdctl has it), "name" ("": it has not started yet), "peer_urls": [],
  * "client_urls": [], "learner": false}; owned. As this member knows them: answers without a quorum, too.
  */
-MUST_USE struct err *etcd_members(struct etcd *e, struct json_object **ret);
+MUST_USE struct err *etcd_members(struct etcd *x, struct json_object **ret);
 /*
  * {"id", "version": "3.5.21", "leader": "id" or "", "raft_term", "raft_index", "db_size", "db_used" (bytes), "learner",
  * "errors": [texts]}; owned. Of this member, without a quorum, too.
  */
-MUST_USE struct err *etcd_status(struct etcd *e, struct json_object **ret);
+MUST_USE struct err *etcd_status(struct etcd *x, struct json_object **ret);
 
 /*
  * All endpoints side by side: {"quorum": true, "leader": "c1", "members": [{"name", "id", "healthy": true, "learner", "leader",
@@ -63,7 +63,7 @@ MUST_USE struct err *etcd_remove(struct etcd *const *all, size_t n, const char *
  * verified, flushed to disk, renamed. Returns {"path", "bytes", "sha256" (of the file), "version"} owned. `max` (bytes; 0: 16 GiB): more is an
  * error. Nothing of it ever is in an error. A member of a cluster without a quorum gives one, too.
  */
-MUST_USE struct err *etcd_snapshot(struct etcd *e, const char *path, int64_t max,
+MUST_USE struct err *etcd_snapshot(struct etcd *x, const char *path, int64_t max,
 				   int64_t timeout_ms, struct json_object **ret);
 /* Whether a file is a whole snapshot: its last 32 bytes are the SHA-256 of those before. ERR_PROTOCOL: it is not. */
 MUST_USE struct err *etcd_snapshot_check(const char *path, struct json_object **ret);

@@ -46,14 +46,14 @@ struct err *etcd_new(const struct etcd_access *a, struct etcd **ret)
 	return NULL;
 }
 
-void etcd_free(struct etcd *e)
+void etcd_free(struct etcd *x)
 {
-	if (!e)
+	if (!x)
 		return;
-	http_free(e->http);
-	free(e->name);
-	free(e->url);
-	free(e);
+	http_free(x->http);
+	free(x->name);
+	free(x->url);
+	free(x);
 }
 
 /* ---- calls ---- */
@@ -536,10 +536,12 @@ static struct err *remove_from(const struct told *told, size_t n, struct json_ob
 	struct etcd *x = other(told, n, id);
 	struct err *e = may_go(o, member);
 
-	if (!e && !x)
-		e = err_new(ERR_CONFLICT,
-			    "none of the members that stay and are healthy is known here");
-	return e || check ? e : take_out(x, id);
+	if (e)
+		return e;
+	if (!x)
+		return err_new(ERR_CONFLICT,
+			       "none of the members that stay and are healthy is known here");
+	return check ? NULL : take_out(x, id);
 }
 
 struct err *etcd_remove(struct etcd *const *all, size_t n, const char *member, bool check,
