@@ -6,10 +6,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -227,6 +229,21 @@ char *sshd_log(const struct sshd *d)
 	return xasprintf("%s/sshd.log.%d", sandbox_path(), d->port);
 }
 
+/*
+ * bash reads .bashrc for each command that an sshd runs: what a user of this machine has in there, and how
+ * long that takes, is not the test's. Mounts that the test makes later are not seen by this server.
+ */
+static void hide_bashrc(void)
+{
+	const struct passwd *p = getpwuid(getuid());
+	AUTO_STR path = xasprintf("%s/.bashrc", p ? p->pw_dir : "/root");
+	AUTO_STR empty = sshd_path("keys/none");
+
+	if (getuid() == 0 && access(path, F_OK) == 0 && unshare(CLONE_NEWNS) == 0 &&
+	    mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0)
+		(void)mount(empty, path, NULL, MS_BIND, NULL);
+}
+
 struct sshd sshd_start(const char *config)
 {
 	struct sshd d;
@@ -252,6 +269,7 @@ struct sshd sshd_start(const char *config)
 		if (getppid() != parent)
 			_exit(1);
 		(void)close(reserved);
+		hide_bashrc();
 		(void)dup2(out, 2);
 		(void)execv(self, (char *const *)(uintptr_t)whole);
 		_exit(127);
