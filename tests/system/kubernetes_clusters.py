@@ -87,8 +87,8 @@ def declaration(version, n, **more):
             'packages': {'repository': ['deb [signed-by=/srv/lab/kubernetes/Release.key] file:/srv/lab/kubernetes ./'],
                          'extra': ['conntrack', 'ethtool']},
             'images': images(version), 'cni': {'manifests': [NETWORK]},
-            # The lab has no DNS of its own, and its pause knows no options.
-            'kubeadm': {'skip_phases': ['addon/coredns'], 'ignore_preflight_errors': ['CreateJob'],
+            # No pod here asks for a name.
+            'kubeadm': {'skip_phases': ['addon/coredns'],
                         'kubelet': {'failCgroupV1': False, 'cgroupDriver': 'cgroupfs'},
                         'kube_proxy': {'mode': 'nftables', 'conntrack': {
                             'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s', 'tcpCloseWaitTimeout': '0s'}}}}
