@@ -13,7 +13,7 @@
  * its beginning; the Node object goes last of all that others see, as long as it is there the removal is not over.
  */
 
-enum { RESET_S = 600, WIDTH = 64, DRAIN_S = 600 };
+enum { RESET_S = 600, WIDTH = 64, DRAIN_S = 600, LOOK_S = 60 };
 
 /* ---- drain, for whoever takes a node out ---- */
 
@@ -41,6 +41,20 @@ struct err *engine_drain(struct engine *g, struct cluster *api, const char *node
 
 /* ---- what kubeadm made, and what was made beside it ---- */
 
+/* The folder stays: containerd watches it, and would not see what comes into another one of its name. */
+static struct json_object *empty_networks(void)
+{
+	struct json_object *s =
+		step_command("networks", "find /etc/cni/net.d -mindepth 1 -delete", LOOK_S);
+	struct json_object *fine = json_object_new_array();
+
+	/* 1: there is no such folder. */
+	json_object_array_add(fine, json_object_new_int(0));
+	json_object_array_add(fine, json_object_new_int(1));
+	json_set(s, "status", fine);
+	return s;
+}
+
 static struct json_object *reset_steps(struct engine *g)
 {
 	static const char *const made[] = { PKI_FOLDER,
@@ -67,7 +81,7 @@ static struct json_object *reset_steps(struct engine *g)
 		steps_add(steps, step_absent(made[i]));
 	/* What the pod network's own pods wrote there; what came otherwise stays. */
 	if (networked)
-		steps_add(steps, step_absent("/etc/cni/net.d"));
+		steps_add(steps, empty_networks());
 	return steps;
 }
 
