@@ -13,10 +13,10 @@ enum { ETCD_MS = 10000, BACKUP_S = 600 };
 /* Rows of all nodes' reports, each with its node; with the lock held; owned. */
 struct json_object *observed_certificates(struct json_object *observed)
 {
-	struct json_object *nodes = json_at(observed, "nodes"), *all = json_object_new_array();
+	struct json_object *nodes = json_at(observed, "nodes"), *rows = json_object_new_array();
 
 	if (!nodes)
-		return all;
+		return rows;
 	json_object_object_foreach(nodes, name, o) {
 		struct json_object *list = json_at(o, "certificates.certificates");
 
@@ -24,10 +24,10 @@ struct json_object *observed_certificates(struct json_object *observed)
 			struct json_object *row = json_copy(json_nth(list, i));
 
 			json_sets(row, "node", name);
-			json_object_array_add(all, row);
+			json_object_array_add(rows, row);
 		}
 	}
-	return all;
+	return rows;
 }
 
 static bool is_stacked(const struct engine *g)
