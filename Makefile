@@ -292,6 +292,9 @@ terraform-kubernetes: all ## the provider of Kubernetes, the same way; CASES="ma
 terraform-examples: all ## the examples of the providers' documentation, by real terraform, against the running lab; PAGES="resources/compute_keypair_v2"
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/examples.py --lab $(LAB) --state build/terraform-examples --bin $(B) $(PAGES)
 
+terraform-modules: all ## the modules of modules/, by their own tests, also against the running lab; CASES="openstack-nodes" for some of them
+	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/modules.py --lab $(LAB) --state build/terraform-modules --bin $(B) $(CASES)
+
 terraform-schema: $(B)/terraform-provider-openstack $(B)/terraform-provider-kubectl ## the providers' schemas are those of the ones they replace
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B)
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B) --provider kubernetes
@@ -311,6 +314,6 @@ clean: ## remove what was built, but for the lab
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 22
 
-.PHONY: san all units check check-jenkins check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration kubernetes-torture terraform terraform-kubernetes terraform-examples terraform-schema bench lint
+.PHONY: san all units check check-jenkins check-san check-tsan fuzz fuzz-run clean help docs providers collection install setup lab-up lab-down kubernetes-lab-up kubernetes-lab-down demo test integration kubernetes-torture terraform terraform-kubernetes terraform-examples terraform-modules terraform-schema bench lint
 .SECONDARY:
 -include $(wildcard $(O)/*.d $(O)/*/*.d $(O)/*/*/*.d $(O)/*/*/*/*.d $(O)/*/*/*/*/*.d)

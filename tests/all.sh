@@ -61,6 +61,7 @@ with_services()
 	part lab tests/lab/up.sh build/lab
 	part terraform-schema make terraform-schema
 	part terraform make terraform
+	part terraform-modules make terraform-modules
 	scripts '^(k[^u]|[^kv])'
 	wait_for "$2"
 	part kubernetes-lab make kubernetes-lab-up

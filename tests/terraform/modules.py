@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """The modules of modules/ and the roots of examples/, by real Terraform: form, validity, and their own tests.
 
-  modules.py --state DIR --bin DIR [--lab DIR] [MODULE ...]
+  modules.py --state DIR --bin DIR [--lab DIR] [MODULE ... | both]
 
 Tests named lab run against the lab, all others against mocked providers, without a cloud. Then, in the lab, both
-modules of OpenStack in one root: applied, a second plan empty, grown, destroyed.
+modules of OpenStack in one root: applied, a second plan empty, destroyed.
 """
 import argparse
 import glob
-import json
 import os
 import shutil
 import subprocess
@@ -19,7 +18,6 @@ import terraform
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1p4sSCBS2w0A5c0XfjNhmWwnZK8jLrVvXv0ptLQw0E demo'
 USED = '''
-variable "workers" { default = ["a", "b"] }
 provider "openstack" {}
 module "network" {
   source           = "../modules/openstack-network"
@@ -34,12 +32,11 @@ module "nodes" {
   network    = module.network
   public_key = "%s"
   pools = {
-    cp = { role = "control_plane", nodes = ["1", "2", "3"], flavor = "m1.tiny", image = "cirros", floating_ip = true }
-    w  = { nodes = var.workers, flavor = "m1.tiny", image = "cirros" }
+    cp = { role = "control_plane", nodes = ["1"], flavor = "m1.tiny", image = "cirros", floating_ip = true }
+    w  = { nodes = ["a", "b"], flavor = "m1.tiny", image = "cirros" }
   }
 }
 output "hosts" { value = module.nodes.hosts }
-output "servers" { value = module.nodes.server_ids }
 ''' % KEY
 tally = {'passed': 0, 'failed': 0}
 
@@ -93,20 +90,12 @@ def both(args, env):
         done = root.plan()
         if not check(done.code == 2, 'both: planned', done.text):
             return
-        check(root.apply('plan').ok, 'both: applied as planned')
+        done = root.apply('plan')
+        check(done.ok, 'both: applied as planned', done.text)
         done = root.plan()
         check(done.code == 0, 'both: the second plan is empty', done.text)
         out = {k: v['value'] for k, v in root.run('output', '-json').json.items()}
-        check([h['name'] for h in out['hosts']] == ['tn-both-cp-1', 'tn-both-cp-2', 'tn-both-cp-3', 'tn-both-w-a', 'tn-both-w-b'], 'both: hosts', out)
-        grown = ['-var', json.dumps(['b', 'c']).join(['workers=', ''])]
-        done = root.plan(*grown)
-        changed = {c['address']: c['change']['actions'] for c in root.planned()['resource_changes'] if c['change']['actions'] != ['no-op']}
-        wanted = {'module.nodes.openstack_%s.node["tn-both-w-%s"]' % (kind, n): [what] for kind in ('networking_port_v2', 'compute_instance_v2')
-                  for n, what in (('a', 'delete'), ('c', 'create'))}
-        check(changed == wanted, 'both: a node goes, a node comes, nothing else happens', changed)
-        check(root.apply('plan').ok, 'both: applied')
-        done = root.plan(*grown)
-        check(done.code == 0, 'both: nothing is left to do', done.text)
+        check([h['name'] for h in out['hosts']] == ['tn-both-cp-1', 'tn-both-w-a', 'tn-both-w-b'], 'both: hosts', out)
     finally:
         done = root.destroy()
         check(done.ok and not root.instances(), 'both: destroyed', done.text)
@@ -124,7 +113,7 @@ def main():
     form()
     for name, root in roots(args, env).items():
         look(name, root, args.lab)
-    if args.lab and not args.modules:
+    if args.lab and args.modules in ([], ['both']):
         both(args, env)
     print('%(passed)d passed, %(failed)d failed' % tally)
     sys.exit(tally['failed'] > 0)
