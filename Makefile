@@ -191,7 +191,7 @@ $(O)/libtests.a: $(TESTLIB)
 $(B)/tests/%: $(O)/tests/%.o $(O)/libtests.a $(O)/libadapter.a $(O)/libplugin.a $(O)/libprotocol.a $(O)/libkubernetes.a $(O)/libtreenail.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
-	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(shell pkg-config --libs check) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) $(shell pkg-config --libs check) -o $@
 
 # Tables and conversions alone: no adapter, no server.
 $(B)/tests/t_typed: $(patsubst %.c,$(O)/%.o,$(filter-out %/work.c,$(wildcard providers/terraform/kubernetes/typed/*.c)))

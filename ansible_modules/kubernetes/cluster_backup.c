@@ -1,5 +1,6 @@
 #include "cluster/cluster.h"
 #include "cluster/inspect.h"
+#include "common/clusters.h"
 #include "common/tasks.h"
 
 static struct err *run(struct op *op)
@@ -52,7 +53,6 @@ const struct resource kube_cluster_backup = {
 	.run = run,
 	.returned = returned,
 	.example = "- name: Save the cluster's data\n"
-		   "  treenail.kubernetes.cluster_backup:\n"
-		   "    cluster: \"{{ demo_cluster }}\"\n"
+		   "  treenail.kubernetes.cluster_backup:\n" EXAMPLE_CLUSTER
 		   "    path: /var/backups/demo.db\n",
 };

@@ -1,5 +1,6 @@
 #include "cluster/cluster.h"
 #include "cluster/inspect.h"
+#include "common/clusters.h"
 #include "common/tasks.h"
 
 static struct err *run(struct op *op)
@@ -42,9 +43,7 @@ const struct resource kube_cluster_info = {
 	.run = run,
 	.returned = returned,
 	.example = "- name: Look at the cluster\n"
-		   "  treenail.kubernetes.cluster_info:\n"
-		   "    cluster: \"{{ demo_cluster }}\"\n"
-		   "  register: demo\n"
+		   "  treenail.kubernetes.cluster_info:\n" EXAMPLE_CLUSTER "  register: demo\n"
 		   "- ansible.builtin.assert:\n"
 		   "    that: demo.health.healthy\n",
 };

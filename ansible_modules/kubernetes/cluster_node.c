@@ -34,8 +34,6 @@ const struct resource kube_cluster_node = {
 	.attrs = attrs,
 	.run = run,
 	.returned = cluster_returned,
-	.example = "- name: One more worker\n"
-		   "  treenail.kubernetes.cluster_node:\n"
-		   "    cluster: '{{ demo }}'\n"
-		   "    name: w2\n",
+	.example = "- name: A worker that was added\n"
+		   "  treenail.kubernetes.cluster_node:\n" EXAMPLE_CLUSTER "    name: w1\n",
 };

@@ -28,8 +28,7 @@ const struct resource kube_cluster_upgrade = {
 	.attrs = attrs,
 	.run = run,
 	.returned = cluster_returned,
-	.example = "- name: Control planes one by one, then workers in waves\n"
-		   "  treenail.kubernetes.cluster_upgrade:\n"
-		   "    cluster: '{{ demo }}'\n"
-		   "    version: 1.33.13\n",
+	.example =
+		"- name: Control planes one by one, then workers in waves\n"
+		"  treenail.kubernetes.cluster_upgrade:\n" EXAMPLE_CLUSTER "    version: 1.33.13\n",
 };

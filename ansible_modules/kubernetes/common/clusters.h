@@ -20,6 +20,16 @@
 			.value = "900"                                                      \
 	}
 
+/* In examples, below the module's name. */
+#define EXAMPLE_CLUSTER                                                           \
+	"    cluster:\n"                                                          \
+	"      name: demo\n"                                                      \
+	"      version: 1.33.13\n"                                                \
+	"      ssh: {user: ops, sudo: true}\n"                                    \
+	"      nodes:\n"                                                          \
+	"        - {name: c1, role: control_plane, host: {address: 10.0.0.11}}\n" \
+	"        - {name: w1, host: {address: 10.0.0.12}, labels: {disk: fast}}\n"
+
 /* changed, actions, version, nodes. */
 extern const struct attr cluster_returned[];
 
