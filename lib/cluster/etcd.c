@@ -260,6 +260,9 @@ static void ask(void *arg, size_t i)
 	AUTO_JSON answer = NULL;
 
 	t->e = status(t->at, true, t->deadline_ms, &t->status);
+	/* It answers nothing else (3.5). */
+	if (!t->e && json_truth(t->status, "learner", false))
+		t->e = err_new(ERR_CONFLICT, "it is a learner, and has no vote yet");
 	if (!t->e)
 		t->e = members(t->at, true, t->deadline_ms, &t->members);
 	if (!t->e)
