@@ -69,7 +69,13 @@ struct stage {
 	struct sshd d;
 	struct little_terraform t;
 	struct json_object *block;
+	char *dir; /* for what it makes, and Terraform's own */
 };
+
+static char *in_dir(const struct stage *s, const char *name)
+{
+	return xasprintf("%s/%s", s->dir, name);
+}
 
 static char *known_hosts_line(const struct sshd *d)
 {
@@ -98,6 +104,9 @@ static void stage_init(struct stage *s)
 	json_set(s->block, "private_key_file", json_object_new_array());
 	json_object_array_add(json_at(s->block, "private_key_file"), json_object_new_string(key));
 	json_set(s->block, "connecting", NULL);
+	s->dir = sshd_path("stage.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(s->dir));
+	ck_assert_int_eq(setenv("TF_DATA_DIR", s->dir, 1), 0);
 	hosts_backend.renew();
 	unit_ok(hosts_backend.configure(s->block));
 }
@@ -108,6 +117,7 @@ static void stage_end(struct stage *s)
 	terraform_release(&s->t);
 	json_object_put(s->block);
 	sshd_stop(&s->d);
+	free(s->dir);
 }
 
 /* A root in which PORT and DIR are written out. Owned. */
@@ -120,7 +130,7 @@ static struct json_object *root_of(const struct stage *s, const char *text)
 			buf_addf(&all, "%d", s->d.port);
 			at += 4;
 		} else if (strncmp(at, "DIR", 3) == 0) {
-			buf_adds(&all, sandbox_path());
+			buf_adds(&all, s->dir);
 			at += 3;
 		} else {
 			(void)buf_add(&all, at++, 1);
@@ -150,9 +160,9 @@ static void apply_fails(struct stage *s, const char *text, const char *words)
 		      s->t.error ? s->t.error : "no error", words);
 }
 
-static void has(const char *name, const char *content)
+static void has(const struct stage *s, const char *name, const char *content)
 {
-	AUTO_STR path = sshd_path(name);
+	AUTO_STR path = in_dir(s, name);
 	FILE *f = fopen(path, "re");
 	char text[4096] = "";
 	size_t n;
@@ -184,30 +194,34 @@ START_TEST(files_are_made_changed_and_removed)
 {
 	struct stage s;
 	struct stat st;
-	AUTO_STR path = sshd_path("one");
+	AUTO_STR path = NULL;
 	AUTO_STR sum = digest_text("sha256", "two", 3);
 
 	NEED_SSHD;
 	stage_init(&s);
+	path = in_dir(&s, "one");
 	apply(&s, FILE_ROOT("'path':'DIR/one','content':'one','mode':'600'"), "{'f':'create'}");
-	has("one", "one");
+	has(&s, "one", "one");
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0600);
 	apply(&s, FILE_ROOT("'path':'DIR/one','content':'two','mode':'0600'"), "{'f':'update'}");
-	has("one", "two");
+	has(&s, "one", "two");
 	ck_assert_str_eq(value(&s, "f", "sha256"), sum);
 	ck_assert_ptr_null(value(&s, "f", "content"));
 	/* Drift. */
-	sandbox_write("one", "three");
+	FILE *f = fopen(path, "we");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs("three", f), 0);
+	ck_assert_int_eq(fclose(f), 0);
 	apply(&s, FILE_ROOT("'path':'DIR/one','content':'two','mode':'0600'"), "{'f':'update'}");
-	has("one", "two");
+	has(&s, "one", "two");
 	ck_assert_int_eq(unlink(path), 0);
 	apply(&s, FILE_ROOT("'path':'DIR/one','content':'two','mode':'0600'"), "{'f':'create'}");
 	apply(&s, FILE_ROOT("'path':'DIR/two','content':''"), "{'f':'replace'}");
-	has("one", NULL);
-	has("two", "");
+	has(&s, "one", NULL);
+	has(&s, "two", "");
 	apply(&s, "{}", "{'f':'delete'}");
-	has("two", NULL);
+	has(&s, "two", NULL);
 	stage_end(&s);
 }
 END_TEST
@@ -217,11 +231,12 @@ START_TEST(files_are_imported)
 	struct stage s;
 	AUTO_JSON special = NULL;
 	AUTO_JSON root = NULL;
-	AUTO_STR path = sshd_path("one");
+	AUTO_STR path = NULL;
 	AUTO_STR id = NULL;
 
 	NEED_SSHD;
 	stage_init(&s);
+	path = in_dir(&s, "one");
 	root = root_of(&s, "{'f':{'type':'treenail_host_file','config':{'host':'127.0.0.1:PORT',"
 			   "'path':'DIR/one','content':'one'}}}");
 	terraform_apply(&s.t, root);
@@ -246,16 +261,16 @@ START_TEST(commands_run_once_and_again_by_triggers)
 #define LIFE \
 	"'command':'cat >>DIR/log; echo $v; echo it >&2','stdin':'fed ','destroy_command':'echo out >>DIR/log'"
 	apply(&s, EXEC_ROOT(LIFE ",'environment':{'v':'secret-value'}"), "{'c':'create'}");
-	has("log", "fed ");
+	has(&s, "log", "fed ");
 	ck_assert_str_eq(value(&s, "c", "stdout"), "************\n");
 	ck_assert_str_eq(value(&s, "c", "stderr"), "it\n");
 	apply(&s, EXEC_ROOT(LIFE ",'triggers':{'a':'b'}"), "{'c':'replace'}");
-	has("log", "fed out\nfed ");
+	has(&s, "log", "fed out\nfed ");
 	apply(&s, EXEC_ROOT(LIFE ",'triggers':{'a':'c'},'update_command':'echo up >>DIR/log'"),
 	      "{'c':'update'}");
-	has("log", "fed out\nfed up\n");
+	has(&s, "log", "fed out\nfed up\n");
 	apply(&s, "{}", "{'c':'delete'}");
-	has("log", "fed out\nfed up\nout\n");
+	has(&s, "log", "fed out\nfed up\nout\n");
 	stage_end(&s);
 }
 END_TEST
@@ -263,23 +278,24 @@ END_TEST
 START_TEST(commands_that_are_done_are_not_run)
 {
 	struct stage s;
-	AUTO_STR made = sshd_path("made");
+	AUTO_STR made = NULL;
 
 	NEED_SSHD;
 	stage_init(&s);
+	made = in_dir(&s, "made");
 #define GUARDED "'command':'echo x >>DIR/log; touch DIR/made','creates':'DIR/made'"
 	apply(&s, EXEC_ROOT(GUARDED), "{'c':'create'}");
-	has("log", "x\n");
+	has(&s, "log", "x\n");
 	ck_assert_int_eq(unlink(made), 0);
 	apply(&s, EXEC_ROOT(GUARDED), "{'c':'create'}");
-	has("log", "x\nx\n");
+	has(&s, "log", "x\nx\n");
 	apply(&s, "{}", "{'c':'delete'}");
 	apply(&s, EXEC_ROOT(GUARDED ",'unless':'false'"), "{'c':'create'}");
 	apply(&s,
 	      EXEC_ROOT(
 		      "'command':'echo y >>DIR/log','unless':'grep -q x DIR/log','triggers':{'a':'b'}"),
 	      "{'c':'replace'}");
-	has("log", "x\nx\n");
+	has(&s, "log", "x\nx\n");
 	stage_end(&s);
 }
 END_TEST
@@ -300,7 +316,7 @@ START_TEST(journal_knows_what_was_done)
 	terraform_apply(&again, root);
 	ck_assert_msg(!again.error, "%s", again.error ? again.error : "");
 	unit_same(again.actions, "{'c':'create'}");
-	has("log", "x\n");
+	has(&s, "log", "x\n");
 	terraform_release(&again);
 	stage_end(&s);
 }
@@ -353,7 +369,7 @@ START_TEST(host_that_is_down_is_not_gone)
 	sshd_stop(&s.d);
 	apply_fails(&s, FILE_ROOT("'path':'DIR/one','content':'one'"), "nobody listens");
 	ck_assert_ptr_nonnull(value(&s, "f", "sha256"));
-	has("one", "one");
+	has(&s, "one", "one");
 	stage_end(&s);
 }
 END_TEST
@@ -398,6 +414,10 @@ static const struct {
 	{ CLUSTER_ROOT("newest", C1), "newest" },
 	{ CLUSTER_ROOT("1.33.13", C1 ",'taints':['a b']"), "nodes[0].taints[0]" },
 	{ CLUSTER_ROOT("1.33.13", "'host':'a b'"), "nodes[0].host" },
+	{ "{'c':{'type':'treenail_cluster','config':{'name':'lab','version':'1.33.13','nodes':'c1'}}}",
+	  "nodes has to be a list of objects; it is a string" },
+	{ "{'n':{'type':'treenail_cluster_node','config':{'cluster':{'name':'lab'},'name':'w2'}}}",
+	  "nodes has to be a list of objects; it is not given" },
 };
 
 START_TEST(declarations_are_checked_before_anything_is_done)
@@ -461,8 +481,6 @@ END_TEST
 static void set_up(void)
 {
 	sandbox_enter();
-	AUTO_STR data = xasprintf("%s/terraform", sandbox_path());
-	(void)setenv("TF_DATA_DIR", data, 1);
 	there = sshd_there();
 	if (there)
 		sshd_set_up();
@@ -489,7 +507,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(t, 600); /* against hanging, not about speed */
-	tcase_add_checked_fixture(t, set_up, sandbox_leave);
+	tcase_add_unchecked_fixture(t, set_up, sandbox_leave);
 	for (size_t i = 0; i < COUNT(tests); i++)
 		tcase_add_test(t, tests[i]);
 	suite_add_tcase(s, t);

@@ -50,6 +50,9 @@ static struct err *declaration_of(struct json_object *values, struct json_object
 		if (json_at(plain, a->name))
 			json_set(given, a->name, json_copy(json_at(plain, a->name)));
 	nodes = json_at(given, "nodes");
+	if (!json_object_is_type(nodes, json_type_array))
+		e = err_new(ERR_USAGE, "nodes has to be a list of objects; it is %s",
+			    nodes ? json_type_words(nodes) : "not given");
 	for (size_t i = 0; i < json_len(nodes) && !e; i++) {
 		struct json_object *node = json_nth(nodes, i), *host = json_at(node, "host");
 		struct json_object *parsed = NULL;
@@ -226,7 +229,8 @@ static struct err *run(const struct wish *w, run_fn *fn, struct cluster_outcome 
 
 	if (!e)
 		e = declaration_of(w->values, &given);
-	if (!e && w->before)
+	/* Of what was only imported no nodes are known. */
+	if (!e && json_at(w->before, "nodes"))
 		e = declaration_of(w->before, &before);
 	if (!e && w->node)
 		e = add_node(given, w->node, &only);
