@@ -22,7 +22,7 @@ UseDNS no
 PasswordAuthentication no
 PermitRootLogin yes
 Subsystem sftp internal-sftp
-SetEnv PATH=%(bin)s:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+SetEnv PATH=%(bin)s:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=%(folder)s
 '''
 # What sudo does in what matters here: it asks for a password (sudo -S), or refuses to (sudo -n), and runs the rest.
 SUDO = '''#!/bin/sh
@@ -54,7 +54,7 @@ def key(path, passphrase=''):
 
 class Sshd:
     def __init__(self, folder, public_keys, sudo_password='none'):
-        """public_keys: paths of those that it lets in."""
+        """public_keys: paths of those that it lets in. Its users have a home of its own: what is in theirs may take long."""
         self.folder = tempfile.mkdtemp(dir=folder)
         with socket.create_server(('127.0.0.1', 0)) as s:
             self.port = s.getsockname()[1]
