@@ -111,8 +111,10 @@ static void set_env(struct json_object *env)
 
 static _Noreturn void become(const struct child *c, const int fds[3], int failed)
 {
+	char *const *argv; /* execvp(3) changes nothing of it */
 	sigset_t none;
 
+	memcpy(&argv, &c->argv, sizeof(argv));
 	(void)setpgid(0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)sigemptyset(&none);
@@ -122,7 +124,7 @@ static _Noreturn void become(const struct child *c, const int fds[3], int failed
 		(void)dup2(fds[i], i);
 	set_env(c->env);
 	if (chdir(c->chdir ? c->chdir : "/") == 0)
-		(void)execvp(c->argv[0], (char *const *)(uintptr_t)c->argv);
+		(void)execvp(argv[0], argv);
 	(void)!write(failed, &errno, sizeof(errno));
 	_exit(NOT_THERE);
 }

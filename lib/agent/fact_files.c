@@ -41,7 +41,7 @@ static struct err *each(struct json_object *patterns, each_fn *fn, struct json_o
 
 static struct err *describe(const char *path, struct json_object **ret)
 {
-	struct found f;
+	struct found f = { 0 };
 	struct json_object *o;
 	struct err *e = file_find(path, true, &f);
 

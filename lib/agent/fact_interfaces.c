@@ -82,7 +82,7 @@ static void take_link(struct list *l, const struct nlmsghdr *m)
 	json_put(o, "index", json_object_new_int(info->ifi_index));
 	json_put(o, "mac", mac_text(find(attrs, n, IFLA_ADDRESS)));
 	json_put(o, "mtu", json_object_new_int64(bytes));
-	json_put(o, "up", json_object_new_boolean(info->ifi_flags & IFF_UP));
+	json_put(o, "up", json_object_new_boolean((info->ifi_flags & IFF_UP) != 0));
 	json_put(o, "addresses", json_object_new_array());
 	json_set(l->by_name, key, o);
 	keep(l, info->ifi_index, o);

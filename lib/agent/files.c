@@ -321,7 +321,7 @@ static struct err *write_or_mend(const char *path, bool same, const char *text, 
 struct err *step_write(struct step *s, const char *path, const char *text, size_t n,
 		       const struct want *w)
 {
-	struct found old;
+	struct found old = { 0 };
 	char sum[SHA256_HEX];
 	struct err *e = file_find(path, true, &old);
 	bool same, go;

@@ -38,10 +38,11 @@ void owed_load(struct agent *a)
 	AUTO_STR path = owed_path(a);
 	AUTO_BUF text = BUF_INIT;
 	struct json_object *v = NULL;
-	AUTO_ERR e = file_read(path, OWED_BYTES, &text);
+	struct err *e = file_read(path, OWED_BYTES, &text);
 
 	if (!e)
 		e = json_parse(text.s, text.len, &v);
+	err_free(e); /* what cannot be read is none */
 	if (!json_object_is_type(v, json_type_object)) {
 		json_object_put(v);
 		v = json_object_new_object();

@@ -41,7 +41,7 @@ static void begin(struct sha256 *x)
 
 static void schedule(const unsigned char *s, uint32_t w[ROUNDS])
 {
-	for (int i = 0; i < 16; i++)
+	for (size_t i = 0; i < 16; i++)
 		w[i] = (uint32_t)s[4 * i] << 24 | (uint32_t)s[4 * i + 1] << 16 |
 		       (uint32_t)s[4 * i + 2] << 8 | s[4 * i + 3];
 	for (int i = 16; i < ROUNDS; i++) {

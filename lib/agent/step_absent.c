@@ -76,7 +76,7 @@ static struct err *run(struct step *s)
 {
 	const char *path = json_str(s->args, "path");
 	const bool recursive = json_truth(s->args, "recursive", false);
-	struct found f;
+	struct found f = { 0 };
 	struct err *e = file_find(path, false, &f);
 	bool go;
 

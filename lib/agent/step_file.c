@@ -49,7 +49,7 @@ static struct err *put_blob(struct step *s, const struct want *w, const struct f
 static struct err *write_blob(struct step *s, const struct want *w)
 {
 	const char *path = json_str(s->args, "path"), *blob = json_str(s->args, "blob");
-	struct found old;
+	struct found old = { 0 };
 	struct err *e = file_find(path, true, &old);
 	bool same, go;
 
@@ -74,7 +74,7 @@ static struct err *run(struct step *s)
 	const char *path = json_str(s->args, "path"), *coded = json_str(s->args, "base64");
 	struct json_object *content = json_at(s->args, "content");
 	AUTO_BUF text = BUF_INIT;
-	struct want w;
+	struct want w = { WANT_ANY, (uid_t)-1, (gid_t)-1 };
 	struct err *e = want_of(s, &w);
 
 	if (e)

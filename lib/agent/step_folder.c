@@ -33,8 +33,8 @@ static struct err *make(const char *path)
 static struct err *run(struct step *s)
 {
 	const char *path = json_str(s->args, "path");
-	struct found old, now;
-	struct want w;
+	struct found old = { 0 }, now = { 0 };
+	struct want w = { WANT_ANY, (uid_t)-1, (gid_t)-1 };
 	struct err *e = want_of(s, &w);
 	struct stat st;
 	bool go;

@@ -30,7 +30,7 @@ static struct err *run(struct step *s)
 {
 	const char *path = json_str(s->args, "path"), *to = json_str(s->args, "to");
 	char now[PATH_MAX];
-	struct found f;
+	struct found f = { 0 };
 	struct err *e = file_find(path, false, &f);
 	ssize_t n;
 	bool go;

@@ -16,7 +16,7 @@ static struct err *run(struct step *s)
 	const char *path = json_str(s->args, "path");
 	const int64_t asked = json_int(s->args, "max", READ_DEFAULT);
 	const size_t max = (size_t)(asked < READ_MOST ? asked : READ_MOST);
-	struct found f;
+	struct found f = { 0 };
 	AUTO_BUF text = BUF_INIT;
 	struct json_object *o;
 	struct err *e = file_find(path, false, &f);

@@ -23,7 +23,7 @@ static struct err *path_of(const char *key, char **ret)
 
 	if (key[first] == '.')
 		for (char *at = path + strlen("/proc/sys/"); *at; at++)
-			*at = *at == '.' ? '/' : *at == '/' ? '.' : *at;
+			*at = (char)(*at == '.' ? '/' : *at == '/' ? '.' : *at);
 	if (!first || strstr(path, "/../") || strstr(path, "//") || strpbrk(key, " \t\n=#"))
 		return err_new(ERR_USAGE, "'%.100s' is no name of a sysctl", key);
 	*ret = TAKE(path);
@@ -67,7 +67,7 @@ static struct err *make_so(struct step *s, const char *key, const char *value)
 	struct err *e = path_of(key, &path);
 	bool go;
 
-	if (e)
+	if (e || !path)
 		return e;
 	e = file_read(path, VALUE_MAX, &now);
 	if (e && e->kind == ERR_NOT_FOUND && !s->agent->check)
