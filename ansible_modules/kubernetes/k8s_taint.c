@@ -20,8 +20,10 @@ static struct err *run(struct op *op)
 
 	if (!e)
 		e = node_taint(op->cluster, json_str(op->want, "name"), taints,
-			       strcmp(op->state, "absent") == 0,
-			       json_truth(op->want, "replace", false), op->check, &before, &after);
+			       strcmp(op->state, "absent") == 0         ? TAINT_REMOVE
+			       : json_truth(op->want, "replace", false) ? TAINT_ONLY
+									: TAINT_ADD,
+			       op->check, &before, &after);
 	if (e)
 		return e;
 	op->out->changed = after;

@@ -84,8 +84,9 @@ MUST_USE struct err *node_pods(struct cluster *c, const char *node, const char *
 struct json_object *taints_after(struct json_object *have, struct json_object *given, bool absent,
 				 bool replace);
 /* Sends them, again where somebody else wrote meanwhile. Outputs as node_cordon()'s. */
+enum taint_how { TAINT_ADD, TAINT_ONLY, TAINT_REMOVE };
 MUST_USE struct err *node_taint(struct cluster *c, const char *name, struct json_object *given,
-				bool absent, bool replace, bool check, struct json_object **before,
+				enum taint_how how, bool check, struct json_object **before,
 				struct json_object **after);
 
 /*

@@ -126,13 +126,14 @@ static struct json_object *patch_of_taints(const struct change *x, struct json_o
 	return same_taints(have, taints) ? NULL : taints_patch(node, taints);
 }
 
-struct err *node_taint(struct cluster *c, const char *name, struct json_object *given, bool absent,
-		       bool replace, bool check, struct json_object **before,
+struct err *node_taint(struct cluster *c, const char *name, struct json_object *given,
+		       enum taint_how how, bool check, struct json_object **before,
 		       struct json_object **after)
 {
-	const struct change x = {
-		.patch = patch_of_taints, .given = given, .absent = absent, .replace = replace
-	};
+	const struct change x = { .patch = patch_of_taints,
+				  .given = given,
+				  .absent = how == TAINT_REMOVE,
+				  .replace = how == TAINT_ONLY };
 
 	return change(c, name, &x, check, before, after);
 }
@@ -377,23 +378,26 @@ static void say_taints(struct buf *b, struct json_object *have, struct json_obje
 	}
 }
 
+static void say_labels(struct buf *b, struct json_object *have, struct json_object *labels)
+{
+	json_object_object_foreach(labels, key, value) {
+		const char *was = json_object_get_string(json_object_object_get(have, key));
+
+		if (!value)
+			say(b, "label %s removed (was %s)", key, was ? was : "");
+		else
+			say(b, "label %s=%s%s%s%s", key, json_object_get_string(value),
+			    was ? " (was " : "", was ? was : "", was ? ")" : "");
+	}
+}
+
 char *marks_words(struct json_object *node, struct json_object *patch)
 {
-	struct json_object *have = json_at(node, "metadata.labels");
 	struct json_object *labels = json_at(patch, "metadata.labels");
 	AUTO_BUF b = BUF_INIT;
 
-	if (labels) {
-		json_object_object_foreach(labels, key, value) {
-			const char *was = json_object_get_string(json_object_object_get(have, key));
-
-			if (!value)
-				say(&b, "label %s removed (was %s)", key, was ? was : "");
-			else
-				say(&b, "label %s=%s%s%s%s", key, json_object_get_string(value),
-				    was ? " (was " : "", was ? was : "", was ? ")" : "");
-		}
-	}
+	if (labels)
+		say_labels(&b, json_at(node, "metadata.labels"), labels);
 	if (json_at(patch, "spec.taints"))
 		say_taints(&b, json_at(node, "spec.taints"), json_at(patch, "spec.taints"));
 	if (patch && !b.len)

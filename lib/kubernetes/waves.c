@@ -11,9 +11,9 @@ enum { MOST = 100000, TOLD = 10 };
 
 struct err *waves_limit(const char *text, size_t n, size_t *ret)
 {
-	char *end = NULL;
+	char none[] = "", *end = none;
 	const unsigned long given = text ? strtoul(text, &end, 10) : 1;
-	const bool share = end && strcmp(end, "%") == 0;
+	const bool share = strcmp(end, "%") == 0;
 
 	if (text && (*text < '0' || *text > '9' || (*end && !share) || !given ||
 		     given > (share ? 100 : MOST)))
