@@ -228,10 +228,16 @@ static void evict(void *arg, size_t i)
 	const int64_t left = x->deadline - clock_ms();
 	AUTO_STR name = name_of(x->pods[at]);
 
+	struct err *e =
+		send_away(x->c, x->pods[at], x->evict, x->delete_options, left > 1 ? left : 1);
+
+	/* That there was no answer in what was left of the time says less than what was said before. */
+	if (e && e->kind == ERR_TIMEOUT && x->errs[at]) {
+		err_free(e);
+		return;
+	}
 	err_free(x->errs[at]);
-	x->errs[at] = err_wrap(
-		send_away(x->c, x->pods[at], x->evict, x->delete_options, left > 1 ? left : 1),
-		"pod %s", name);
+	x->errs[at] = err_wrap(e, "pod %s", name);
 }
 
 /* Those that a disruption budget refuses for now; another pod's end may be what they wait for. */
