@@ -192,10 +192,11 @@ static bool sounds_secret(const char *key)
 	return false;
 }
 
-/* A cloud may be given as what would stand in clouds.yaml, passwords and all. */
-static bool is_cloud(const char *key, struct json_object *v)
+/* What would stand in clouds.yaml or a kubeconfig, passwords, tokens and keys and all. */
+static bool is_file_with_secrets(const char *key, struct json_object *v)
 {
-	return strcmp(key, "cloud") == 0 && json_object_is_type(v, json_type_object);
+	return json_object_is_type(v, json_type_object) &&
+	       (strcmp(key, "cloud") == 0 || strcmp(key, "kubeconfig") == 0);
 }
 
 /* Objects of Kubernetes, as text or values. */
@@ -249,7 +250,7 @@ static struct json_object *mask_secrets(const struct attr *const *tables, struct
 			continue;
 		if (items && json_object_is_type(v, json_type_array))
 			json_set(o, key, mask_items(tables, v));
-		else if (v && (option_secret(tables, key) || is_cloud(key, v) ||
+		else if (v && (option_secret(tables, key) || is_file_with_secrets(key, v) ||
 			       (items && json_object_is_type(v, json_type_string)) ||
 			       has_secret(row, v) || (!row && !items && sounds_secret(key))))
 			json_sets(o, key, attr_mask);
@@ -273,6 +274,23 @@ void result_invocation(struct json_object *result, const struct module *m,
 		return;
 	module_tables(m, &tables);
 	json_set(result, "invocation", json_wrap("module_args", mask_secrets(tables.attrs, given)));
+}
+
+void result_no_log(struct json_object *result, struct json_object *given)
+{
+	struct json_object *results = json_at(result, "results");
+	struct json_object *error = json_at(result, "error");
+
+	if (!json_truth(given, "_ansible_no_log", false))
+		return;
+	if (error)
+		json_sets(error, "text", json_str(result, "msg"));
+	if (json_truth(result, "failed", false))
+		json_sets(result, "msg", "failed; why is hidden, as no_log was set");
+	for (size_t i = 0; i < json_len(results); i++)
+		if (json_object_is_type(json_nth(results, i), json_type_object))
+			json_set(json_nth(results, i), "_ansible_no_log",
+				 json_object_new_boolean(true));
 }
 
 static char *mask_text(const char *text, const char *secret)

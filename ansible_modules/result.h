@@ -19,6 +19,11 @@ void result_many(struct json_object *result, const struct op *ops, struct err *c
 void result_invocation(struct json_object *result, const struct module *m,
 		       struct json_object *given);
 /*
+ * With no_log, Ansible hides what a module tells but for two things: `results`, which it takes for a loop's, so each of them
+ * says itself that it is hidden; and (2.19) `msg` of what failed, which is in error.text instead.
+ */
+void result_no_log(struct json_object *result, struct json_object *given);
+/*
  * Masks what slipped into a text: the values of secret options, and those in `secrets` (NULL: no
  * session came about, then what the option auth says is secret). m->r may be NULL.
  */

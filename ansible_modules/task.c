@@ -273,6 +273,7 @@ struct json_object *task_run(const struct system *s, struct json_object *given, 
 	result_error(result, run(&t, s, argv0, result));
 	if (t.m.r)
 		result_invocation(result, &t.m, given);
+	result_no_log(result, given);
 	result_scrub(result, &t.m, given, task_secrets(&t));
 	task_release(&t);
 	return result;

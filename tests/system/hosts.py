@@ -117,7 +117,7 @@ def each(*tasks, **how):
     book = []
     for i, (module, options) in enumerate(tasks):
         options = dict(options)
-        keys = {k: options.pop(k) for k in ('check_mode', 'diff') if k in options}
+        keys = {k: options.pop(k) for k in ('check_mode', 'diff', 'no_log') if k in options}
         book.append({'name': str(i), 'treenail.host.' + module: options, 'ignore_errors': True, **keys})
     results, said, _ = play(book, **how)
     return [results.get(str(i), {}) for i in range(len(tasks))], said
@@ -346,6 +346,8 @@ def test_secrets(farm):
     check(r.get('failed') is True and '********' in by_host(r)['h0']['stdout'], 'what repeats a secret is masked', r)
     check(SECRET not in said, 'no secret at the highest verbosity', said)
     check(not seen, 'nor on any command line', seen)
+    r, said = one('exec', {'hosts': [farm[0].host()], 'stdin': SECRET, 'command': 'cat; exit 1', 'no_log': True}, verbose=5)
+    check(r.get('failed') is True and SECRET not in said and SECRET not in json.dumps(r), 'no_log hides what a host says', said)
 
 
 def test_sudo(farm):
