@@ -18,7 +18,7 @@ kubeconfig and local_path, where the task runs here; on other hosts they are pat
 beside the playbook, and is not on the other host, is brought there for the task.
 
 For hosts: what the inventory says of those that are given by their names there, and files of the playbook and its roles
-(src).
+(src). The same of the nodes of a cluster on hosts.
 """
 from __future__ import annotations
 
@@ -81,6 +81,8 @@ class ActionModule(Normal):
 
     def _with_files(self, args, task_vars):
         """Returns the arguments with what lies on the controller brought in; those given are left alone."""
+        if 'cluster' in args:
+            args['cluster'] = self._with_nodes(args['cluster'], task_vars)
         if args.get('template') and not args.get('resource_definition') and not args.get('src'):
             templates = args.pop('template')
             args['resource_definition'] = [self._render(t, task_vars) for t in
@@ -117,6 +119,19 @@ class ActionModule(Normal):
         has = known[host]
         said = {option: has[v] for option, v in HOST_VARIABLES.items() if has.get(v) not in (None, '')}
         return {'name': host, 'address': host, **said}
+
+    def _with_nodes(self, cluster, task_vars):
+        """Returns a cluster's declaration with what the inventory says of nodes that do not say how they are reached."""
+        nodes = cluster.get('nodes') if isinstance(cluster, dict) else None
+        if not isinstance(nodes, list):
+            return cluster
+        return {**cluster, 'nodes': [self._node(n, task_vars) for n in nodes]}
+
+    def _node(self, node, task_vars):
+        if not isinstance(node, dict) or node.get('host') is not None:
+            return node
+        host = self._host(node.get('name'), task_vars)
+        return {**node, 'host': host} if isinstance(host, dict) else node
 
     def _file(self, path):
         """Returns where a file is, decrypted if it is in the vault."""
