@@ -8,17 +8,27 @@
 
 /*
  * A real sshd on 127.0.0.1, for tests: run by whoever runs the test, with its own configuration and
- * host keys in the sandbox (sandbox.h), which has to be entered before. It dies with the test.
+ * host keys in the sandbox (sandbox.h). It dies with the test.
  */
 struct sshd {
 	pid_t pid;
 	int port;
 };
 
-/* False: there is none on this machine, or no ssh-keygen; it has been said, as LEFT OUT. */
+/*
+ * What a suite begins with: the sandbox, and in it the host keys, and the user's in "keys/": ed25519, ecdsa, rsa,
+ * wrong.
+ */
+void sshd_enter(void);
+/* False: there is none on this machine, or no ssh-keygen; sshd_enter() has said so, as LEFT OUT. */
 bool sshd_there(void);
-/* Makes the host keys, and the user's in the sandbox's "keys/": ed25519, ecdsa, rsa, wrong. */
-void sshd_set_up(void);
+/* Ends a test that has nothing to talk to. */
+#define NEED_SSHD                  \
+	do {                       \
+		if (!sshd_there()) \
+			return;    \
+	} while (0)
+
 /* `config` is put before the rest of the configuration. Returns when it answers. */
 struct sshd sshd_start(const char *config);
 void sshd_stop(struct sshd *d);

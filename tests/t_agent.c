@@ -1059,56 +1059,16 @@ static void tear_down(void)
 	sandbox_leave();
 }
 
-int main(void)
-{
-	const TTest *const tests[] = {
-		sums_are_those_of_openssl,
-		bad_plans_are_refused_before_anything_is_done,
-		a_file_is_written_once,
-		without_a_mode_it_stays,
-		a_link_is_replaced_and_what_it_led_to_is_not,
-		devices_stay,
-		a_difference_is_shown,
-		a_secret_is_in_no_report,
-		blocks_of_lines,
-		links_and_what_is_to_be_gone,
-		reading,
-		commands,
-		commands_that_need_not_be_run,
-		a_command_that_hangs_is_ended,
-		an_agent_that_goes_takes_its_command_along,
-		what_nothing_changed_for_is_left_out,
-		a_killed_run_is_finished_by_the_next,
-		killed_anywhere_it_converges,
-		the_second_waits_and_says_for_whom,
-		blobs_are_asked_for_and_swept,
-		what_nobody_has_asked_for_in_long_is_swept,
-		a_full_disk_leaves_what_was_there,
-		sysctls,
-		swap_is_off,
-		kernel_modules,
-		services,
-		restarts,
-		images,
-		waiting_until_something_answers,
-		clocks_and_space,
-		all_facts_are_found,
-		packages,
-		who_has_the_lock_of_packages_is_told,
-		half_a_package_is_finished,
-	};
-	Suite *s = suite_create("agent");
-	SRunner *r = srunner_create(s);
-	TCase *t = tcase_create("agent");
-	int failed;
-
-	tcase_set_timeout(t, 600); /* against hanging, not about speed */
-	tcase_add_unchecked_fixture(t, set_up, tear_down);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_IN("agent", set_up, tear_down, sums_are_those_of_openssl,
+	     bad_plans_are_refused_before_anything_is_done, a_file_is_written_once,
+	     without_a_mode_it_stays, a_link_is_replaced_and_what_it_led_to_is_not, devices_stay,
+	     a_difference_is_shown, a_secret_is_in_no_report, blocks_of_lines,
+	     links_and_what_is_to_be_gone, reading, commands, commands_that_need_not_be_run,
+	     a_command_that_hangs_is_ended, an_agent_that_goes_takes_its_command_along,
+	     what_nothing_changed_for_is_left_out, a_killed_run_is_finished_by_the_next,
+	     killed_anywhere_it_converges, the_second_waits_and_says_for_whom,
+	     blobs_are_asked_for_and_swept, what_nobody_has_asked_for_in_long_is_swept,
+	     a_full_disk_leaves_what_was_there, sysctls, swap_is_off, kernel_modules, services,
+	     restarts, images, waiting_until_something_answers, clocks_and_space,
+	     all_facts_are_found, packages, who_has_the_lock_of_packages_is_told,
+	     half_a_package_is_finished)

@@ -17,21 +17,6 @@
 
 enum { MIB = 1 << 20, PART = 32 << 10, CLIENTS = 20, PAUSE_MS = 2 };
 
-static bool there; /* a real sshd */
-#define NEED_SSHD               \
-	do {                    \
-		if (!there)     \
-			return; \
-	} while (0)
-
-static void set_up(void)
-{
-	sandbox_enter();
-	there = sshd_there();
-	if (there)
-		sshd_set_up();
-}
-
 /* ---- what is on the far side ---- */
 
 struct server {
@@ -561,34 +546,7 @@ START_TEST(one_that_nobody_uses)
 }
 END_TEST
 
-static int run_tests(void)
-{
-	TCase *t = tcase_create("forward");
-	Suite *s = suite_create("forward");
-	SRunner *r = srunner_create(s);
-	const TTest *const tests[] = { many_at_once_while_the_session_works,
-				       big_data_both_ways,
-				       our_end_is_handed_on,
-				       their_end_is_handed_on,
-				       who_refuses_resets,
-				       a_server_that_forbids_it,
-				       a_server_that_dies_resets,
-				       it_ends_with_the_task,
-				       one_that_nobody_uses };
-	int failed;
-
-	tcase_set_timeout(t, 600); /* against hanging, not about speed */
-	tcase_add_unchecked_fixture(t, set_up, sandbox_leave);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed;
-}
-
-int main(void)
-{
-	return run_tests() ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_IN("forward", sshd_enter, sandbox_leave, many_at_once_while_the_session_works,
+	     big_data_both_ways, our_end_is_handed_on, their_end_is_handed_on, who_refuses_resets,
+	     a_server_that_forbids_it, a_server_that_dies_resets, it_ends_with_the_task,
+	     one_that_nobody_uses)

@@ -9,20 +9,11 @@
 #include "sshd.h"
 #include "unit.h"
 
-static bool there; /* a real sshd, and ssh-keygen */
-#define NEED_SSHD               \
-	do {                    \
-		if (!there)     \
-			return; \
-	} while (0)
-
 static void set_up(void)
 {
-	sandbox_enter();
-	there = sshd_there();
-	if (!there)
+	sshd_enter();
+	if (!sshd_there())
 		return;
-	sshd_set_up();
 	const char *const argv[] = { "ssh-keygen",  "-q", "-t",          "ed25519", "-N",
 				     "open sesame", "-f", "keys/locked", NULL };
 	ck_assert_int_eq(sshd_tool(argv), 0);
@@ -500,35 +491,10 @@ START_TEST(many_hosts_are_opened)
 }
 END_TEST
 
-int main(void)
-{
-	const TTest *const tests[] = { names_and_addresses,
-				       what_is_no_host,
-				       options_defaults_and_ssh_config,
-				       what_is_not_followed_is_told_once,
-				       plain_secrets_are_refused,
-				       secrets_come_from_files_and_the_environment,
-				       keys_are_read_once,
-				       an_encrypted_key_needs_its_passphrase,
-				       keys_of_ssh_config_are_taken_as_far_as_they_go,
-				       secrets_may_be_in_memory,
-				       bastions_by_option,
-				       bastions_of_ssh_config,
-				       host_keys_are_checked,
-				       through_a_bastion,
-				       many_hosts_are_opened };
-	Suite *s = suite_create("hosts");
-	SRunner *r = srunner_create(s);
-	TCase *t = tcase_create("hosts");
-	int failed;
-
-	tcase_set_timeout(t, 300); /* against hanging, not about speed */
-	tcase_add_unchecked_fixture(t, set_up, sandbox_leave);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_IN("hosts", set_up, sandbox_leave, names_and_addresses, what_is_no_host,
+	     options_defaults_and_ssh_config, what_is_not_followed_is_told_once,
+	     plain_secrets_are_refused, secrets_come_from_files_and_the_environment,
+	     keys_are_read_once, an_encrypted_key_needs_its_passphrase,
+	     keys_of_ssh_config_are_taken_as_far_as_they_go, secrets_may_be_in_memory,
+	     bastions_by_option, bastions_of_ssh_config, host_keys_are_checked, through_a_bastion,
+	     many_hosts_are_opened)

@@ -170,13 +170,14 @@ START_TEST(odd_places)
 }
 END_TEST
 
-int main(void)
+static void set_up(void)
 {
-	const TTest *const tests[] = { remembers, torn, rubbish, one_at_a_time, odd_places };
-	int rc;
-
-	if (!mkdtemp(folder))
-		return EXIT_FAILURE;
-	rc = unit_run("journal", tests, COUNT(tests));
-	return rmdir(folder) ? EXIT_FAILURE : rc;
+	ck_assert_ptr_nonnull(mkdtemp(folder));
 }
+
+static void tear_down(void)
+{
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+
+UNIT_MAIN_IN("journal", set_up, tear_down, remembers, torn, rubbish, one_at_a_time, odd_places)

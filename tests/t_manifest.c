@@ -644,5 +644,5 @@ int main(void)
 	(void)unsetenv("KUBE_CONFIG_PATH");
 	(void)unsetenv("KUBE_CONFIG_PATHS");
 	(void)unsetenv("KUBE_HOST");
-	return unit_run("manifest", tests, COUNT(tests));
+	return unit_run("manifest", tests, COUNT(tests), NULL, NULL);
 }

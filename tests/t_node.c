@@ -16,13 +16,6 @@
 
 /* Plans sent over SSH, to an agent that has to be brought first. */
 
-#define NEED_SSHD               \
-	do {                    \
-		if (!there)     \
-			return; \
-	} while (0)
-
-static bool there; /* a real sshd */
 static struct sshd server;
 static struct ssh_key *key;
 
@@ -453,15 +446,13 @@ END_TEST
 
 static void set_up(void)
 {
-	sandbox_enter();
-	there = sshd_there();
-	if (!there)
+	sshd_enter();
+	if (!sshd_there())
 		return;
 	/* The agent's lock is the machine's: not that of others who test here. */
 	if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
 		(void)mount("tmpfs", "/run", "tmpfs", 0, "mode=755");
-	sshd_set_up();
 	AUTO_STR path = sshd_path("keys/ed25519");
 	unit_ok(ssh_key_load(path, NULL, &key));
 	server = sshd_start("LogLevel VERBOSE\n");
@@ -469,40 +460,15 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	if (there)
+	if (sshd_there())
 		sshd_stop(&server);
 	ssh_key_free(key);
 	sandbox_leave();
 }
 
-int main(void)
-{
-	const TTest *const tests[] = {
-		an_agent_is_brought_once,
-		check_mode_changes_nothing,
-		a_step_that_fails_is_named,
-		a_damaged_agent_is_replaced,
-		an_agent_for_another_machine_is_told,
-		a_folder_where_nothing_may_run_is_told,
-		files_are_sent_when_they_are_wanted,
-		a_plan_has_a_deadline,
-		a_controller_that_goes_ends_its_agent,
-		many_hosts_at_once,
-		what_is_left_after_a_restart,
-		a_part_of_a_plan_knows_what_was_before,
-	};
-	Suite *s = suite_create("node");
-	SRunner *r = srunner_create(s);
-	TCase *t = tcase_create("node");
-	int failed;
-
-	tcase_set_timeout(t, 600); /* against hanging, not about speed */
-	tcase_add_unchecked_fixture(t, set_up, tear_down);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_IN("node", set_up, tear_down, an_agent_is_brought_once, check_mode_changes_nothing,
+	     a_step_that_fails_is_named, a_damaged_agent_is_replaced,
+	     an_agent_for_another_machine_is_told, a_folder_where_nothing_may_run_is_told,
+	     files_are_sent_when_they_are_wanted, a_plan_has_a_deadline,
+	     a_controller_that_goes_ends_its_agent, many_hosts_at_once,
+	     what_is_left_after_a_restart, a_part_of_a_plan_knows_what_was_before)

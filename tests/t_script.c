@@ -8,21 +8,6 @@
 #include "sshd.h"
 #include "unit.h"
 
-static bool there; /* a real sshd */
-#define NEED_SSHD               \
-	do {                    \
-		if (!there)     \
-			return; \
-	} while (0)
-
-static void set_up(void)
-{
-	sandbox_enter();
-	there = sshd_there();
-	if (there)
-		sshd_set_up();
-}
-
 static struct err *take_key(void *arg, const struct ssh_target *t, const struct ssh_host_key *key)
 {
 	(void)arg;
@@ -232,28 +217,7 @@ START_TEST(nothing_is_on_a_command_line)
 }
 END_TEST
 
-int main(void)
-{
-	const TTest *const tests[] = { commands_run_as_they_are,
-				       big_input_reaches_the_command,
-				       what_needs_no_run_is_not_run,
-				       check_looks_and_does_nothing,
-				       what_cannot_begin_is_an_error,
-				       noise_of_the_shell_is_left_out,
-				       outputs_are_capped,
-				       nothing_is_on_a_command_line };
-	Suite *s = suite_create("script");
-	SRunner *r = srunner_create(s);
-	TCase *t = tcase_create("script");
-	int failed;
-
-	tcase_set_timeout(t, 300); /* against hanging, not about speed */
-	tcase_add_unchecked_fixture(t, set_up, sandbox_leave);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_IN("script", sshd_enter, sandbox_leave, commands_run_as_they_are,
+	     big_input_reaches_the_command, what_needs_no_run_is_not_run,
+	     check_looks_and_does_nothing, what_cannot_begin_is_an_error,
+	     noise_of_the_shell_is_left_out, outputs_are_capped, nothing_is_on_a_command_line)

@@ -29,8 +29,6 @@ enum { MIB = 1 << 20, SESSION_MAX = 100 << 10 };
 
 /* ---- what the tests have in common ---- */
 
-static bool there; /* a real sshd */
-
 static struct ssh_key *load(const char *name)
 {
 	AUTO_STR path = sshd_path(name);
@@ -121,12 +119,6 @@ static struct err *nothing(struct ssh_session *s, void *arg)
 		++*(int *)arg;
 	return e;
 }
-
-#define NEED_SSHD               \
-	do {                    \
-		if (!there)     \
-			return; \
-	} while (0)
 
 /* ---- without a server ---- */
 
@@ -1383,76 +1375,23 @@ END_TEST
 
 /* ---- main ---- */
 
-static void set_up(void)
-{
-	sandbox_enter();
-	there = sshd_there();
-	if (there)
-		sshd_set_up();
-}
-
-int main(void)
-{
-	const TTest *const tests[] = {
-		fibers_begin_and_end,
-		words_are_quoted,
-		sftp_answers_have_words,
-		what_is_no_key_is_refused,
-		a_target_without_a_check_is_refused,
-		bastions_in_a_circle_are_refused,
-		nobody_listens,
-		a_black_hole_has_a_deadline,
-		a_name_that_is_none,
-		commands_have_input_outputs_and_a_status,
-		big_inputs_and_outputs_pass,
-		outputs_are_capped_and_counted,
-		signals_are_told,
-		a_status_is_waited_for,
-		a_command_that_does_not_read_is_no_error,
-		a_command_that_hangs_has_a_deadline,
-		a_host_has_a_deadline,
-		a_server_that_dies_is_told,
-		a_session_outlives_a_pause,
-		what_is_told_to_end_ends,
-		a_task_may_add_hosts,
-		keys_of_all_types_let_us_in,
-		encrypted_keys_let_us_in,
-		a_wrong_key_is_told_with_what_was_offered,
-		nothing_to_offer_is_told,
-		no_password_is_in_an_error,
-		an_agent_signs,
-		an_agent_is_asked_for_listed_keys_alone,
-		an_agent_that_is_not_there_is_told,
-		a_changed_host_key_ends_it_before_anything_is_sent,
-		a_host_key_can_be_chosen,
-		bastions_one_behind_the_other,
-		a_bastion_is_shared,
-		a_bastion_that_refuses_is_told,
-		what_does_not_answer_behind_a_bastion_holds_up_nobody,
-		an_address_that_swallows_has_a_deadline,
-		max_startups_is_no_failure,
-		many_sessions_take_little_memory,
-		a_run_has_a_deadline,
-		files_are_written_once,
-		files_come_back,
-		what_cannot_be_written_is_told,
-		a_full_disk_leaves_what_was_there,
-		sudo_gets_its_password_and_the_command_its_input,
-		sudo_that_refuses_is_told,
-		files_go_by_sudo_too,
-	};
-	Suite *s = suite_create("ssh");
-	SRunner *r = srunner_create(s);
-	TCase *t = tcase_create("ssh");
-	int failed;
-
-	tcase_set_timeout(t, 600); /* against hanging, not about speed */
-	tcase_add_unchecked_fixture(t, set_up, sandbox_leave);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_IN("ssh", sshd_enter, sandbox_leave, fibers_begin_and_end, words_are_quoted,
+	     sftp_answers_have_words, what_is_no_key_is_refused,
+	     a_target_without_a_check_is_refused, bastions_in_a_circle_are_refused, nobody_listens,
+	     a_black_hole_has_a_deadline, a_name_that_is_none,
+	     commands_have_input_outputs_and_a_status, big_inputs_and_outputs_pass,
+	     outputs_are_capped_and_counted, signals_are_told, a_status_is_waited_for,
+	     a_command_that_does_not_read_is_no_error, a_command_that_hangs_has_a_deadline,
+	     a_host_has_a_deadline, a_server_that_dies_is_told, a_session_outlives_a_pause,
+	     what_is_told_to_end_ends, a_task_may_add_hosts, keys_of_all_types_let_us_in,
+	     encrypted_keys_let_us_in, a_wrong_key_is_told_with_what_was_offered,
+	     nothing_to_offer_is_told, no_password_is_in_an_error, an_agent_signs,
+	     an_agent_is_asked_for_listed_keys_alone, an_agent_that_is_not_there_is_told,
+	     a_changed_host_key_ends_it_before_anything_is_sent, a_host_key_can_be_chosen,
+	     bastions_one_behind_the_other, a_bastion_is_shared, a_bastion_that_refuses_is_told,
+	     what_does_not_answer_behind_a_bastion_holds_up_nobody,
+	     an_address_that_swallows_has_a_deadline, max_startups_is_no_failure,
+	     many_sessions_take_little_memory, a_run_has_a_deadline, files_are_written_once,
+	     files_come_back, what_cannot_be_written_is_told, a_full_disk_leaves_what_was_there,
+	     sudo_gets_its_password_and_the_command_its_input, sudo_that_refuses_is_told,
+	     files_go_by_sudo_too)

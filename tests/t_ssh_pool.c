@@ -12,14 +12,6 @@
 
 enum { LONG_MS = 3000000, THREADS = 6, EACH = 5 };
 
-static bool there; /* a real sshd */
-
-#define NEED_SSHD               \
-	do {                    \
-		if (!there)     \
-			return; \
-	} while (0)
-
 static struct err *any_key(void *arg, const struct ssh_target *t, const struct ssh_host_key *key)
 {
 	(void)arg;
@@ -315,40 +307,8 @@ START_TEST(bastion_is_gone_through)
 }
 END_TEST
 
-static void set_up(void)
-{
-	sandbox_enter();
-	there = sshd_there();
-	if (there)
-		sshd_set_up();
-}
-
-int main(void)
-{
-	const TTest *const tests[] = {
-		one_session_serves_many,
-		what_takes_long_holds_nobody_up,
-		session_that_ended_is_made_anew,
-		closed_host_is_connected_to_anew,
-		unused_session_ends,
-		deadline_ends_one_and_no_other,
-		all_who_wait_are_told,
-		nobody_waits_for_who_says_nothing,
-		cut_clock_begins_nothing,
-		bastion_is_gone_through,
-	};
-	Suite *s = suite_create("ssh_pool");
-	SRunner *r = srunner_create(s);
-	TCase *t = tcase_create("ssh_pool");
-	int failed;
-
-	tcase_set_timeout(t, 600); /* against hanging, not about speed */
-	tcase_add_unchecked_fixture(t, set_up, sandbox_leave);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_IN("ssh_pool", sshd_enter, sandbox_leave, one_session_serves_many,
+	     what_takes_long_holds_nobody_up, session_that_ended_is_made_anew,
+	     closed_host_is_connected_to_anew, unused_session_ends, deadline_ends_one_and_no_other,
+	     all_who_wait_are_told, nobody_waits_for_who_says_nothing, cut_clock_begins_nothing,
+	     bastion_is_gone_through)

@@ -47,14 +47,6 @@ struct err *provider_session_options(struct json_object *block, const char *clou
 
 /* ---- a host, and Terraform ---- */
 
-static bool there; /* a real sshd */
-
-#define NEED_SSHD               \
-	do {                    \
-		if (!there)     \
-			return; \
-	} while (0)
-
 static void broken(const char *address, const char *what, struct json_object *value)
 {
 	ck_abort_msg("%s: %s: %s", address ? address : "", what, json_object_to_json_string(value));
@@ -478,41 +470,10 @@ START_TEST(rows_come_out_of_the_table_of_hosts)
 }
 END_TEST
 
-static void set_up(void)
-{
-	sandbox_enter();
-	there = sshd_there();
-	if (there)
-		sshd_set_up();
-}
-
-int main(void)
-{
-	const TTest *const tests[] = {
-		files_are_made_changed_and_removed,
-		files_are_imported,
-		commands_run_once_and_again_by_triggers,
-		commands_that_are_done_are_not_run,
-		journal_knows_what_was_done,
-		bad_input_is_refused_before_anything_is_done,
-		host_that_is_down_is_not_gone,
-		unknown_block_is_no_error_before_it_matters,
-		declarations_are_checked_before_anything_is_done,
-		cluster_keeps_its_name,
-		rows_come_out_of_the_table_of_hosts,
-	};
-	Suite *s = suite_create("treenail");
-	SRunner *r = srunner_create(s);
-	TCase *t = tcase_create("treenail");
-	int failed;
-
-	tcase_set_timeout(t, 600); /* against hanging, not about speed */
-	tcase_add_unchecked_fixture(t, set_up, sandbox_leave);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_IN("treenail", sshd_enter, sandbox_leave, files_are_made_changed_and_removed,
+	     files_are_imported, commands_run_once_and_again_by_triggers,
+	     commands_that_are_done_are_not_run, journal_knows_what_was_done,
+	     bad_input_is_refused_before_anything_is_done, host_that_is_down_is_not_gone,
+	     unknown_block_is_no_error_before_it_matters,
+	     declarations_are_checked_before_anything_is_done, cluster_keeps_its_name,
+	     rows_come_out_of_the_table_of_hosts)

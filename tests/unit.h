@@ -10,15 +10,20 @@
 
 /* What the tests have in common. */
 
-/* Runs tests one by one; the program's exit code. */
-static inline int unit_run(const char *name, const TTest *const *tests, size_t n)
+/*
+ * Runs tests one by one, each in a process of its own; the program's exit code. enter and leave (NULL: nothing)
+ * are called once, before the first and after the last.
+ */
+static inline int unit_run(const char *name, const TTest *const *tests, size_t n,
+			   void (*enter)(void), void (*leave)(void))
 {
 	Suite *s = suite_create(name);
 	SRunner *r = srunner_create(s);
 	TCase *t = tcase_create(name);
 	int failed;
 
-	tcase_set_timeout(t, 300); /* against hanging, not about speed */
+	tcase_set_timeout(t, 600); /* against hanging, not about speed */
+	tcase_add_unchecked_fixture(t, enter, leave);
 	for (size_t i = 0; i < n; i++)
 		tcase_add_test(t, tests[i]);
 	suite_add_tcase(s, t);
@@ -28,12 +33,14 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t n
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-#define UNIT_MAIN(name, ...)                                  \
-	int main(void)                                        \
-	{                                                     \
-		const TTest *const tests[] = { __VA_ARGS__ }; \
-		return unit_run(name, tests, COUNT(tests));   \
+#define UNIT_MAIN_IN(name, enter, leave, ...)                             \
+	int main(void)                                                    \
+	{                                                                 \
+		const TTest *const tests[] = { __VA_ARGS__ };             \
+		return unit_run(name, tests, COUNT(tests), enter, leave); \
 	}
+
+#define UNIT_MAIN(name, ...) UNIT_MAIN_IN(name, NULL, NULL, __VA_ARGS__)
 
 /* JSON with ' for ", for C sources that stay readable. Ends the test if it is none. */
 static inline struct json_object *unit_json(const char *text)
