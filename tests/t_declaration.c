@@ -79,6 +79,7 @@ static const struct bad {
 	{ "{" HEAD "," NODES ",'kubeadm':{'api_server_args':{'v':[1]}}}", "kubeadm.api_server_args",
 	  "'v' is a list" },
 	{ "{" HEAD "," NODES ",'time':{'max_offset_s':-1}}", "time.max_offset_s", "less than 0" },
+	{ "{" HEAD "," NODES ",'space':{'free_mb':-1}}", "space.free_mb", "less than 0" },
 };
 
 START_TEST(refused)

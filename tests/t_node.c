@@ -263,7 +263,7 @@ START_TEST(a_folder_where_nothing_may_run_is_told)
 		return;
 	}
 	server = sshd_start(""); /* those that run do not see the mount */
-	unit_fails(on_host(&w, 1, 0), ERR_REMOTE, "is mounted noexec; give another folder");
+	unit_fails(on_host(&w, 1, 0), ERR_REMOTE, "is mounted noexec: mount it so that");
 	sshd_stop(&server);
 	server = other;
 	(void)umount2(folder, MNT_DETACH);

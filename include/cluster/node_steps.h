@@ -9,7 +9,7 @@
  * What is to be true on one node beside what kubeadm makes, as steps of an agent's plan. A pure function, but that
  * it reads the files here that the declaration names (its audit policy, the repository's key, mirrors' CAs).
  *
- * Steps have ids: clock swap modules sysctl proxy* apt-* packages* containerd* docker* crictl mirror-* image-* patch*
+ * Steps have ids: clock space-* swap modules sysctl proxy* apt-* packages* containerd* docker* crictl mirror-* image-* patch*
  * audit-policy audit-folder kubelet* kube-vip*. Whoever must know whether something changed
  * (a changed audit policy wants the API server restarted) looks for them in the report.
  */
@@ -41,6 +41,12 @@ MUST_USE struct err *cluster_node_steps(const struct node_input *in, struct json
  * reached directly: for kubeadm, which hands them on to the control plane. NULL: there is no proxy. Owned, secret.
  */
 struct json_object *cluster_proxy_env(struct json_object *declaration);
+
+/*
+ * What must be free on a node before it becomes a member or is upgraded: [{"path": "/var/lib/etcd", "need_mb": 2048}], of the
+ * file systems of images, pods and a stacked etcd; empty if nothing must. Owned.
+ */
+struct json_object *cluster_space(struct json_object *declaration, struct json_object *node);
 
 /* {"plugins": {"a.b": {"x": [1]}}} -> TOML; what JSON knows and TOML does not (null) is left out. */
 void toml_write(struct json_object *v, struct buf *out);

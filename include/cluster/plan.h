@@ -15,6 +15,7 @@
  *                   "facts": {"cgroup", "kubelet", "kubeadm"},  versions without revision, if installed
  *                   "kubelet_conf": bool, "admin_conf": bool, of /etc/kubernetes
  *                   "steps": {"changed": [id, ...], "failed": {"id", "msg"}},  of its steps in check mode; absent: not looked at
+ *                   "space": {path: MiB that are free}          of what cluster_space() names
  *                   "certificates": report (certificates.h)}},              of members' files
  *  "api": null: none answers; else
  *         {"nodes": [Node, ...], "version": "1.33.12" (that kubeadm last set up),

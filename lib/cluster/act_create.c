@@ -23,16 +23,6 @@ static void auto_secret(struct json_object **p)
 
 /* ---- what all of them do ---- */
 
-static struct err *run_steps(struct doing *d, struct json_object *steps,
-			     struct json_object **ret_report)
-{
-	struct node_job j = { .node = d->node, .steps = steps };
-	struct err *e = engine_node(d->g, &j);
-
-	*ret_report = j.report;
-	return e;
-}
-
 /* What the kubelet said last; owned. */
 static char *kubelet_words(struct doing *d)
 {
@@ -54,11 +44,9 @@ static char *kubelet_words(struct doing *d)
 	return len ? xstrdup(len > WORDS_SHOWN ? out + len - WORDS_SHOWN : out) : NULL;
 }
 
-static struct err *wait_ready(struct doing *d, const char *version)
+/* What went wrong is often known to the kubelet alone. */
+static struct err *with_kubelet_words(struct doing *d, struct err *e)
 {
-	const struct node_wish wish = { .version = version, .timeout_ms = READY_MS };
-	AUTO_JSON node = NULL;
-	struct err *e = node_wait_ready(d->g->api, d->node, &wish, &node);
 	AUTO_STR words = e && !clock_is_cut() ? kubelet_words(d) : NULL;
 	struct err *more;
 
@@ -67,6 +55,27 @@ static struct err *wait_ready(struct doing *d, const char *version)
 	more = err_new(e->kind, "%s; its kubelet said last:\n%s", e->text, words);
 	err_free(e);
 	return more;
+}
+
+/* kubeadm waits for the kubelet, and tells only that it waited. */
+static struct err *run_steps(struct doing *d, struct json_object *steps,
+			     struct json_object **ret_report)
+{
+	struct node_job j = { .node = d->node, .steps = steps };
+	struct err *e = engine_node(d->g, &j);
+
+	*ret_report = j.report;
+	return json_is_str(json_at(j.report, "failed_id"), "kubeadm") ? with_kubelet_words(d, e) : e;
+}
+
+static struct err *wait_ready(struct doing *d, const char *version)
+{
+	const int64_t most = 1000 * (int64_t)d->g->o->node_s;
+	const struct node_wish wish = { .version = version,
+					.timeout_ms = most && most < READY_MS ? most : READY_MS };
+	AUTO_JSON node = NULL;
+
+	return with_kubelet_words(d, node_wait_ready(d->g->api, d->node, &wish, &node));
 }
 
 /* kubeadm does not wait until its kubelet has come to the API. */

@@ -44,6 +44,28 @@ static struct json_object *upgraded(struct json_object *plan)
 	return names;
 }
 
+/* {NODE: {"space": [...]}} of preflight.h, of those nodes; with the lock held; owned. */
+static struct json_object *space_of(struct engine *g, struct json_object *names)
+{
+	struct json_object *all = json_object_new_object();
+
+	for (size_t i = 0; i < json_len(names); i++) {
+		const char *name = json_object_get_string(json_nth(names, i));
+		struct json_object *o = NULL, *free_mb = NULL, *one;
+		struct json_object *list = cluster_space(g->d, cluster_node(g->d, name));
+
+		json_object_object_get_ex(json_at(g->observed, "nodes"), name, &o);
+		for (size_t k = 0; k < json_len(list); k++) {
+			one = json_nth(list, k);
+			if (json_object_object_get_ex(json_at(o, "space"), json_str(one, "path"),
+						      &free_mb))
+				json_set(one, "free_mb", json_copy(free_mb));
+		}
+		json_set(all, name, json_wrap("space", list));
+	}
+	return all;
+}
+
 struct err *engine_preflight(struct engine *g, struct json_object *plan,
 			     struct json_object *warnings)
 {
@@ -59,6 +81,7 @@ struct err *engine_preflight(struct engine *g, struct json_object *plan,
 		return NULL;
 	pthread_mutex_lock(&g->lock);
 	facts = json_wrap("certificates", observed_certificates(g->observed));
+	json_set(facts, "nodes", space_of(g, drains));
 	target = xstrdup(json_str(g->d, "version"));
 	p.force = json_truth(g->d, "drain.force", false);
 	p.delete_emptydir = json_truth(g->d, "drain.delete_emptydir_data", true);

@@ -178,6 +178,13 @@ static const struct attr time_rows[] = {
 	{ 0 },
 };
 
+static const struct attr space_rows[] = {
+	{ "free_mb", INT, 0,
+	  "MiB that must be free where a node has its images, its pods and etcd's data, before it becomes a member or is upgraded; 0: any.",
+	  .value = "2048" },
+	{ 0 },
+};
+
 const struct attr cluster_attrs[] = {
 	{ "name", STR, REQUIRED, "Name of the cluster." },
 	{ "version", STR, REQUIRED, "Version of Kubernetes, as 1.33.2." },
@@ -209,6 +216,7 @@ const struct attr cluster_attrs[] = {
 	{ "audit_policy", STR, 0, "Audit policy: YAML text, or a file here." },
 	{ "audit_log", OBJ, 0, "The audit log, where there is a policy.", .sub = audit_rows },
 	{ "time", OBJ, 0, "Clocks.", .sub = time_rows },
+	{ "space", OBJ, 0, "Room on disks.", .sub = space_rows },
 	{ "drain", OBJ, 0, "How nodes are emptied before they are upgraded or removed.",
 	  .sub = drain_rows },
 	{ 0 },

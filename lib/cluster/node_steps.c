@@ -106,6 +106,41 @@ static struct err *clock_steps(struct job *j)
 	return NULL;
 }
 
+struct json_object *cluster_space(struct json_object *declaration, struct json_object *node)
+{
+	const int64_t need = json_int(declaration, "space.free_mb", 0);
+	const bool docker = json_is_str(json_at(declaration, "runtime"), "docker");
+	const bool etcd = cluster_is_control_plane(node) &&
+			  !json_is_str(json_at(declaration, "etcd.kind"), "external");
+	const char *const paths[] = { "/var/lib/kubelet",
+				      docker ? "/var/lib/docker" : "/var/lib/containerd",
+				      etcd ? "/var/lib/etcd" : NULL };
+	struct json_object *list = json_object_new_array(), *one;
+
+	for (size_t i = 0; need > 0 && i < COUNT(paths) && paths[i]; i++) {
+		one = json_object_new_object();
+		json_sets(one, "path", paths[i]);
+		json_set(one, "need_mb", json_object_new_int64(need));
+		(void)json_object_array_add(list, one);
+	}
+	return list;
+}
+
+/* A member may use up what it has. */
+static struct err *space_steps(struct job *j)
+{
+	AUTO_JSON list = cluster_space(j->declaration, j->node);
+
+	for (size_t i = 0; j->in->phase != NODE_MEMBER && i < json_len(list); i++) {
+		const char *path = json_str(json_nth(list, i), "path");
+		AUTO_STR id = xasprintf("space-%s", strrchr(path, '/') + 1);
+
+		json_set(step_path(j, id, "space", path), "free_mb",
+			 json_copy(json_at(json_nth(list, i), "need_mb")));
+	}
+	return NULL;
+}
+
 static struct err *kernel_steps(struct job *j)
 {
 	static const char *const settings[] = {
@@ -478,8 +513,8 @@ static struct err *kubelet_steps(struct job *j)
 typedef struct err *part_fn(struct job *j);
 
 static part_fn *const parts[] = {
-	clock_steps, kernel_steps, proxy_steps, apt_steps,     package_steps,  runtime_steps,
-	image_steps, patch_steps,  audit_steps, kubelet_steps, kube_vip_steps,
+	clock_steps,   space_steps, kernel_steps, proxy_steps, apt_steps,     package_steps,
+	runtime_steps, image_steps, patch_steps,  audit_steps, kubelet_steps, kube_vip_steps,
 };
 
 static void job_begin(struct job *j, const struct node_input *in)

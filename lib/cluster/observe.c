@@ -35,6 +35,23 @@ struct look {
 	size_t own; /* steps before those of the node */
 };
 
+/* How much room there is: queries, which judge nothing. */
+static void add_space(struct look *l, struct json_object *steps)
+{
+	pthread_mutex_lock(&l->g->lock);
+	AUTO_JSON list = cluster_space(l->g->d, cluster_node(l->g->d, l->node));
+	pthread_mutex_unlock(&l->g->lock);
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *s = json_object_new_object();
+
+		json_sets(s, "id", json_str(json_nth(list, i), "path"));
+		json_sets(s, "do", "space");
+		json_sets(s, "path", json_str(json_nth(list, i), "path"));
+		json_set(s, "free_mb", json_object_new_int(0));
+		steps_add(steps, s);
+	}
+}
+
 static struct err *ask_node(struct look *l, bool with_steps)
 {
 	struct node_job j = { .node = l->node, .check = true, .timeout_s = LOOK_S };
@@ -46,6 +63,7 @@ static struct err *ask_node(struct look *l, bool with_steps)
 	steps_add_all(steps, certificates_steps(l->control_plane));
 	if (l->control_plane)
 		steps_add(steps, step_read("admin-conf", ADMIN_CONF));
+	add_space(l, steps);
 	l->own = json_len(steps);
 	if (with_steps)
 		e = engine_steps(l->g, l->node, NODE_MEMBER, NULL, NULL, &more);
@@ -103,6 +121,20 @@ static struct err *keep_admin(struct look *l)
 	return text ? engine_admin(l->g, text) : NULL;
 }
 
+static void keep_space(struct look *l)
+{
+	struct json_object *lines = json_at(l->report, "steps"), *space = json_object_new_object();
+
+	for (size_t i = 0; i < l->own; i++) {
+		struct json_object *line = json_nth(lines, i);
+
+		if (json_is_str(json_at(line, "do"), "space"))
+			json_set(space, json_str(line, "id"),
+				 json_copy(json_at(line, "after.free_mb")));
+	}
+	json_set(l->result, "space", space);
+}
+
 /* True if the steps that were looked at were made of something else than what the host is like. */
 static bool keep_facts(struct look *l)
 {
@@ -134,6 +166,7 @@ static struct err *look_at(struct look *l)
 		err_free(e);
 		l->known = true;
 	}
+	keep_space(l);
 	if (json_truth(l->result, "kubelet_conf", false))
 		json_set(l->result, "certificates", engine_certificates(l->g, l->report));
 	if (l->known)

@@ -485,6 +485,8 @@ static struct err *check_all(struct json_object *d)
 		e = check_least(d, "drain.grace_s", 0);
 	if (!e && json_object_get_double(json_at(d, "time.max_offset_s")) < 0)
 		e = at(err_new(ERR_USAGE, "less than 0"), "time.max_offset_s");
+	if (!e)
+		e = check_least(d, "space.free_mb", 0);
 	return e;
 }
 

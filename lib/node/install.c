@@ -173,7 +173,7 @@ static struct err *explain(const struct node_place *p, const char *said, const c
 		if (strstr(options, "noexec"))
 			return err_new(
 				ERR_REMOTE,
-				"nothing can be run from '%s': '%.*s' is mounted noexec; give another folder",
+				"nothing can be run from '%s': '%.*s' is mounted noexec: mount it so that programs can be",
 				whole, (int)n, at);
 	}
 	return err_new(ERR_REMOTE, "the agent '%s' does not start (status %d)%s%s", p->path, status,

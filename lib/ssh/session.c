@@ -338,8 +338,15 @@ static struct err *connect_socket(struct ssh_session *s, enum again *again)
 			       "connecting to %s: nobody listens there: is it sshd's "
 			       "port, and does sshd run?",
 			       s->at);
-	return err_new(fault == ETIMEDOUT ? ERR_TIMEOUT : ERR_NETWORK, "connecting to %s: %s",
-		       s->at, fault == ETIMEDOUT ? "no answer" : strerrordesc_np(fault));
+	if (fault == ETIMEDOUT)
+		return err_new(ERR_TIMEOUT,
+			       "connecting to %s: no answer: is the host up, and does a firewall let "
+			       "this port through?",
+			       s->at);
+	return err_new(ERR_NETWORK, "connecting to %s: %s%s", s->at, strerrordesc_np(fault),
+		       fault == EHOSTUNREACH || fault == ENETUNREACH
+			       ? ": is the host up, and is this its address?"
+			       : "");
 }
 
 static struct err *connect_link(struct ssh_session *s, enum again *again)

@@ -122,6 +122,11 @@ struct err *sudo_refused(const struct sudo *u)
 
 	if (!u->password && strstr(words, "password is required"))
 		return err_new(ERR_AUTH, "sudo wants a password of '%s': give it", u->user);
+	/* sshd lets in whoever has a key, and PAM then lets nothing but a change of the password be run. */
+	if (strstr(words, "password has expired"))
+		return err_new(ERR_AUTH,
+			       "the host runs nothing for '%s' until its password is changed there: %s",
+			       u->user, words);
 	return err_new(ERR_AUTH, "sudo does not run it for '%s': %s", u->user,
 		       *words ? words : "it ended without a word");
 }

@@ -86,11 +86,12 @@ def declaration(version, n, **more):
                             'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s', 'tcpCloseWaitTimeout': '0s'}}}}
 
 
-def run(module, cluster, check_mode=False, kill_s=None, **options):
+def run(module, cluster, check_mode=False, kill_s=None, env=None, **options):
     """The result; None if it was killed after kill_s."""
     task = {'_ansible_module_name': module, '_ansible_check_mode': check_mode, 'cluster': cluster, **options}
     began = time.monotonic()
-    process = subprocess.Popen([MODULES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen([MODULES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               env={**os.environ, **(env or {})})
     try:
         out = process.communicate(json.dumps(task), timeout=kill_s)[0]
     except subprocess.TimeoutExpired:
