@@ -35,6 +35,7 @@ struct engine {
 	struct tunnel *tunnel;     /* through a control plane; NULL: it is not needed */
 	char *token;               /* of bootstrap; NULL: none yet; secret */
 	bool token_known;          /* to the cluster */
+	bool token_noted;          /* in the journal */
 };
 
 /* Connects to nothing yet. Fills *g in any case: engine_close() is due. */
@@ -85,8 +86,13 @@ MUST_USE struct err *engine_connect(struct engine *g);
 MUST_USE struct err *engine_admin(struct engine *g, const char *text);
 /* PEM text of the cluster's CA; owned. */
 char *engine_ca(struct engine *g);
-/* A bootstrap token that the cluster knows; borrowed. */
+/* A bootstrap token that the cluster knows; borrowed. (tokens.c) */
 MUST_USE struct err *engine_token(struct engine *g, const char **ret);
+/* With the lock held: g->token is one, and in the journal. It is not known to the cluster. */
+MUST_USE struct err *engine_token_new(struct engine *g);
+/* Takes all back that the journal knows of, also of runs that were killed; or (the cluster is gone) notes that they are. */
+void engine_tokens_revoke(struct engine *g);
+void engine_tokens_forget(struct engine *g);
 /* The way through a control plane: a port here, for as long as the run. */
 MUST_USE struct err *tunnel_open(struct engine *g, const char *node, const char *host, int port,
 				 struct tunnel **ret);
@@ -148,6 +154,8 @@ MUST_USE struct err *engine_preflight(struct engine *g, struct json_object *plan
 struct json_object *certificates_steps(bool control_plane);
 struct json_object *engine_certificates(struct engine *g, struct json_object *report);
 MUST_USE struct err *engine_served(struct engine *g, const char *node, struct json_object **ret);
+/* A step that waits until its API server takes connections; with the lock held. */
+struct json_object *step_api_ready(struct engine *g);
 
 /* Rows of all nodes' certificate reports, each with its "node"; with the lock held; owned. (inspect.c) */
 struct json_object *observed_certificates(struct json_object *observed);
@@ -160,6 +168,8 @@ struct doing {
 	struct json_object
 		*declared; /* a copy of the node's declaration; NULL: it is not declared */
 };
+/* Looks at its certificates until all are as they should be. (act_renew.c) */
+MUST_USE struct err *engine_settle(struct doing *d);
 /* do_NAME is what action NAME does. (act_*.c) */
 MUST_USE struct err *do_prepare(struct doing *d);
 MUST_USE struct err *do_init(struct doing *d);
@@ -168,6 +178,7 @@ MUST_USE struct err *do_join(struct doing *d);
 MUST_USE struct err *do_ready(struct doing *d);
 MUST_USE struct err *do_configure(struct doing *d);
 MUST_USE struct err *do_mark(struct doing *d);
+MUST_USE struct err *do_options(struct doing *d);
 MUST_USE struct err *do_renew(struct doing *d);
 MUST_USE struct err *do_upgrade(struct doing *d);
 MUST_USE struct err *do_remove(struct doing *d);

@@ -2,18 +2,16 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cluster/engine.h"
-#include "kubernetes/objects.h"
 #include "session/config.h"
 #include "text.h"
 #include "yaml.h"
 
 /* How the cluster's API is reached from here, and who we are there. */
 
-enum { REACH_MS = 1500, TOKEN_S = 7200, TUNNEL_MS = 30000 };
+enum { REACH_MS = 1500, TUNNEL_MS = 30000 };
 
 /* ---- through a control plane ---- */
 
@@ -256,69 +254,6 @@ struct err *engine_connect(struct engine *g)
 		g->api = c;
 	if (!g->api && !e)
 		e = err_new(ERR_NETWORK, "no API server answers");
-	pthread_mutex_unlock(&g->lock);
-	return e;
-}
-
-/* ---- bootstrap tokens ---- */
-
-static struct json_object *token_secret(const char *token)
-{
-	const size_t id = strcspn(token, ".");
-	const time_t end = time(NULL) + TOKEN_S;
-	struct json_object *o = json_object_new_object(), *data = json_object_new_object();
-	struct json_object *meta = json_object_new_object();
-	char until[32];
-	struct tm tm;
-	AUTO_STR token_id = xstrndup(token, id);
-	AUTO_STR name = xasprintf("bootstrap-token-%s", token_id);
-
-	(void)strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &tm));
-	json_sets(meta, "name", name);
-	json_sets(meta, "namespace", "kube-system");
-	json_sets(data, "token-id", token_id);
-	json_sets(data, "token-secret", token + id + 1);
-	json_sets(data, "expiration", until);
-	json_sets(data, "usage-bootstrap-authentication", "true");
-	json_sets(data, "usage-bootstrap-signing", "true");
-	json_sets(data, "auth-extra-groups", "system:bootstrappers:kubeadm:default-node-token");
-	json_sets(o, "apiVersion", "v1");
-	json_sets(o, "kind", "Secret");
-	json_sets(o, "type", "bootstrap.kubernetes.io/token");
-	json_set(o, "metadata", meta);
-	json_set(o, "stringData", data);
-	return o;
-}
-
-/* With the lock held: it is made once. */
-static struct err *make_token(struct engine *g)
-{
-	struct object_op op = { .cluster = g->api };
-	struct err *e = NULL;
-
-	if (!g->token)
-		e = pki_token(&g->token);
-	if (e || g->token_known)
-		return e;
-	op.want = token_secret(g->token);
-	objects_apply(&op, 1, 1, &e);
-	g->token_known = !e;
-	json_wipe(op.want);
-	json_object_put(op.want);
-	json_wipe(op.after);
-	object_op_release(&op);
-	return err_wrap(e, "making a bootstrap token");
-}
-
-struct err *engine_token(struct engine *g, const char **ret)
-{
-	struct err *e = engine_connect(g);
-
-	if (e)
-		return e;
-	pthread_mutex_lock(&g->lock);
-	e = make_token(g);
-	*ret = g->token;
 	pthread_mutex_unlock(&g->lock);
 	return e;
 }

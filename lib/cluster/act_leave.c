@@ -60,6 +60,7 @@ static struct json_object *reset_steps(struct engine *g)
 	static const char *const made[] = { PKI_FOLDER,
 					    KUBEADM_PATCHES,
 					    KUBEADM_AUDIT_POLICY,
+					    "/etc/kubernetes/tmp",
 					    KUBEADM_FOLDER,
 					    "/etc/kubernetes/admin.conf",
 					    "/etc/kubernetes/super-admin.conf",
@@ -313,6 +314,8 @@ static struct err *reset(struct engine *g, struct cluster_outcome *ret)
 		if (!g->o->check)
 			e = reset_all(g, some);
 	}
+	if (!e && !g->o->check)
+		engine_tokens_forget(g);
 	ret->changed = json_len(actions) > 0;
 	return e;
 }

@@ -93,24 +93,9 @@ struct err *engine_open(struct engine *g, struct json_object *given,
 	return e ? e : open_journal(g);
 }
 
-/* Whoever has seen the token can do nothing with it from here on. */
-static void revoke_token(struct engine *g)
-{
-	AUTO_STR id = g->token_known ? xstrndup(g->token, strcspn(g->token, ".")) : NULL;
-
-	if (!id || !g->api)
-		return;
-	AUTO_STR path = xasprintf("/api/v1/namespaces/kube-system/secrets/bootstrap-token-%s", id);
-	const struct kube_request req = { .method = "DELETE", .path = path, .deadline_ms = 10000 };
-	AUTO_JSON answer = NULL;
-
-	/* It ends by itself soon; a cluster that does not answer any more has told so before. */
-	err_free(cluster_call(g->api, &req, &answer));
-}
-
 void engine_close(struct engine *g)
 {
-	revoke_token(g);
+	engine_tokens_revoke(g);
 	cluster_free(g->api);
 	tunnel_close(g->tunnel);
 	ssh_pool_free(g->pool);
