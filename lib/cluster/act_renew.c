@@ -16,7 +16,7 @@ enum {
 	READY_S = 400,
 	HANDSHAKE_MS = 15000,
 	SETTLE_MS = 120000,
-	AGAIN_MS = 2000
+	AGAIN_MS = 1000
 };
 
 /* ---- looking ---- */
@@ -134,47 +134,107 @@ struct err *engine_served(struct engine *g, const char *node, struct json_object
 
 /* ---- renewing ---- */
 
-/* In the order in which they need each other. */
+/* Those of a wave end together, and the next one begins when they are there again: the last two wait for an API. */
 static const struct program {
 	const char *name;
 	int port; /* 0: the API's */
+	int wave;
 } programs[] = {
-	{ "etcd", 2379 },
-	{ "kube-apiserver" },
-	{ "kube-controller-manager", 10257 },
-	{ "kube-scheduler", 10259 },
+	{ "etcd", 2379, 0 },
+	{ "kube-apiserver", 0, 0 },
+	{ "kube-controller-manager", 10257, 1 },
+	{ "kube-scheduler", 10259, 1 },
 };
+enum { WAVES = 2 };
 
-/* A static pod's process ends, and the kubelet starts it anew; $1: its name, as the kernel knows it. */
+/*
+ * A static pod's process ends, and the kubelet starts it anew. $1 is a file of the processes there were before any was
+ * ended ("note" writes it): who has ended since, as some do while there is no API, is not ended again, for the kubelet
+ * lets whoever ends often wait longer each time. An API server that is told to end takes no more requests, and waits a minute
+ * for its watchers: ten seconds are enough for what it had to answer. $3...: names, as the kernel knows them.
+ */
 static const char restart_script[] =
-	"pids() { for p in /proc/[0-9]*; do read -r c 2>/dev/null <$p/comm && [ \"$c\" = \"$1\" ] && "
-	"grep -qs kubepods $p/cgroup && echo ${p#/proc/}; done; }; "
-	"old=$(pids \"$1\"); [ \"$old\" ] || exit 0; kill $old; n=0; "
-	"while [ $n -lt 240 ]; do gone=1; for p in $old; do [ ! -e /proc/$p ] || gone=; done; "
-	"[ \"$gone\" ] && [ \"$(pids \"$1\")\" ] && exit 0; n=$((n+1)); sleep 0.5; done; "
-	"echo \"the kubelet has not started $1 again\" >&2; exit 1";
+	"f=$1 do=$2; shift 2; pids() { for p in /proc/[0-9]*; do read -r c 2>/dev/null <$p/comm && "
+	"[ \"$c\" = \"$1\" ] && grep -qs kubepods $p/cgroup && echo ${p#/proc/}; done; }; "
+	"[ $do = end ] || { for n; do for p in $(pids $n); do echo $n $p; done; done >$f; exit; }; "
+	"old() { for p in $(pids $1); do grep -x \"$1 $p\" $f; done; }; "
+	"for n; do old $n | while read -r _ p; do kill $p; done; done; i=0; "
+	"while [ $i -lt 480 ]; do [ $i != 40 ] || old kube-apiserver | while read -r _ p; do kill -KILL $p; done; "
+	"left=; for n; do grep -q \"^$n \" $f || continue; "
+	"[ -z \"$(old $n)\" ] && [ \"$(pids $n)\" ] || left=$n; done; "
+	"[ \"$left\" ] || exit 0; i=$((i+1)); sleep 0.25; done; "
+	"echo \"the kubelet has not started $left again\" >&2; exit 1";
 
-static void add_restart(struct json_object *steps, const struct program *p, int api_port)
+static struct json_object *restart_step(struct json_object *steps, const char *id, const char *what)
 {
-	AUTO_STR id = xasprintf("restart-%s", p->name);
-	AUTO_STR ready = xasprintf("ready-%s", p->name);
-	AUTO_STR comm = xstrndup(p->name, strnlen(p->name, 15));
-	AUTO_STR at = xasprintf("127.0.0.1:%d", p->port ? p->port : api_port);
-	struct json_object *s = step_command(id, "sh -c", RESTART_S), *units;
+	struct json_object *s = step_command(id, "sh -c", RESTART_S);
 
 	step_argv(s, restart_script);
 	step_argv(s, "sh");
-	step_argv(s, comm);
+	step_argv(s, KUBEADM_FOLDER "/running");
+	step_argv(s, what);
 	steps_add(steps, s);
-	s = json_object_new_object();
-	units = json_object_new_array();
+	return s;
+}
+
+static void add_name(struct json_object *step, const struct program *p)
+{
+	AUTO_STR comm = xstrndup(p->name, strnlen(p->name, 15));
+
+	step_argv(step, comm);
+}
+
+static struct json_object *step_ready(const char *name, int port)
+{
+	AUTO_STR id = xasprintf("ready-%s", name);
+	AUTO_STR at = xasprintf("127.0.0.1:%d", port);
+	struct json_object *s = json_object_new_object(), *units = json_object_new_array();
+
 	json_object_array_add(units, json_object_new_string("kubelet"));
-	json_sets(s, "id", ready);
+	json_sets(s, "id", id);
 	json_sets(s, "do", "ready");
 	json_sets(s, "tcp", at);
 	json_set(s, "units", units);
 	json_set(s, "timeout_s", json_object_new_int(READY_S));
-	steps_add(steps, s);
+	return s;
+}
+
+static int api_port(struct engine *g)
+{
+	return (int)json_int(g->d, "endpoint.port", 6443);
+}
+
+struct json_object *step_api_ready(struct engine *g)
+{
+	return step_ready("kube-apiserver", api_port(g));
+}
+
+/* `due` has one for each of programs[]. */
+static void add_restarts(struct json_object *steps, const bool *due, int api)
+{
+	struct json_object *note;
+
+	steps_add(steps, step_folder(KUBEADM_FOLDER, "0700"));
+	note = restart_step(steps, "restart-note", "note");
+	for (size_t i = 0; i < COUNT(programs); i++)
+		if (due[i])
+			add_name(note, &programs[i]);
+	for (int wave = 0; wave < WAVES; wave++) {
+		AUTO_STR id = xasprintf("restart-%d", wave);
+		struct json_object *s = NULL;
+
+		for (size_t i = 0; i < COUNT(programs); i++)
+			if (due[i] && programs[i].wave == wave) {
+				s = s ? s : restart_step(steps, id, "end");
+				add_name(s, &programs[i]);
+			}
+		for (size_t i = 0; i < COUNT(programs); i++)
+			if (due[i] && programs[i].wave == wave)
+				steps_add(steps,
+					  step_ready(programs[i].name,
+						     programs[i].port ? programs[i].port : api));
+	}
+	steps_add(steps, step_absent(KUBEADM_FOLDER));
 }
 
 /* The certificate of a name, as it was seen; with the lock held. */
@@ -193,7 +253,6 @@ static void add_kubelet(struct json_object *steps)
 {
 	steps_add(steps, step_absent("/var/lib/kubelet/pki/kubelet.crt"));
 	steps_add(steps, step_absent("/var/lib/kubelet/pki/kubelet.key"));
-	steps_add(steps, step_command("restart-kubelet", "systemctl restart kubelet", RESTART_S));
 }
 
 static bool is_due(struct json_object *restart, const char *program)
@@ -223,10 +282,24 @@ static struct err *add_kubeadm(struct engine *g, struct json_object *steps)
 	return NULL;
 }
 
+/* Which of programs[] are to be restarted, with the lock held; false: none. */
+static bool find_due(struct engine *g, struct json_object *stale, bool all, bool *due)
+{
+	const bool external = json_is_str(json_at(g->d, "etcd.kind"), "external");
+	bool any = false;
+
+	for (size_t i = 0; i < COUNT(programs); i++) {
+		due[i] = all ? i || !external : is_due(stale, programs[i].name);
+		any = any || due[i];
+	}
+	return any;
+}
+
 static struct err *renewal(struct doing *d, struct json_object *steps)
 {
 	const bool control_plane = cluster_is_control_plane(d->declared);
 	const bool all = strcmp(d->how, "renew") == 0;
+	bool due[COUNT(programs)] = { false };
 	struct json_object *o = NULL, *seen, *stale;
 	struct engine *g = d->g;
 	struct err *e = NULL;
@@ -235,15 +308,19 @@ static struct err *renewal(struct doing *d, struct json_object *steps)
 	json_object_object_get_ex(json_at(g->observed, "nodes"), d->node, &o);
 	seen = json_at(o, "certificates");
 	stale = json_at(seen, "restart");
+	const bool kubelet =
+		all ? g->o->wish.renew || !was_fine(seen, "kubelet") : is_due(stale, "kubelet");
+	const bool pods = control_plane && find_due(g, stale, all, due);
 	if (control_plane && all)
 		e = add_kubeadm(g, steps);
-	if (all ? g->o->wish.renew || !was_fine(seen, "kubelet") : is_due(stale, "kubelet"))
+	if (kubelet)
 		add_kubelet(steps);
-	for (size_t i = 0; control_plane && i < COUNT(programs); i++)
-		if (all ? i || !json_is_str(json_at(g->d, "etcd.kind"), "external")
-			: is_due(stale, programs[i].name))
-			add_restart(steps, &programs[i],
-				    (int)json_int(g->d, "endpoint.port", 6443));
+	/* With it goes what it remembers of programs that have ended, which it would let wait. */
+	if (kubelet || pods)
+		steps_add(steps,
+			  step_command("restart-kubelet", "systemctl restart kubelet", RESTART_S));
+	if (pods)
+		add_restarts(steps, due, api_port(g));
 	pthread_mutex_unlock(&g->lock);
 	return e;
 }
@@ -267,7 +344,7 @@ static struct json_object *bad(struct json_object *report, bool soon_is_bad)
 }
 
 /* Programs take a moment: looked at until all is well, or it takes too long. */
-static struct err *verify(struct doing *d)
+struct err *engine_settle(struct doing *d)
 {
 	const int64_t until = clock_ms() + SETTLE_MS;
 	struct served_ways w = { .g = d->g, .node = d->node };
@@ -299,5 +376,5 @@ struct err *do_renew(struct doing *d)
 	if (!e)
 		e = engine_node(d->g, &j);
 	json_object_put(j.report);
-	return e ? e : verify(d);
+	return e ? e : engine_settle(d);
 }
