@@ -1,11 +1,12 @@
 #include "clusters.h"
 #include "cluster/cluster.h"
+#include "ending.h"
 #include "tasks.h"
 
 static const struct attr action_rows[] = {
 	{ "id", STR, READONLY, "Action and node." },
 	{ "action", STR, READONLY,
-	  "What is done: prepare, init, network, join, upgrade, configure, mark, renew, remove, ready." },
+	  "What is done: prepare, init, network, join, upgrade, configure, options, mark, renew, remove, ready." },
 	{ "node", STR, READONLY, "Where; left out of what is done on the cluster." },
 	{ "why", STR, READONLY, "What differs." },
 	{ "state", STR, READONLY,
@@ -109,7 +110,10 @@ struct err *clusters_run(struct op *op, const struct plan_wish *wish,
 		.node_s = (int)json_int(op->want, "node_timeout", 0),
 	};
 	struct cluster_outcome out = { .plan = NULL };
-	struct err *e = make(json_at(op->want, "cluster"), &o, &out);
+	struct err *e;
+
+	ending_told();
+	e = make(json_at(op->want, "cluster"), &o, &out);
 
 	tell(op, &out);
 	cluster_outcome_release(&out);
