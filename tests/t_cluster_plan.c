@@ -122,6 +122,8 @@ static struct json_object *api_of(struct json_object *given)
 	json_set(o, "manifests",
 		 json_at(given, "manifests") ? json_copy(json_at(given, "manifests"))
 					     : json_object_new_array());
+	if (json_at(given, "options"))
+		json_set(o, "options", json_copy(json_at(given, "options")));
 	if (json_at(given, "servers"))
 		servers = json_copy(json_at(given, "servers"));
 	else

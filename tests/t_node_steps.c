@@ -381,6 +381,59 @@ START_TEST(cannot_be_told)
 END_TEST
 
 /* What `kubeadm config images list` says; the table goes further than the kubeadm that is here. */
+static void check_differs(struct json_object *d, const char *kept, const char *want)
+{
+	AUTO_JSON have = unit_json(kept);
+	AUTO_JSON told = NULL;
+
+	unit_ok(kubeadm_differs(d, have, &told));
+	unit_same(told, want);
+}
+
+/* As kubeadm itself has written it down, with what it adds. */
+START_TEST(kept_options)
+{
+	static const char like[] =
+		"{'kind': 'ClusterConfiguration', 'apiServer': {'extraArgs': [%s], 'certSANs': ['api.example', "
+		"'10.9.9.9', 'x.example'], 'extraVolumes': [{'name': 'audit-policy', 'hostPath': "
+		"'/etc/kubernetes/audit-policy.yaml', 'mountPath': '/etc/kubernetes/audit-policy.yaml', "
+		"'pathType': 'File', 'readOnly': true}, {'name': 'audit-log', 'hostPath': '/var/log/kubernetes/audit', "
+		"'mountPath': '/var/log/kubernetes/audit', 'pathType': 'DirectoryOrCreate'}]}, 'dns': {}, "
+		"'scheduler': %s, 'etcd': {'local': {'dataDir': '/var/lib/etcd', 'extraArgs': [{'name': "
+		"'quota-backend-bytes', 'value': '8589934592'}]}}, 'controllerManager': %s}";
+	static const char args[] =
+		"{'name': 'profiling', 'value': 'false'}, {'name': 'audit-policy-file', 'value': "
+		"'/etc/kubernetes/audit-policy.yaml'}, {'name': 'audit-log-path', 'value': "
+		"'/var/log/kubernetes/audit/audit.log'}, {'name': 'audit-log-maxage', 'value': '30'}, "
+		"{'name': 'audit-log-maxbackup', 'value': '10'}, {'name': 'audit-log-maxsize', 'value': '100'}, "
+		"{'name': 'v', 'value': '2'}";
+	AUTO_JSON given = unit_json(declarations[1]);
+	AUTO_JSON d = declared(given);
+	AUTO_STR same = xasprintf(like, args, "{}", "{}");
+	AUTO_STR other = xasprintf(
+		like, args,
+		"{'extraArgs': [{'name': 'v', 'value': '3'}, {'name': 'x', 'value': 'y'}]}", "{}");
+
+	json_object_object_del(json_at(d, "kubeadm"), "controller_manager_args");
+	json_object_object_del(json_at(d, "kubeadm"), "scheduler_args");
+	check_differs(d, same, "{}");
+	check_differs(d, other, "{'kube-scheduler': ['v', 'x']}");
+	json_set(json_at(d, "kubeadm"), "scheduler_args", unit_json("{'v': 3, 'x': ['y', 'z']}"));
+	check_differs(d, other, "{'kube-scheduler': ['x']}");
+	json_sets(json_at(d, "kubeadm.api_server_args"), "v", "4");
+	json_object_array_add(json_at(d, "certificates.alt_names"),
+			      json_object_new_string("new.example"));
+	json_object_object_del(json_at(d, "kubeadm"), "scheduler_args");
+	check_differs(d, same, "{'kube-apiserver': ['v'], 'certificate': ['new.example']}");
+	check_differs(
+		d, "{}",
+		"{'etcd': ['quota-backend-bytes'], 'kube-apiserver': ['audit-policy-file', "
+		"'audit-log-path', 'audit-log-maxage', 'audit-log-maxbackup', 'audit-log-maxsize', 'v', "
+		"'profiling', 'audit-policy', 'audit-log'], 'certificate': ['api.example', '10.9.9.9', "
+		"'x.example', 'new.example']}");
+}
+END_TEST
+
 START_TEST(pause_image)
 {
 	static const struct {
@@ -416,4 +469,4 @@ START_TEST(pause_image)
 END_TEST
 
 UNIT_MAIN("node_steps", as_data, ids, toml, kubeadm_reads_it, init, join, v1beta3, cannot_be_told,
-	  pause_image)
+	  kept_options, pause_image)

@@ -18,8 +18,9 @@
  */
 struct kubeadm_input {
 	struct json_object *declaration, *node;
-	const char *token; /* of bootstrap: init makes it known, join uses it */
-	int token_s;       /* how long it lives; 0: 2 hours */
+	const char *version; /* NULL: the declaration's */
+	const char *token;   /* of bootstrap: init makes it known, join uses it */
+	int token_s;         /* how long it lives; 0: 2 hours */
 	/* Where the discovery file is on the node (kubeadm_discovery()); NULL: KUBEADM_DISCOVERY. */
 	const char *discovery;
 	/*
@@ -40,10 +41,14 @@ struct kubeadm_input {
 
 /* InitConfiguration, ClusterConfiguration, KubeletConfiguration and KubeProxyConfiguration. Secret. */
 MUST_USE struct err *kubeadm_init_config(const struct kubeadm_input *in, struct buf *ret);
+/* The same without a token, for single phases of init on a control plane there is. */
+MUST_USE struct err *kubeadm_local_config(const struct kubeadm_input *in, struct buf *ret);
 /* JoinConfiguration; of a control plane whose shared files (cluster/pki.h) are there already. Secret. */
 MUST_USE struct err *kubeadm_join_config(const struct kubeadm_input *in, struct buf *ret);
 /* The last three documents of init, without secrets: for kubeadm init phase upload-config. */
 MUST_USE struct err *kubeadm_cluster_config(const struct kubeadm_input *in, struct buf *ret);
+/* ClusterConfiguration alone; owned. */
+MUST_USE struct err *kubeadm_cluster(const struct kubeadm_input *in, struct json_object **ret);
 /* UpgradeConfiguration, for kubeadm upgrade apply and node since 1.31; before, ERR_USAGE: there are only options. */
 MUST_USE struct err *kubeadm_upgrade_config(const struct kubeadm_input *in, struct buf *ret);
 /* ResetConfiguration since 1.31; before, ERR_USAGE likewise. */
@@ -58,6 +63,14 @@ MUST_USE struct err *kubeadm_discovery(const struct kubeadm_input *in, const cha
  * known since 1.34. The functions above find the same.
  */
 MUST_USE struct err *kubeadm_check(struct json_object *declaration);
+
+/*
+ * What of a declaration is other than in the ClusterConfiguration that kubeadm keeps: {"kube-apiserver": [name of an option or
+ * volume, ...], "certificate": [name that its certificate is for, ...]}, with etcd, kube-controller-manager and kube-scheduler;
+ * {}: nothing. Not looked at: encryption at rest. Owned. (options.c)
+ */
+MUST_USE struct err *kubeadm_differs(struct json_object *declaration, struct json_object *kept,
+				     struct json_object **ret);
 
 /* "unix:///run/containerd/containerd.sock": the socket of the declaration's runtime. */
 const char *kubeadm_cri_socket(struct json_object *declaration);

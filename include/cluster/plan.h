@@ -19,6 +19,7 @@
  *                   "certificates": report (certificates.h)}},              of members' files
  *  "api": null: none answers; else
  *         {"nodes": [Node, ...], "version": "1.33.12" (that kubeadm last set up),
+ *          "options": kubeadm_differs() (kubeadm_config.h),
  *          "servers": {NAME: "1.33.12"}, of each control plane's API server
  *          "manifests": [title of what differs, ...]}}
  *
@@ -36,10 +37,12 @@
  *              under the name of a member), finish (kubeadm is done, what follows it is not)
  *   upgrade    how: first (kubeadm upgrade apply), control_plane, worker; from, to
  *   configure  what differs on a member; steps
+ *   options    kubeadm's, of a control plane's programs: programs, version; in the end, without a node, what kubeadm keeps
+ *              of them: by (a control plane), version
  *   mark       labels and taints; patch
  *   renew      certificates; how: renew, restart
  *   remove     a member that is not declared, or not any more
- *   ready      waits until a node that was made by init is Ready
+ *   ready      labels, taints and settings of a node that was made by init; waits until it is Ready, unless cni.wait is false
  */
 struct plan_wish {
 	bool prune;               /* members that are not declared are removed */

@@ -245,6 +245,25 @@ static struct err *keys_for_join(struct doing *d, struct pki **ret)
 	}
 }
 
+/* kubeadm is done: what is to be true of a member beside, and that it works. */
+static struct err *finish(struct doing *d, struct json_object *marks)
+{
+	AUTO_JSON before = NULL;
+	AUTO_JSON after = NULL;
+	struct err *e = wait_there(d);
+
+	if (!e && marks)
+		e = node_restore(d->g->api, d->node, marks, false, &before, &after);
+	if (!e)
+		e = mark(d);
+	if (!e)
+		e = engine_configure(d->g, d->node, NODE_MEMBER, NULL, NULL, NULL);
+	pthread_mutex_lock(&d->g->lock);
+	const bool wait = json_truth(d->g->d, "cni.wait", true);
+	pthread_mutex_unlock(&d->g->lock);
+	return e || !wait ? e : wait_ready(d, NULL);
+}
+
 /* ---- prepare, init ---- */
 
 struct err *do_prepare(struct doing *d)
@@ -255,11 +274,10 @@ struct err *do_prepare(struct doing *d)
 
 static struct err *init_config(struct doing *d, struct buf *ret)
 {
-	struct err *e = NULL;
+	struct err *e;
 
 	pthread_mutex_lock(&d->g->lock);
-	if (!d->g->token)
-		e = pki_token(&d->g->token);
+	e = engine_token_new(d->g);
 	const struct kubeadm_input in = { .declaration = d->g->d,
 					  .node = cluster_node(d->g->d, d->node),
 					  .token = d->g->token,
@@ -307,8 +325,7 @@ struct err *do_init(struct doing *d)
 	pthread_mutex_lock(&d->g->lock);
 	d->g->token_known = true;
 	pthread_mutex_unlock(&d->g->lock);
-	e = mark(d);
-	return e ? e : engine_configure(d->g, d->node, NODE_MEMBER, NULL, NULL, NULL);
+	return NULL;
 }
 
 struct err *do_network(struct doing *d)
@@ -319,11 +336,12 @@ struct err *do_network(struct doing *d)
 	return e ? e : engine_network(d->g, false, &titles);
 }
 
+/* What nobody's joining waits for. */
 struct err *do_ready(struct doing *d)
 {
 	struct err *e = engine_connect(d->g);
 
-	return e ? e : wait_ready(d, NULL);
+	return e ? e : finish(d, NULL);
 }
 
 /* ---- join ---- */
@@ -390,24 +408,6 @@ static struct err *forget(struct doing *d, struct json_object **ret_marks)
 	return node_forget(d->g->api, d->node, false, &changed);
 }
 
-static struct err *finish_join(struct doing *d, struct json_object *marks)
-{
-	AUTO_JSON before = NULL;
-	AUTO_JSON after = NULL;
-	struct err *e = wait_there(d);
-
-	if (!e && marks)
-		e = node_restore(d->g->api, d->node, marks, false, &before, &after);
-	if (!e)
-		e = mark(d);
-	if (!e)
-		e = engine_configure(d->g, d->node, NODE_MEMBER, NULL, NULL, NULL);
-	pthread_mutex_lock(&d->g->lock);
-	const bool wait = json_truth(d->g->d, "cni.wait", true);
-	pthread_mutex_unlock(&d->g->lock);
-	return e || !wait ? e : wait_ready(d, NULL);
-}
-
 struct err *do_join(struct doing *d)
 {
 	AUTO_JSON marks = NULL;
@@ -417,7 +417,7 @@ struct err *do_join(struct doing *d)
 		e = forget(d, &marks);
 	if (!e && strcmp(d->how, "finish") != 0)
 		e = run_join(d);
-	return e ? e : finish_join(d, marks);
+	return e ? e : finish(d, marks);
 }
 
 /* ---- members ---- */

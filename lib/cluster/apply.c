@@ -15,7 +15,7 @@ static const struct kind {
 	{ "prepare", do_prepare }, { "init", do_init },       { "network", do_network },
 	{ "join", do_join },       { "ready", do_ready },     { "configure", do_configure },
 	{ "mark", do_mark },       { "upgrade", do_upgrade }, { "renew", do_renew },
-	{ "remove", do_remove },
+	{ "options", do_options }, { "remove", do_remove },
 };
 
 /* ---- one action ---- */

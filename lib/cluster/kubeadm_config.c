@@ -17,6 +17,7 @@ enum { TOKEN_S = 7200, HOURS = 24, DAYS = 365, V4_SINCE = 31, P384_SINCE = 34 };
 struct told {
 	const struct kubeadm_input *in;
 	struct json_object *declaration, *node;
+	const char *version;
 	int minor;
 	bool v4; /* v1beta4 */
 };
@@ -24,12 +25,13 @@ struct told {
 static struct err *told_of(const struct kubeadm_input *in, struct told *ret)
 {
 	struct told t = { .in = in, .declaration = in->declaration, .node = in->node };
-	const char *text = json_str(t.declaration, "version");
+	const char *text = in->version ? in->version : json_str(t.declaration, "version");
 	struct kube_version v;
 
 	if (!text || !kube_version_of(text, &v))
 		return err_at(err_new(ERR_USAGE, "version: it is none of Kubernetes: 1.33.2 is"),
 			      "version");
+	t.version = text;
 	t.minor = v.minor;
 	t.v4 = v.minor >= V4_SINCE;
 	*ret = t;
@@ -332,10 +334,10 @@ static struct err *set_programs(const struct told *t, struct json_object *o)
 	return e;
 }
 
-static struct err *cluster(const struct told *t, struct buf *ret)
+static struct err *cluster(const struct told *t, struct json_object **ret)
 {
-	struct json_object *o = of_kubeadm(t, "ClusterConfiguration");
-	AUTO_STR version = xasprintf("v%s", json_str(t->declaration, "version"));
+	AUTO_JSON o = of_kubeadm(t, "ClusterConfiguration");
+	AUTO_STR version = xasprintf("v%s", t->version);
 	AUTO_STR endpoint = cluster_endpoint(t->declaration);
 	struct err *e;
 
@@ -347,10 +349,8 @@ static struct err *cluster(const struct told *t, struct buf *ret)
 	json_set(o, "networking", networking(t->declaration));
 	set_certificates(t, o);
 	e = set_programs(t, o);
-	if (e)
-		json_object_put(o);
-	else
-		write_document(o, ret);
+	if (!e)
+		*ret = TAKE(o);
 	return e;
 }
 
@@ -366,12 +366,14 @@ static void component(struct json_object *fields, const char *api, const char *n
 
 static struct err *shared(const struct told *t, struct buf *ret)
 {
+	struct json_object *o = NULL;
 	struct err *e = check(t);
 
 	if (!e)
-		e = cluster(t, ret);
+		e = cluster(t, &o);
 	if (e)
 		return e;
+	write_document(o, ret);
 	component(json_at(t->declaration, "kubeadm.kubelet"), "kubelet.config.k8s.io/v1beta1",
 		  "KubeletConfiguration", ret);
 	component(json_at(t->declaration, "kubeadm.kube_proxy"), "kubeproxy.config.k8s.io/v1alpha1",
@@ -471,7 +473,7 @@ static struct err *token_check(const struct kubeadm_input *in)
 		       : err_new(ERR_USAGE, "a bootstrap token looks like abcdef.0123456789abcdef");
 }
 
-struct err *kubeadm_init_config(const struct kubeadm_input *in, struct buf *ret)
+static struct err *init_config(const struct kubeadm_input *in, bool with_token, struct buf *ret)
 {
 	struct json_object *o;
 	AUTO_BUF rest = BUF_INIT;
@@ -479,13 +481,12 @@ struct err *kubeadm_init_config(const struct kubeadm_input *in, struct buf *ret)
 	struct err *e = told_of(in, &t);
 
 	if (!e)
-		e = token_check(in);
-	if (!e)
 		e = shared(&t, &rest);
 	if (e)
 		return e;
 	o = of_kubeadm(&t, "InitConfiguration");
-	json_set(o, "bootstrapTokens", bootstrap_tokens(in));
+	if (with_token)
+		json_set(o, "bootstrapTokens", bootstrap_tokens(in));
 	json_set(o, "localAPIEndpoint", local_endpoint(&t));
 	json_set(o, "nodeRegistration", registration(&t, init_again));
 	set_some(o, "skipPhases", json_copy(json_at(in->declaration, "kubeadm.skip_phases")));
@@ -493,6 +494,26 @@ struct err *kubeadm_init_config(const struct kubeadm_input *in, struct buf *ret)
 	write_document(o, ret);
 	buf_adds(ret, rest.s);
 	return NULL;
+}
+
+struct err *kubeadm_init_config(const struct kubeadm_input *in, struct buf *ret)
+{
+	struct err *e = token_check(in);
+
+	return e ? e : init_config(in, true, ret);
+}
+
+struct err *kubeadm_local_config(const struct kubeadm_input *in, struct buf *ret)
+{
+	return init_config(in, false, ret);
+}
+
+struct err *kubeadm_cluster(const struct kubeadm_input *in, struct json_object **ret)
+{
+	struct told t;
+	struct err *e = told_of(in, &t);
+
+	return e ? e : cluster(&t, ret);
 }
 
 struct err *kubeadm_cluster_config(const struct kubeadm_input *in, struct buf *ret)

@@ -324,6 +324,7 @@ static struct json_object *package_step(struct job *j, const char *id, struct js
 	return s;
 }
 
+/* All in one step, which is one run of apt; then those of Kubernetes are held. */
 static struct err *package_steps(struct job *j)
 {
 	struct json_object *runtime = json_at(j->declaration, "packages.runtime");
@@ -331,19 +332,21 @@ static struct err *package_steps(struct job *j)
 	const char *version = json_str(j->declaration, "version");
 	const char *kubelet = j->in->kubelet ? j->in->kubelet : version;
 	const char *kubeadm = j->in->kubeadm ? j->in->kubeadm : version;
-	struct json_object *all;
+	struct json_object *all, *own;
 
 	if (!json_truth(j->declaration, "packages.manage", true))
 		return NULL;
+	own = json_object_new_object();
+	want_version(j, own, "kubelet", kubelet);
+	want_version(j, own, "kubeadm", kubeadm);
+	want_version(j, own, "kubectl", kubelet);
 	all = json_object_new_object();
 	want_packages(all, json_len(runtime) ? runtime : usual);
 	want_packages(all, json_at(j->declaration, "packages.extra"));
-	(void)package_step(j, "packages-runtime", all);
-	all = json_object_new_object();
-	want_version(j, all, "kubelet", kubelet);
-	want_version(j, all, "kubeadm", kubeadm);
-	want_version(j, all, "kubectl", kubelet);
-	json_set(package_step(j, "packages", all), "hold",
+	json_object_object_foreach(own, name, v)
+		json_set(all, name, json_copy(v));
+	(void)package_step(j, "packages", all);
+	json_set(package_step(j, "packages-hold", own), "hold",
 		 json_object_new_boolean(json_truth(j->declaration, "packages.hold", true)));
 	return NULL;
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cluster/engine.h"
+#include "cluster/kubeadm_config.h"
 #include "kubernetes/objects.h"
 #include "pool.h"
 #include "session/config.h"
@@ -226,11 +227,12 @@ static struct err *get(struct engine *g, const char *path, struct json_object **
 	return cluster_call(g->api, &req, ret);
 }
 
-/* The version that kubeadm last set up; left out where it has not got that far. */
-static struct err *ask_version(struct engine *g, struct json_object *api)
+/* The version that kubeadm last set up, and what is declared otherwise; left out where it has not got that far. */
+static struct err *ask_kubeadm(struct engine *g, struct json_object *api)
 {
 	AUTO_JSON map = NULL;
 	AUTO_JSON config = NULL;
+	struct json_object *differs = NULL;
 	const char *text, *version;
 	struct err *e = get(g, "/api/v1/namespaces/kube-system/configmaps/kubeadm-config", &map);
 
@@ -239,12 +241,18 @@ static struct err *ask_version(struct engine *g, struct json_object *api)
 		return NULL;
 	}
 	text = json_str(json_at(map, "data"), "ClusterConfiguration");
-	if (!e && text)
-		e = yaml_parse(text, strlen(text), "kubeadm-config", &config);
+	if (e || !text)
+		return e;
+	e = yaml_parse(text, strlen(text), "kubeadm-config", &config);
+	if (!e)
+		e = kubeadm_differs(g->d, config, &differs);
+	if (e)
+		return e;
+	json_set(api, "options", differs);
 	version = json_str(config, "kubernetesVersion");
-	if (!e && version)
+	if (version)
 		json_sets(api, "version", version + (*version == 'v'));
-	return e;
+	return NULL;
 }
 
 static struct err *ask_servers(struct engine *g, struct json_object *api)
@@ -281,7 +289,7 @@ static struct err *look_at_api(struct engine *g)
 	if (e)
 		return e;
 	json_set(api, "nodes", nodes);
-	e = ask_version(g, api);
+	e = ask_kubeadm(g, api);
 	if (!e)
 		e = ask_servers(g, api);
 	if (!e && json_len(json_at(g->d, "cni.manifests")))

@@ -341,6 +341,9 @@ static struct err *plan_join(struct planner *p, struct json_object *node)
 	if (p->first)
 		after(p, a, "init", name_of(p->first));
 	after_all(p, a, cluster_is_control_plane(node) ? "join upgrade" : "upgrade", true);
+	/* It is told by what kubeadm keeps. */
+	if (cluster_is_control_plane(node))
+		after(p, a, "options", NULL);
 	return NULL;
 }
 
@@ -379,6 +382,99 @@ static struct err *plan_configure(struct planner *p, struct json_object *node)
 			 json_str(failed, "msg"))
 		   : act(p, "configure", name, "%s", ids);
 	return put_slot(p, a, node);
+}
+
+/* ---- kubeadm's options ---- */
+
+/* "kube-apiserver: v, audit-log-path; certificate: api.example"; owned; NULL: nothing differs. */
+static char *option_words(struct json_object *options)
+{
+	AUTO_BUF b = BUF_INIT;
+
+	if (json_empty(options))
+		return NULL;
+	json_object_object_foreach(options, of, names) {
+		AUTO_STR words = listed(names);
+
+		buf_addf(&b, "%s%s: %s", b.len ? "; " : "", of, words);
+	}
+	return buf_take(&b);
+}
+
+static struct json_object *keys_of(struct json_object *o)
+{
+	struct json_object *list = json_object_new_array();
+
+	json_object_object_foreach(o, key, v) {
+		(void)v;
+		json_object_array_add(list, json_object_new_string(key));
+	}
+	return list;
+}
+
+/* A control plane that is one, and to stay, as far as it can be seen. */
+static bool is_staying(const struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node);
+	AUTO_STR why = NULL;
+
+	return node != p->first && member(p, name) && !is_to_go(p, name) &&
+	       (!reached(p, name) || !joining(p, node, &why));
+}
+
+static void plan_kept(struct planner *p, const char *words)
+{
+	struct json_object *a = act(p, "options", NULL, "%s", words);
+
+	for (size_t i = 0; cluster_control_plane(p->d, i); i++) {
+		struct json_object *node = cluster_control_plane(p->d, i);
+
+		if (is_staying(p, node) && !json_has(a, "by"))
+			json_sets(a, "by", name_of(node));
+	}
+	json_sets(a, "version", json_str(p->api, "version"));
+	after_all(p, a, "options", true);
+}
+
+/*
+ * Each control plane in turn; then what kubeadm keeps of them, by which the next run knows that they are done. Until then a
+ * run that was killed begins anew, and finds done what is.
+ */
+static struct err *plan_options(struct planner *p)
+{
+	struct json_object *options = json_at(p->api, "options"), *server, *node;
+	AUTO_STR words = option_words(options);
+	struct err *e = NULL;
+	bool any = false;
+
+	if (!words || p->in->wish->only)
+		return NULL;
+	for (size_t i = 0; (node = cluster_control_plane(p->d, i)); i++)
+		if (is_staying(p, node) && !reached(p, name_of(node))) {
+			warn(p,
+			     "kubeadm's options differ (%s), and stay as they are until control "
+			     "plane %s can be reached",
+			     words, name_of(node));
+			return NULL;
+		}
+	for (size_t i = 0; (node = cluster_control_plane(p->d, i)) && !e; i++) {
+		struct json_object *a;
+
+		if (!is_staying(p, node))
+			continue;
+		server = NULL;
+		json_object_object_get_ex(json_at(p->api, "servers"), name_of(node), &server);
+		a = act(p, "options", name_of(node), "%s", words);
+		json_set(a, "programs", keys_of(options));
+		json_sets(a, "version",
+			  server ? json_object_get_string(server) : json_str(p->api, "version"));
+		after_all(p, a, "configure options", true);
+		e = put_slot(p, a, node);
+		any = true;
+	}
+	if (any && !e)
+		plan_kept(p, words);
+	return e;
 }
 
 /* ---- upgrades ---- */
@@ -441,7 +537,7 @@ static struct err *plan_upgrade(struct planner *p, struct json_object *node)
 	json_sets(a, "from", from);
 	json_sets(a, "to", to);
 	p->upgrades = true;
-	after_all(p, a, "configure", false);
+	after_all(p, a, "configure options", false);
 	after_all(p, a, "upgrade join", true);
 	struct err *e = check_step(p, name, from);
 	return e ? e : put_slot(p, a, node);
@@ -521,7 +617,7 @@ static struct err *plan_renewal(struct planner *p, struct json_object *node)
 		  : act(p, "renew", name, "%s: %s", json_str(worst, "name"),
 			json_str(worst, "why"));
 	json_sets(a, "how", stale && !asked ? "restart" : "renew");
-	after_all(p, a, "renew", true);
+	after_all(p, a, "renew options", true);
 	return put_slot(p, a, node);
 }
 
@@ -674,6 +770,8 @@ static struct err *plan_all(struct planner *p)
 	if (!e)
 		e = plan_nodes(p, false, plan_configure);
 	if (!e)
+		e = plan_options(p);
+	if (!e)
 		e = plan_upgrades(p, true);
 	if (!e)
 		e = plan_nodes(p, true, plan_join);
@@ -687,7 +785,7 @@ static struct err *plan_all(struct planner *p)
 		e = plan_nodes(p, !workers, plan_renewal);
 	if (!e)
 		e = plan_removals(p);
-	if (!e && p->first && json_truth(p->d, "cni.wait", true)) {
+	if (!e && p->first) {
 		struct json_object *a = act(p, "ready", name_of(p->first), "was just made");
 
 		after(p, a, "init", name_of(p->first));
