@@ -5,6 +5,7 @@ NODES names the folder of hosts that are up already (tests/lab/kubernetes/nodes-
 import json
 import os
 import subprocess
+import threading
 import time
 
 from common import PROGRAM, ROOT, TEMP, check
@@ -86,12 +87,14 @@ def declaration(version, n, **more):
                             'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s', 'tcpCloseWaitTimeout': '0s'}}}}
 
 
-def run(module, cluster, check_mode=False, kill_s=None, env=None, **options):
-    """The result; None if it was killed after kill_s."""
+def run(module, cluster, check_mode=False, kill_s=None, end_when=None, env=None, **options):
+    """The result; None if it was killed after kill_s. When end_when() is true for the first time, it is told to end."""
     task = {'_ansible_module_name': module, '_ansible_check_mode': check_mode, 'cluster': cluster, **options}
     began = time.monotonic()
     process = subprocess.Popen([MODULES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                env={**os.environ, **(env or {})})
+    if end_when:
+        threading.Thread(target=end, args=(process, end_when), daemon=True).start()
     try:
         out = process.communicate(json.dumps(task), timeout=kill_s)[0]
     except subprocess.TimeoutExpired:
@@ -101,6 +104,23 @@ def run(module, cluster, check_mode=False, kill_s=None, env=None, **options):
     result = json.loads(out)
     result['seconds'] = time.monotonic() - began
     return result
+
+
+def end(process, when):
+    while process.poll() is None:
+        if when():
+            process.terminate()
+            return
+        time.sleep(0.05)
+
+
+def journal():
+    """Its records."""
+    path = os.path.join(JOURNAL, 'journal')
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [json.loads(line) for line in f if line.endswith('\n')]
 
 
 def done(result, what):
@@ -119,7 +139,9 @@ def same(cluster, after):
 def with_hosts(n, main):
     """Calls main() where there are n bare hosts, and takes them down if they were started here."""
     up = None if os.environ.get('NODES') else subprocess.run([os.path.join(LAB, 'nodes-up.sh'), NODES, str(n)], check=False)
-    if check(not up or up.returncode == 0, '%d bare hosts' % n):
-        main()
-    if up:
-        subprocess.run([os.path.join(LAB, 'nodes-down.sh'), NODES, '--wipe'], check=False)
+    try:
+        if check(not up or up.returncode == 0, '%d bare hosts' % n):
+            main()
+    finally:
+        if up:
+            subprocess.run([os.path.join(LAB, 'nodes-down.sh'), NODES, '--wipe'], check=False)
