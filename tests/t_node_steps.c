@@ -96,6 +96,42 @@ START_TEST(ids)
 }
 END_TEST
 
+static struct json_object *step_of(struct json_object *steps, const char *id)
+{
+	for (size_t i = 0; i < json_len(steps); i++)
+		if (json_is_str(json_at(json_nth(steps, i), "id"), id))
+			return json_nth(steps, i);
+	return NULL;
+}
+
+/* Before kubeadm there is no API server that could have read another one. */
+START_TEST(audit_policy)
+{
+	AUTO_JSON given = unit_json(
+		"{'name': 'k', 'version': '1.33.2', 'audit_policy': 'rules: []\n', 'nodes': [{'name': 'c1', "
+		"'role': 'control_plane', 'host': {'address': '10.0.0.1'}}, {'name': 'w1', 'host': "
+		"{'address': '10.0.0.2'}}], 'endpoint': {'host': '10.0.0.9'}}");
+	AUTO_JSON d = declared(given);
+
+	for (enum node_phase phase = NODE_INIT; phase <= NODE_MEMBER; phase++)
+		for (const char *const *name = (const char *const[]){ "c1", "w1", NULL }; *name;
+		     name++) {
+			const struct node_input in = { .declaration = d,
+						       .node = cluster_node(d, *name),
+						       .phase = phase };
+			AUTO_JSON steps = NULL;
+			struct json_object *s;
+
+			unit_ok(cluster_node_steps(&in, &steps));
+			s = step_of(steps, "audit-restart");
+			ck_assert_int_eq(s != NULL, phase == NODE_MEMBER && **name == 'c');
+			ck_assert_int_eq(step_of(steps, "audit-policy") != NULL, **name == 'c');
+			if (s)
+				unit_same(json_at(s, "if_changed"), "['audit-policy']");
+		}
+}
+END_TEST
+
 /* ---- TOML ---- */
 
 START_TEST(toml)
@@ -468,5 +504,5 @@ START_TEST(pause_image)
 }
 END_TEST
 
-UNIT_MAIN("node_steps", as_data, ids, toml, kubeadm_reads_it, init, join, v1beta3, cannot_be_told,
-	  kept_options, pause_image)
+UNIT_MAIN("node_steps", as_data, ids, audit_policy, toml, kubeadm_reads_it, init, join, v1beta3,
+	  cannot_be_told, kept_options, pause_image)

@@ -2,6 +2,7 @@
 
 #include "cluster/engine.h"
 #include "cluster/kubeadm_config.h"
+#include "cluster/static_pods.h"
 #include "session/config.h"
 
 /* Options of a control plane's programs, which kubeadm knows and makes static pods of. */
@@ -20,7 +21,7 @@ static const struct program {
 
 /*
  * $1: the program, $2: its name as the kernel knows it, then what makes its manifest. Done when another process of it has been
- * there for some seconds; where three of them have ended, what was there before is put back. Where the manifest is the
+ * there for some seconds; where two of them have ended, what was there before is put back. Where the manifest is the
  * one that was there (of a run that was killed), that one must stay, too. An API server that is told to end takes no more
  * requests, and waits for its watchers until it is killed: ten seconds are enough for what it had to answer.
  */
@@ -32,7 +33,7 @@ static const char manifest_script[] =
 	"back() { cp -p $was /etc/kubernetes/$name.was && mv /etc/kubernetes/$name.was $m; }; "
 	"cp -p $m $was || exit; old=$(pids); \"$@\" >&2 || { back; exit 1; }; "
 	"! cmp -s $m $was || old=; n=0 steady=0 ended=0 last=; "
-	"while [ $n -lt 720 ] && [ $ended -lt 3 ]; do now=$(pids); [ \"$now\" != \"$old\" ] || now=; "
+	"while [ $n -lt 720 ] && [ $ended -lt 2 ]; do now=$(pids); [ \"$now\" != \"$old\" ] || now=; "
 	"[ $n != 40 ] || [ $name != kube-apiserver ] || kill -KILL $old 2>/dev/null; "
 	"if [ \"$now\" ] && [ \"$now\" = \"$last\" ]; then steady=$((steady+1)); "
 	"else steady=0; [ -z \"$last\" ] || ended=$((ended+1)); fi; "
@@ -52,7 +53,7 @@ static void add_words(struct json_object *step, const char *words)
 
 static void add_program(struct json_object *steps, const struct program *p)
 {
-	AUTO_STR comm = xstrndup(p->name, strnlen(p->name, 15));
+	AUTO_STR comm = static_pods_name(p->name);
 	AUTO_STR words = xasprintf("sh %s %s kubeadm init phase %s --config " KUBEADM_CONFIG,
 				   p->name, comm, p->phase);
 	struct json_object *s = step_command(p->name, "sh -c", PHASE_S);

@@ -5,6 +5,7 @@
 #include "cluster/certificates.h"
 #include "cluster/engine.h"
 #include "cluster/kubeadm_config.h"
+#include "cluster/static_pods.h"
 #include "text.h"
 
 /* Certificates of nodes: looked at, renewed, and looked at again as they are served. */
@@ -147,41 +148,20 @@ static const struct program {
 };
 enum { WAVES = 2 };
 
-/*
- * A static pod's process ends, and the kubelet starts it anew. $1 is a file of the processes there were before any was
- * ended ("note" writes it): who has ended since, as some do while there is no API, is not ended again, for the kubelet
- * lets whoever ends often wait longer each time. An API server that is told to end takes no more requests, and waits a minute
- * for its watchers: ten seconds are enough for what it had to answer. $3...: names, as the kernel knows them.
- */
-static const char restart_script[] =
-	"f=$1 do=$2; shift 2; pids() { for p in /proc/[0-9]*; do read -r c 2>/dev/null <$p/comm && "
-	"[ \"$c\" = \"$1\" ] && grep -qs kubepods $p/cgroup && echo ${p#/proc/}; done; }; "
-	"[ $do = end ] || { for n; do for p in $(pids $n); do echo $n $p; done; done >$f; exit; }; "
-	"old() { for p in $(pids $1); do grep -x \"$1 $p\" $f; done; }; "
-	"for n; do old $n | while read -r _ p; do kill $p; done; done; i=0; "
-	"while [ $i -lt 480 ]; do [ $i != 40 ] || old kube-apiserver | while read -r _ p; do kill -KILL $p; done; "
-	"left=; for n; do grep -q \"^$n \" $f || continue; "
-	"[ -z \"$(old $n)\" ] && [ \"$(pids $n)\" ] || left=$n; done; "
-	"[ \"$left\" ] || exit 0; i=$((i+1)); sleep 0.25; done; "
-	"echo \"the kubelet has not started $left again\" >&2; exit 1";
-
 static struct json_object *restart_step(struct json_object *steps, const char *id, const char *what)
 {
-	struct json_object *s = step_command(id, "sh -c", RESTART_S);
+	struct json_object *s = step_command(id, "", RESTART_S);
 
-	step_argv(s, restart_script);
-	step_argv(s, "sh");
-	step_argv(s, KUBEADM_FOLDER "/running");
-	step_argv(s, what);
+	json_set(s, "argv", static_pods_argv(what));
 	steps_add(steps, s);
 	return s;
 }
 
 static void add_name(struct json_object *step, const struct program *p)
 {
-	AUTO_STR comm = xstrndup(p->name, strnlen(p->name, 15));
+	AUTO_STR name = static_pods_name(p->name);
 
-	step_argv(step, comm);
+	step_argv(step, name);
 }
 
 static struct json_object *step_ready(const char *name, int port)
@@ -212,10 +192,8 @@ struct json_object *step_api_ready(struct engine *g)
 /* `due` has one for each of programs[]. */
 static void add_restarts(struct json_object *steps, const bool *due, int api)
 {
-	struct json_object *note;
+	struct json_object *note = restart_step(steps, "restart-note", "note");
 
-	steps_add(steps, step_folder(KUBEADM_FOLDER, "0700"));
-	note = restart_step(steps, "restart-note", "note");
 	for (size_t i = 0; i < COUNT(programs); i++)
 		if (due[i])
 			add_name(note, &programs[i]);
@@ -234,7 +212,6 @@ static void add_restarts(struct json_object *steps, const bool *due, int api)
 					  step_ready(programs[i].name,
 						     programs[i].port ? programs[i].port : api));
 	}
-	steps_add(steps, step_absent(KUBEADM_FOLDER));
 }
 
 /* The certificate of a name, as it was seen; with the lock held. */

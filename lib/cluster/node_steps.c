@@ -4,12 +4,13 @@
 
 #include "cluster/cluster.h"
 #include "cluster/kubeadm_config.h"
+#include "cluster/static_pods.h"
 #include "cluster/steps.h"
 #include "session/config.h"
 #include "text.h"
 #include "yaml.h"
 
-enum { CONTROL_CHARACTERS = 0x20 };
+enum { RESTART_S = 180, CONTROL_CHARACTERS = 0x20 };
 
 /* ---- making steps ---- */
 
@@ -449,6 +450,19 @@ static struct err *patch_steps(struct job *j)
 
 /* ---- the control plane's files ---- */
 
+/* The API server reads its policy once. */
+static void audit_restart(struct job *j)
+{
+	struct json_object *s = step_add(j, "audit-restart", "command");
+	struct json_object *argv = static_pods_argv("restart");
+	AUTO_STR name = static_pods_name("kube-apiserver");
+
+	(void)json_object_array_add(argv, json_object_new_string(name));
+	json_set(s, "argv", argv);
+	json_set(s, "if_changed", words_list("audit-policy"));
+	json_set(s, "timeout_s", json_object_new_int(RESTART_S));
+}
+
 static struct err *audit_steps(struct job *j)
 {
 	const char *policy = json_str(j->declaration, "audit_policy");
@@ -462,6 +476,8 @@ static struct err *audit_steps(struct job *j)
 		return e;
 	(void)step_file(j, "audit-policy", KUBEADM_AUDIT_POLICY, "0600", text.s);
 	json_sets(step_path(j, "audit-folder", "folder", KUBEADM_AUDIT_FOLDER), "mode", "0700");
+	if (j->in->phase == NODE_MEMBER)
+		audit_restart(j);
 	return NULL;
 }
 
