@@ -65,7 +65,8 @@ static struct err *run_steps(struct doing *d, struct json_object *steps,
 	struct err *e = engine_node(d->g, &j);
 
 	*ret_report = j.report;
-	return json_is_str(json_at(j.report, "failed_id"), "kubeadm") ? with_kubelet_words(d, e) : e;
+	return json_is_str(json_at(j.report, "failed_id"), "kubeadm") ? with_kubelet_words(d, e)
+								      : e;
 }
 
 static struct err *wait_ready(struct doing *d, const char *version)

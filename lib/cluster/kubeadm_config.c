@@ -24,17 +24,18 @@ struct told {
 
 static struct err *told_of(const struct kubeadm_input *in, struct told *ret)
 {
-	struct told t = { .in = in, .declaration = in->declaration, .node = in->node };
-	const char *text = in->version ? in->version : json_str(t.declaration, "version");
+	const char *given = json_str(in->declaration, "version");
 	struct kube_version v;
 
-	if (!text || !kube_version_of(text, &v))
+	*ret = (struct told){ .in = in,
+			      .declaration = in->declaration,
+			      .node = in->node,
+			      .version = in->version ? in->version : given };
+	if (!ret->version || !kube_version_of(ret->version, &v))
 		return err_at(err_new(ERR_USAGE, "version: it is none of Kubernetes: 1.33.2 is"),
 			      "version");
-	t.version = text;
-	t.minor = v.minor;
-	t.v4 = v.minor >= V4_SINCE;
-	*ret = t;
+	ret->minor = v.minor;
+	ret->v4 = v.minor >= V4_SINCE;
 	return NULL;
 }
 

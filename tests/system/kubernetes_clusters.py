@@ -229,6 +229,7 @@ def planes(version, n):
     cluster = declaration(version, n)
     for node in cluster['nodes'][:3]:
         node['role'] = 'control_plane'
+    cluster['endpoint'] = {'host': cluster['nodes'][0]['host']['address']}
     cluster['groups'] = [{'name': 'worker', 'max_unavailable': '1'}]
     return cluster
 
