@@ -68,7 +68,7 @@ static struct json_object *reset_steps(struct engine *g)
 					    "/etc/kubernetes/bootstrap-kubelet.conf",
 					    "/etc/kubernetes/controller-manager.conf",
 					    "/etc/kubernetes/scheduler.conf" };
-	struct json_object *steps = steps_new(), *reset;
+	struct json_object *steps = steps_new(), *reset, *unless;
 
 	pthread_mutex_lock(&g->lock);
 	const char *socket = kubeadm_cri_socket(g->d);
@@ -77,6 +77,11 @@ static struct json_object *reset_steps(struct engine *g)
 	reset = step_command("reset", "kubeadm reset --force --cleanup-tmp-dir --cri-socket",
 			     RESET_S);
 	step_argv(reset, socket);
+	/* Where there is no kubeadm, nothing was made by it. */
+	unless = step_command(NULL, "sh -c", 0);
+	step_argv(unless, "! command -v kubeadm >/dev/null");
+	json_set(reset, "unless", json_object_get(json_at(unless, "argv")));
+	json_object_put(unless);
 	steps_add(steps, reset);
 	for (size_t i = 0; i < COUNT(made); i++)
 		steps_add(steps, step_absent(made[i]));

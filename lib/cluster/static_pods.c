@@ -15,7 +15,7 @@ static const char script[] =
 	"read -r c 2>/dev/null <$p/comm && "
 	"[ \"$c\" = \"$1\" ] && grep -qs kubepods $p/cgroup && echo ${p#/proc/}; done; }; "
 	"[ $do = end ] || { mkdir -p $d && for n; do for p in $(pids $n); do echo $n $p; done; done >$f; }; "
-	"[ $do != note ] || exit; "
+	"[ $do != note ] || exit 0; "
 	"old() { for p in $(pids $1); do grep -x \"$1 $p\" $f; done; }; "
 	"for n; do old $n | while read -r _ p; do kill $p; done; done; i=0; "
 	"while [ $i -lt 480 ]; do [ $i != 40 ] || old kube-apiserver | while read -r _ p; do kill -KILL $p; done; "

@@ -4,6 +4,7 @@ NODES names the folder of hosts that are up already (tests/lab/kubernetes/nodes-
 """
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -87,29 +88,31 @@ def declaration(version, n, **more):
                             'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s', 'tcpCloseWaitTimeout': '0s'}}}}
 
 
-def run(module, cluster, check_mode=False, kill_s=None, end_when=None, env=None, **options):
-    """The result; None if it was killed after kill_s. When end_when() is true for the first time, it is told to end."""
+def run(module, cluster, check_mode=False, kill_s=None, end_when=None, end_by=signal.SIGTERM, env=None, **options):
+    """The result; None if it was killed, after kill_s or by end_by: it gets that signal when end_when() is true for the first time."""
     task = {'_ansible_module_name': module, '_ansible_check_mode': check_mode, 'cluster': cluster, **options}
     began = time.monotonic()
     process = subprocess.Popen([MODULES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                env={**os.environ, **(env or {})})
     if end_when:
-        threading.Thread(target=end, args=(process, end_when), daemon=True).start()
+        threading.Thread(target=end, args=(process, end_when, end_by), daemon=True).start()
     try:
         out = process.communicate(json.dumps(task), timeout=kill_s)[0]
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         return None
+    if process.returncode == -signal.SIGKILL:
+        return None
     result = json.loads(out)
     result['seconds'] = time.monotonic() - began
     return result
 
 
-def end(process, when):
+def end(process, when, by):
     while process.poll() is None:
         if when():
-            process.terminate()
+            process.send_signal(by)
             return
         time.sleep(0.05)
 
