@@ -150,6 +150,34 @@ START_TEST(even_number_is_told)
 }
 END_TEST
 
+static const struct lost {
+	const char *given, *at, *words;
+} lost[] = {
+	{ "{'cni':{'manifests':['a: b\\n','/no/such.yaml']}}", "cni.manifests[1]",
+	  "/no/such.yaml" },
+	{ "{'cni':{'manifests':['a: [b\\n']}}", "cni.manifests[0]", "cni.manifests[0]" },
+	{ "{'packages':{'key':'/no/such'}}", "packages.key", "/no/such" },
+	{ "{'audit_policy':'/no/such'}", "audit_policy", "/no/such" },
+	{ "{'registry_mirrors':[{'registry':'a'},{'ca':'/no/such'}]}", "registry_mirrors[1].ca",
+	  "/no/such" },
+	{ "{'images':[{'archive':'/no/such'}]}", "images[0].archive", "/no/such: No such file" },
+	{ "{'etcd':{'key_file':'/no/such'}}", "etcd.key_file", "/no/such: No such file" },
+};
+
+START_TEST(files)
+{
+	AUTO_JSON d = unit_json(lost[_i].given);
+	struct err *e = cluster_files(d);
+
+	ck_assert_ptr_nonnull(e);
+	ck_assert_int_eq(e->kind, ERR_USAGE);
+	ck_assert_str_eq(e->at, lost[_i].at);
+	ck_assert_msg(strncmp(e->text, lost[_i].at, strlen(lost[_i].at)) == 0, "%s", e->text);
+	ck_assert_msg(strstr(e->text, lost[_i].words) != NULL, "%s", e->text);
+	err_free(e);
+}
+END_TEST
+
 static const struct overlap {
 	const char *a, *b;
 	bool same;
@@ -181,6 +209,7 @@ int main(void)
 	tcase_add_loop_test(t, refused, 0, COUNT(bad));
 	tcase_add_test(t, made_whole);
 	tcase_add_test(t, even_number_is_told);
+	tcase_add_loop_test(t, files, 0, COUNT(lost));
 	tcase_add_loop_test(t, networks, 0, COUNT(overlaps));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

@@ -33,6 +33,12 @@ extern const struct attr cluster_node_attrs[];
 MUST_USE struct err *cluster_declaration(struct json_object *given, struct json_object **ret,
 					 struct json_object **ret_warnings);
 
+/*
+ * Whether all files here that a declaration names can be read, and manifests be understood; errors (ERR_USAGE) name the option.
+ * Apart from cluster_declaration(), as a Terraform plan may come before who makes them.
+ */
+MUST_USE struct err *cluster_files(struct json_object *declaration);
+
 /* A node of a declaration by its name (may be NULL); borrowed; NULL: there is none. */
 struct json_object *cluster_node(struct json_object *declaration, const char *name);
 bool cluster_is_control_plane(struct json_object *node);

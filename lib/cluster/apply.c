@@ -138,8 +138,10 @@ static struct err *act(struct engine *g, struct cluster_outcome *ret)
 
 static struct err *make(struct engine *g, struct cluster_outcome *ret)
 {
-	struct err *e = engine_observe(g);
+	struct err *e = cluster_files(g->d);
 
+	if (!e)
+		e = engine_observe(g);
 	ret->observed = json_copy(g->observed);
 	if (!e)
 		e = plan(g, ret);

@@ -272,6 +272,17 @@ static struct err *no_turn(void)
 	return err_new(ERR_TIMEOUT, "its turn to connect did not come before the deadline");
 }
 
+/* Of two attempts: silence tells less than what was heard before it. Takes both; NULL: it went well. */
+static struct err *telling(struct err *before, struct err *now)
+{
+	if (now && before && now->kind == ERR_TIMEOUT && before->kind == ERR_NETWORK) {
+		err_free(now);
+		return before;
+	}
+	err_free(before);
+	return now;
+}
+
 /* With a turn already, if `turn` is granted. */
 static struct err *connect_in_turn(struct ssh_session *s, struct turn *turn, int *tries)
 {
@@ -284,8 +295,8 @@ static struct err *connect_in_turn(struct ssh_session *s, struct turn *turn, int
 
 		if (!turn->granted && !await_turn(s, turn))
 			return e ? e : no_turn();
-		err_free(e);
-		e = clock_ms() < s->deadline ? attempt(s, turn->gate, &again) : no_turn();
+		e = telling(e,
+			    clock_ms() < s->deadline ? attempt(s, turn->gate, &again) : no_turn());
 		turn->granted = false;
 		leave(s->run, turn);
 		if (!e) {

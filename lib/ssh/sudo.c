@@ -121,12 +121,15 @@ struct err *sudo_refused(const struct sudo *u)
 	AUTO_STR words = session_words(u->words.s, u->words.len);
 
 	if (!u->password && strstr(words, "password is required"))
-		return err_new(ERR_AUTH, "sudo wants a password of '%s': give it", u->user);
+		return err_new(ERR_AUTH,
+			       "sudo wants a password of '%s': give it by sudo_password_file",
+			       u->user);
 	/* sshd lets in whoever has a key, and PAM then lets nothing but a change of the password be run. */
 	if (strstr(words, "password has expired"))
-		return err_new(ERR_AUTH,
-			       "the host runs nothing for '%s' until its password is changed there: %s",
-			       u->user, words);
+		return err_new(
+			ERR_AUTH,
+			"the host runs nothing for '%s' until its password is changed there: %s",
+			u->user, words);
 	return err_new(ERR_AUTH, "sudo does not run it for '%s': %s", u->user,
 		       *words ? words : "it ended without a word");
 }
