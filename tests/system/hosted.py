@@ -61,6 +61,10 @@ def kubectl(*words):
     return on('h1', 'KUBECONFIG=/etc/kubernetes/admin.conf kubectl ' + ' '.join(words))
 
 
+def address(host):
+    return read(host, 'address').split('/')[0]
+
+
 def images(version):
     programs = 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy'
     return [{'path': '/srv/lab/images/kubernetes-v%s.tar' % version,
@@ -71,7 +75,7 @@ def images(version):
 
 
 def declaration(version, n, **more):
-    nodes = [{'name': 'h%d' % i, 'host': {'address': read('h%d' % i, 'address').split('/')[0]},
+    nodes = [{'name': 'h%d' % i, 'host': {'address': address('h%d' % i)},
               'role': 'worker' if i > 1 else 'control_plane'} for i in range(1, n + 1)]
     nodes[1].update(more)
     return {'name': 'lab', 'version': version, 'journal': JOURNAL, 'nodes': nodes,
@@ -137,6 +141,21 @@ def same(cluster, after):
     again = run('cluster', cluster)
     check(not again.get('failed') and not again['changed'] and again['connections'] == len(cluster['nodes']),
           'after %s a second run changes nothing, by one connection a node' % after, json.dumps(again, indent=1)[:2000])
+
+
+def site(version, journal=JOURNAL):
+    """What examples/cluster-on-hosts is given here: an inventory of h1 and h2, and variables."""
+    settings = {k: v for k, v in declaration(version, 2).items() if k not in ('name', 'version', 'nodes')}
+    inventory = {'all': {'vars': {'ansible_user': 'ops', 'ansible_ssh_private_key_file': os.path.join(NODES, 'ssh/id')}, 'children': {
+        group: {'hosts': {host: {'ansible_host': address(host)}}} for group, host in (('control_plane', 'h1'), ('worker', 'h2'))}}}
+    return inventory, {'version': version, 'image': 'lab.invalid/busybox:1', 'settings': {**settings, 'journal': journal}}
+
+
+def write_site(folder):
+    """That, for programs: inventory.json and site.json."""
+    for name, value in zip(('inventory.json', 'site.json'), site(NEW, os.path.abspath(os.path.join(folder, 'journal')))):
+        with open(os.path.join(folder, name), 'w') as f:
+            json.dump(value, f, indent=1)
 
 
 def with_hosts(n, main):
