@@ -93,6 +93,40 @@ else
 	step "No $terraform on PATH: the Terraform examples are left out"
 fi
 
+hosts=$PWD/build/lab/hosts
+cluster()
+{
+	"$venv/bin/ansible-playbook" examples/cluster-on-hosts/cluster.yml -i build/demo/inventory.json \
+		-e @build/demo/site.json "$@"
+}
+on_h1()
+{
+	ssh -F "$hosts/ssh/config" h1 KUBECONFIG=/etc/kubernetes/admin.conf "$@"
+}
+
+step "Two bare hosts, each with an sshd and nothing else"
+tests/lab/kubernetes/nodes-down.sh "$hosts" --wipe
+rm -rf build/demo/journal
+if tests/lab/kubernetes/nodes-up.sh "$hosts" 2 2>build/demo/hosts.txt; then
+	cat build/demo/hosts.txt
+	NODES=$hosts PYTHONPATH=tests/system python3 -B -c 'import hosted; hosted.write_site("build/demo")'
+	step "A cluster on them, by SSH: what would be done"
+	cluster --check --diff
+	step "Made for real, and what runs on it"
+	cluster
+	step "Again: nothing changes"
+	cluster | tee build/demo/again.txt
+	grep -q 'changed=0 ' build/demo/again.txt
+	step "The cluster"
+	on_h1 kubectl get nodes,pods --all-namespaces -o wide
+	on_h1 kubectl logs --prefix -l app=hello
+elif grep 'LEFT OUT' build/demo/hosts.txt; then
+	hosts=
+else
+	cat build/demo/hosts.txt
+	exit 1
+fi
+
 step "Done"
 cat <<END
 To go on by hand:
@@ -107,4 +141,10 @@ To take away what was made:
   terraform -chdir=build/demo/examples/kubernetes-app destroy -var context=two -var kubeconfig=\$KUBECONFIG
 To stop the lab:
   make lab-down
+END
+[ -z "$hosts" ] || cat <<END
+The cluster on hosts:
+  ssh -F $hosts/ssh/config h1 KUBECONFIG=/etc/kubernetes/admin.conf kubectl get all --all-namespaces
+  ansible-playbook examples/cluster-on-hosts/cluster.yml -i build/demo/inventory.json -e @build/demo/site.json -e state=absent
+  tests/lab/kubernetes/nodes-down.sh build/lab/hosts --wipe
 END

@@ -17,7 +17,10 @@ import tempfile  # noqa: E402
 import yaml  # noqa: E402
 
 import hosted  # noqa: E402
-from common import COLLECTIONS, ROOT, TEMP, Play, check, environment, finish, venv  # noqa: E402
+from common import COLLECTIONS, PROGRAM, ROOT, TEMP, Play, check, environment, finish, venv  # noqa: E402
+
+sys.path.insert(0, os.path.join(ROOT, 'tests/terraform'))
+import terraform  # noqa: E402
 
 EXAMPLE = os.path.join(ROOT, 'examples/cluster-on-hosts/cluster.yml')
 RECORDS = os.path.join(TEMP, 'records')
@@ -59,7 +62,7 @@ def foretold(what, run, changed, same_diff=True):
     """In check mode, for real, and again; `run` takes further arguments of ansible-playbook. Returns the second."""
     would, real, again = run('--check'), run(), run()
     for when, p in (('in check mode', would), ('for real', real), ('again', again)):
-        check(p.ok and not p.recap['ignored'], '%s, %s: ok, %.1f s' % (what, when, p.wall), p.text[-3000:])
+        check(p.ok and not p.recap.get('ignored'), '%s, %s: ok, %.1f s' % (what, when, p.wall), p.text[-3000:])
     check(changed(would) and changed(real), what + ': something is changed, as check mode says', would.out + real.out)
     check(not again.changed, what + ': and not again', again.out)
     diffs = [re.findall(r'(?m)^[-+](?![-+]).*$', p.out) for p in (would, real, again)]
@@ -93,7 +96,7 @@ def become():
 
 
 def refusals():
-    """(what, host, words that tell what is wrong and what to do)"""
+    """By what they are refused: on the way there, at the login, or by sudo."""
     password = os.path.join(hosted.NODES, 'ssh/password')
     wrong = written('wrong', 'wrong\n')
     net = hosted.address('h1').rsplit('.', 1)[0]
@@ -102,19 +105,19 @@ def refusals():
         'a wrong one': (who('asks', sudo_password_file=wrong), 'sudo', 'sudo refuses the password'),
         'no sudoer': (who('guest', sudo_password_file=password), 'sudo', 'guest is not in the sudoers file'),
         'an expired password, by sudo': (who('stale'), 'sudo', "the host runs nothing for 'stale' until its password is changed there"),
-        'an expired password': (who('stale'), '', 'Password change required'),
-        'nobody': (who('nobody-such'), '', "permission denied for user 'nobody-such'"),
-        'nobody at that port': (who('ops', port=1), '', 'nobody listens there'),
-        'no route': (who('ops', address=net + '.250', connect_timeout=10), '', 'No route to host: is the host up, and is this its address?'),
-        'a black hole': (who('ops', port=9, connect_timeout=1), '', 'no answer: is the host up, and does a firewall let this port through?'),
+        'an expired password': (who('stale'), 'login', 'Password change required'),
+        'nobody': (who('nobody-such'), 'login', "permission denied for user 'nobody-such'"),
+        'nobody at that port': (who('ops', port=1), 'way', 'nobody listens there'),
+        'no route': (who('ops', address=net + '.250', connect_timeout=10), 'way', 'No route to host: is the host up, and is this its address?'),
+        'a black hole': (who('ops', port=9, connect_timeout=1), 'way', 'no answer: is the host up, and does a firewall let this port through?'),
     }
     hosted.on('h1', 'nft -f - <<E\ntable inet lab { chain in { type filter hook input priority 0; tcp dport 9 drop; }; }\nE')
     modules = {'exec': {'command': 'true'}, 'facts': {'names': ['os']}, 'copy': {'content': 'x', 'dest': '/tmp/x'}}
     named = {}
     for module, options in modules.items():
-        for by in ('', 'sudo'):
+        for by in ('way', 'login', 'sudo') if module == 'exec' else ('login', 'sudo'):
             hosts = [dict(host, name=what) for what, (host, how, _) in cases.items() if how == by]
-            named['%s %s' % (module, by)] = {'treenail.host.' + module: {'hosts': hosts, 'sudo': bool(by), **options}}
+            named['%s, %s' % (module, by)] = {'treenail.host.' + module: {'hosts': hosts, 'sudo': by == 'sudo', **options}}
     p = tasks(named)
     for name, r in p.results.items():
         check(r['status'] == 'failed' and len(r['failed_hosts']) == len(r['results']), name + ': all of them fail', r)
@@ -142,7 +145,6 @@ def made():
 
 def refused():
     """Before any host is reached; the option is named."""
-    _, site = hosted.site(hosted.OLD)
     good = hosted.declaration(hosted.OLD, 2)
     before = sessions()
     cases = [
@@ -199,6 +201,28 @@ def modules():
     check(health.get('healthy') and p.results['info']['exists'] and not p.results['info']['plan']['actions'], 'how it is', health)
 
 
+def root():
+    """The example's main.tf takes the cluster as it is over from the playbook."""
+    program = terraform.found(os.environ.get('TERRAFORM', 'terraform'))
+    if not program:
+        return print('LEFT OUT: examples/cluster-on-hosts by Terraform: there is none')
+    made = terraform.Root(tempfile.mkdtemp(dir=TEMP), os.path.dirname(PROGRAM), ENV, program, head=False)
+    with open(os.path.join(os.path.dirname(EXAMPLE), 'main.tf')) as f:
+        made.write('main.tf', f.read().replace('../../modules', os.path.join(ROOT, 'modules')))
+    given = hosted.declaration(hosted.OLD, 2, labels={'disk': 'slow'})
+    settings = {k: v for k, v in given.items() if k not in ('name', 'version', 'nodes')}
+    made.write('terraform.tfvars.json', json.dumps({
+        'kubernetes_version': hosted.OLD, 'hosts': given['nodes'], 'endpoint': {'host': hosted.address('h1')}, 'settings': settings}))
+    made.run('get')
+    plan = made.plan()
+    check(plan.code == 2 and '3 to add' in plan.out, 'the root: planned', plan.text)
+    done = made.apply('plan')
+    check(done.ok and hosted.kubectl('get', 'configmap', 'greeting', '-n', 'web', '-o', 'jsonpath={.data.text}') == 'Hello',
+          'the root: applied, with its objects', done.text)
+    plan = made.plan()
+    return check(plan.code == 0, 'the root: the next plan is empty', plan.text)
+
+
 def upgraded():
     cluster = hosted.declaration(hosted.NEW, 2, labels={'disk': 'slow'})
     cluster.update(name='demo', version=hosted.OLD)
@@ -247,7 +271,7 @@ def gone():
 
 
 def main():
-    for test in (become, refusals, refused, made, modules, upgraded, documented, gone):
+    for test in (become, refusals, refused, made, modules, root, upgraded, documented, gone):
         test()
 
 
