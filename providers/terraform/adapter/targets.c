@@ -1,7 +1,6 @@
-#include <pthread.h>
 #include <string.h>
 
-#include "protocol/value.h"
+#include "block.h"
 #include "session/session.h"
 #include "targets.h"
 
@@ -12,68 +11,24 @@ struct target {
 	struct target *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct json_object *block; /* NULL: none since the first client came */
 static struct target *targets;
 
-/* With the lock held. */
-static void configure(struct json_object *config)
+static void forget(void)
 {
 	for (struct target *t = targets; t; t = t->next)
 		t->is_old = true;
-	json_object_put(block);
-	block = config;
 }
+
+static struct block block = BLOCK_OF(forget);
 
 void targets_renew(void)
 {
-	(void)pthread_mutex_lock(&lock);
-	configure(NULL);
-	(void)pthread_mutex_unlock(&lock);
-}
-
-/* What was not known in the plan is known at last. */
-static bool may_follow(struct json_object *config)
-{
-	json_object_object_foreach(block, key, was) {
-		struct json_object *is = json_at(config, key);
-
-		if (!value_has_unknown(was) && !value_has_unknown(is) && !value_equal(was, is))
-			return false;
-	}
-	return true;
+	block_renew(&block);
 }
 
 struct err *targets_configure(struct json_object *config)
 {
-	struct err *e = NULL;
-
-	(void)pthread_mutex_lock(&lock);
-	if (block && !may_follow(config))
-		e = err_new(
-			ERR_USAGE,
-			"this process already works for a provider block with other values, and "
-			"calls do not say to which block they belong: what is run with -debug "
-			"serves one block of one Terraform at a time; install the provider to "
-			"use aliases");
-	else if (!block || !value_equal(block, config))
-		configure(json_copy(config));
-	(void)pthread_mutex_unlock(&lock);
-	return e;
-}
-
-static struct err *not_known(void)
-{
-	AUTO_BUF names = BUF_INIT;
-
-	json_object_object_foreach(block, key, v) {
-		if (value_has_unknown(v))
-			buf_addf(&names, "%s%s", names.len ? ", " : "", key);
-	}
-	return err_new(ERR_USAGE,
-		       "the provider block is not known before something else is applied (%s): "
-		       "apply that first, or give the provider values that are known",
-		       names.s);
+	return block_configure(&block, config);
 }
 
 /* The one there is that was configured the same; takes the session. */
@@ -93,9 +48,12 @@ static struct err *begin(const char *cloud, const char *region, struct target **
 	AUTO_JSON options = NULL;
 	struct target *t;
 	struct session *session = NULL;
-	struct err *e = !*cloud && value_has_unknown(block)
-				? not_known()
-				: provider_session_options(block, cloud, region, &options);
+	AUTO_STR unknown = *cloud ? NULL : block_unknown(&block);
+	struct err *e = unknown ? err_new(ERR_USAGE,
+					  "%s: apply that first, or give the provider values that "
+					  "are known",
+					  unknown)
+				: provider_session_options(block.config, cloud, region, &options);
 
 	if (!e)
 		e = session_new(options, &session);
@@ -119,13 +77,13 @@ struct err *target_get(const char *cloud, const char *region, struct api **ret,
 
 	cloud = cloud ? cloud : "";
 	region = region ? region : "";
-	(void)pthread_mutex_lock(&lock);
+	block_lock(&block);
 	t = targets;
 	while (t && (t->is_old || strcmp(t->cloud, cloud) != 0 || strcmp(t->region, region) != 0))
 		t = t->next;
 	if (!t)
 		e = begin(cloud, region, &t);
-	(void)pthread_mutex_unlock(&lock);
+	block_unlock(&block);
 	if (e)
 		return e;
 	*ret = session_api(t->session);
@@ -145,10 +103,10 @@ static void mask(char *text, const char *secret)
 
 char *targets_mask(char *text)
 {
-	(void)pthread_mutex_lock(&lock);
+	block_lock(&block);
 	for (const struct target *t = targets; t; t = t->next)
 		for (const char *const *s = session_secrets(t->session); *s; s++)
 			mask(text, *s);
-	(void)pthread_mutex_unlock(&lock);
+	block_unlock(&block);
 	return text;
 }

@@ -1,10 +1,10 @@
 #include "clusters.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "adapter/block.h"
 #include "file.h"
 #include "kubernetes/kubeconfig.h"
 #include "live.h"
@@ -404,52 +404,24 @@ struct session {
 	struct session *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct json_object *block; /* NULL: none since the first client came */
 static struct session *sessions;
 
-/* With the lock held; takes config. */
-static void adopt(struct json_object *config)
+static void forget(void)
 {
 	for (struct session *s = sessions; s; s = s->next)
 		s->is_old = true;
-	json_object_put(block);
-	block = config;
 }
+
+static struct block block = BLOCK_OF(forget);
 
 static void renew(void)
 {
-	(void)pthread_mutex_lock(&lock);
-	adopt(NULL);
-	(void)pthread_mutex_unlock(&lock);
-}
-
-/* What was not known in the plan may be known at last. */
-static bool may_follow(struct json_object *config)
-{
-	json_object_object_foreach(block, key, was) {
-		struct json_object *is = json_at(config, key);
-
-		if (!value_has_unknown(was) && !value_has_unknown(is) && !value_equal(was, is))
-			return false;
-	}
-	return true;
+	block_renew(&block);
 }
 
 static struct err *configure(struct json_object *config)
 {
-	struct err *e = NULL;
-
-	(void)pthread_mutex_lock(&lock);
-	if (block && !may_follow(config))
-		e = err_new(
-			ERR_USAGE,
-			"this process already works for a provider block with other values: what "
-			"is run with -debug serves one block at a time");
-	else if (!block || !value_equal(block, config))
-		adopt(json_copy(config));
-	(void)pthread_mutex_unlock(&lock);
-	return e;
+	return block_configure(&block, config);
 }
 
 /* What names the files. The rest of the block says where its own cluster is, and who we are there. */
@@ -463,7 +435,7 @@ static struct json_object *own_arguments(const char *names)
 	for (size_t i = 0; i < COUNT(arguments); i++) {
 		if (names && !words_have(names, arguments[i].name))
 			continue;
-		struct json_object *v = json_at(block, arguments[i].name);
+		struct json_object *v = json_at(block.config, arguments[i].name);
 		const char *env = arguments[i].env ? env_get(arguments[i].env) : NULL;
 
 		if (!json_empty(v))
@@ -518,7 +490,7 @@ static struct err *no_such(struct json_object *clusters, const char *name)
 /* New: the arguments of a cluster. A value of it may be unknown. */
 static struct err *arguments_of(const char *name, struct json_object **ret)
 {
-	struct json_object *clusters = value_inner(json_at(block, "clusters"));
+	struct json_object *clusters = value_inner(json_at(block.config, "clusters"));
 	struct json_object *one = NULL;
 	AUTO_JSON args = NULL;
 	struct err *e;
@@ -596,13 +568,13 @@ static struct err *get(const char *name, struct cluster **ret, char **why, bool 
 	struct err *e = NULL;
 
 	name = name ? name : "";
-	(void)pthread_mutex_lock(&lock);
+	block_lock(&block);
 	s = sessions;
 	while (s && (s->is_old || strcmp(s->name, name) != 0))
 		s = s->next;
 	if (!s)
 		e = begin(name, &s, why, absent);
-	(void)pthread_mutex_unlock(&lock);
+	block_unlock(&block);
 	*ret = s ? s->cluster : NULL;
 	return *name ? err_at(err_wrap(e, "cluster '%s'", name), "cluster")
 		     : err_wrap(e, "the provider block");
@@ -661,18 +633,18 @@ static void mask_one(char *text, const char *secret)
 
 static char *mask(char *text)
 {
-	(void)pthread_mutex_lock(&lock);
+	block_lock(&block);
 	for (struct session *s = sessions; s; s = s->next)
 		for (const char *const *secret = cluster_secrets(s->cluster); *secret; secret++)
 			mask_one(text, *secret);
-	(void)pthread_mutex_unlock(&lock);
+	block_unlock(&block);
 	return text;
 }
 
 static void end(void)
 {
 	live_end();
-	(void)pthread_mutex_lock(&lock);
+	block_lock(&block);
 	while (sessions) {
 		struct session *s = sessions;
 
@@ -681,8 +653,8 @@ static void end(void)
 		free(s->name);
 		free(s);
 	}
-	json_object_put(TAKE(block));
-	(void)pthread_mutex_unlock(&lock);
+	json_object_put(TAKE(block.config));
+	block_unlock(&block);
 }
 
 const struct backend clusters_backend = {

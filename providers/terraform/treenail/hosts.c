@@ -1,8 +1,8 @@
 #include "hosts.h"
 
-#include <pthread.h>
 #include <string.h>
 
+#include "adapter/block.h"
 #include "args.h"
 #include "protocol/value.h"
 #include "ssh/pool.h"
@@ -33,9 +33,7 @@ struct known {
 	struct known *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct json_object *block; /* NULL: none since the first client came */
-static struct ssh_hosts *set;     /* of the block; NULL: nobody has needed it yet */
+static struct ssh_hosts *set; /* of the block; NULL: nobody has needed it yet */
 static struct ssh_pool *pool;
 static struct known *all;
 
@@ -55,30 +53,11 @@ static void forget(void)
 	}
 }
 
-static void adopt(struct json_object *config)
-{
-	forget();
-	json_object_put(block);
-	block = config;
-}
+static struct block block = BLOCK_OF(forget);
 
 static void renew(void)
 {
-	(void)pthread_mutex_lock(&lock);
-	adopt(NULL);
-	(void)pthread_mutex_unlock(&lock);
-}
-
-/* What was not known in the plan may be known at last. */
-static bool may_follow(struct json_object *config)
-{
-	json_object_object_foreach(block, key, was) {
-		struct json_object *is = json_at(config, key);
-
-		if (!value_has_unknown(was) && !value_has_unknown(is) && !value_equal(was, is))
-			return false;
-	}
-	return true;
+	block_renew(&block);
 }
 
 struct json_object *hosts_plain(struct json_object *v)
@@ -123,8 +102,8 @@ static struct ssh_secrets secrets_of(struct json_object *config)
 /* With the lock held. What is wrong with the block is told before anything is done. */
 static struct err *open_set(void)
 {
-	AUTO_JSON defaults = defaults_of(block);
-	const struct ssh_secrets secrets = secrets_of(block);
+	AUTO_JSON defaults = defaults_of(block.config);
+	const struct ssh_secrets secrets = secrets_of(block.config);
 
 	return set ? NULL : err_wrap(ssh_hosts_new(defaults, &secrets, &set), "the provider block");
 }
@@ -161,55 +140,31 @@ static struct err *configure(struct json_object *config)
 
 	if (e)
 		return err_wrap(e, "the provider block");
-
-	(void)pthread_mutex_lock(&lock);
-	if (block && !may_follow(config))
-		e = err_new(
-			ERR_USAGE,
-			"this process already works for a provider block with other values: what "
-			"is run with -debug serves one block at a time");
-	else if (!block || !value_equal(block, config))
-		adopt(json_copy(config));
-	(void)pthread_mutex_unlock(&lock);
-	return e;
-}
-
-static char *unknown_names(void)
-{
-	AUTO_BUF names = BUF_INIT;
-
-	json_object_object_foreach(block, key, v) {
-		if (value_has_unknown(v))
-			buf_addf(&names, "%s%s", names.len ? ", " : "", key);
-	}
-	return xasprintf("the provider block is not known before something else is applied (%s)",
-			 names.s);
+	return block_configure(&block, config);
 }
 
 bool hosts_known(char **why)
 {
-	(void)pthread_mutex_lock(&lock);
-	const bool known = !value_has_unknown(block);
-	if (!known)
-		*why = unknown_names();
-	(void)pthread_mutex_unlock(&lock);
-	return known;
+	block_lock(&block);
+	*why = block_unknown(&block);
+	block_unlock(&block);
+	return !*why;
 }
 
 struct err *hosts_login(struct login *ret)
 {
 	struct err *e = NULL;
 
-	(void)pthread_mutex_lock(&lock);
-	if (value_has_unknown(block)) {
-		AUTO_STR why = unknown_names();
-
+	block_lock(&block);
+	AUTO_STR why = block_unknown(&block);
+	if (why) {
 		e = err_new(ERR_USAGE, "%s", why);
 	} else {
-		*ret = (struct login){ .block = json_copy(block), .defaults = defaults_of(block) };
+		*ret = (struct login){ .block = json_copy(block.config),
+				       .defaults = defaults_of(block.config) };
 		ret->secrets = secrets_of(ret->block);
 	}
-	(void)pthread_mutex_unlock(&lock);
+	block_unlock(&block);
 	return e;
 }
 
@@ -251,33 +206,31 @@ static struct err *find(struct json_object *host, struct known **ret)
 		return err_at(err_new(ERR_USAGE, "the host is not known before something else is "
 						 "applied"),
 			      "host");
-	(void)pthread_mutex_lock(&lock);
+	block_lock(&block);
 	k = all;
 	while (k && strcmp(k->key, key) != 0)
 		k = k->next;
-	if (value_has_unknown(block)) {
-		AUTO_STR why = unknown_names();
-
+	AUTO_STR why = block_unknown(&block);
+	if (why)
 		e = err_new(ERR_USAGE, "%s", why);
-	} else if (!k) {
+	else if (!k)
 		e = add(own, key, &k);
-	}
-	(void)pthread_mutex_unlock(&lock);
+	block_unlock(&block);
 	*ret = k;
 	return e;
 }
 
 static struct ssh_pool *open_pool(void)
 {
-	(void)pthread_mutex_lock(&lock);
+	block_lock(&block);
 	if (!pool) {
 		struct ssh_pool_options o = { 0 };
 
 		ssh_hosts_pace(set, &o.ssh);
-		o.ssh.connecting = (int)json_int(block, "connecting", 0);
+		o.ssh.connecting = (int)json_int(block.config, "connecting", 0);
 		pool = ssh_pool_new(&o);
 	}
-	(void)pthread_mutex_unlock(&lock);
+	block_unlock(&block);
 	return pool;
 }
 
@@ -424,14 +377,14 @@ static void mask_one(char *text, const char *secret)
 
 static char *mask(char *text)
 {
-	(void)pthread_mutex_lock(&lock);
+	block_lock(&block);
 	for (const char *const *secret = set ? ssh_hosts_secrets(set) : NULL; secret && *secret;
 	     secret++)
 		mask_one(text, *secret);
 	for (const struct tf_attr *row = hosts_config; row->name; row++)
 		if (row->flags & TF_SENSITIVE)
-			mask_one(text, json_str(block, row->name));
-	(void)pthread_mutex_unlock(&lock);
+			mask_one(text, json_str(block.config, row->name));
+	block_unlock(&block);
 	return text;
 }
 
