@@ -23,6 +23,8 @@ static struct json_object *declaration_of(struct json_object *c)
 	struct json_object *d = NULL, *labels = json_at(c, "labels");
 
 	json_sets(given, "version", version ? version : "1.33.2");
+	if (json_at(c, "encryption"))
+		json_set(given, "encryption", json_copy(json_at(c, "encryption")));
 	WORDS_EACH(w, json_str(c, "nodes")) {
 		struct json_object *node = json_object_new_object(), *own = NULL;
 		AUTO_STR name = xstrndup(w, words_len(w));
@@ -37,6 +39,25 @@ static struct json_object *declaration_of(struct json_object *c)
 	}
 	unit_ok(cluster_declaration(given, &d, NULL));
 	return d;
+}
+
+/* "key=a key=b": its keys, in order. */
+static struct json_object *encryption_of(const char *words)
+{
+	struct json_object *keys = json_object_new_array(), *o;
+
+	WORDS_EACH(w, words) {
+		if (strncmp(w, "key=", 4) == 0)
+			json_object_array_add(
+				keys, json_object_new_string_len(w + 4, (int)words_len(w) - 4));
+	}
+	if (!json_len(keys)) {
+		json_object_put(keys);
+		return NULL;
+	}
+	o = json_wrap("keys", keys);
+	json_set(o, "resources", unit_json("['secrets']"));
+	return o;
 }
 
 static struct json_object *certificates_of(const char *words)
@@ -84,6 +105,7 @@ static struct json_object *host_of(const char *words)
 					   : "{'changed':[]}"));
 	if (words_have(words, "member"))
 		json_set(o, "certificates", certificates_of(words));
+	json_set(o, "encryption", encryption_of(words));
 	return o;
 }
 

@@ -592,7 +592,40 @@ START_TEST(snapshots_are_checked)
 }
 END_TEST
 
+/* It is read in pieces of 64 KiB, and found wherever it lies. */
+START_TEST(snapshots_are_known)
+{
+	static const char text[] = "-----BEGIN CERTIFICATE-----\nabc\n";
+	enum { LEN = 200 << 10, PIECE = 64 << 10 };
+	static const size_t at[] = {
+		0, 1, PIECE - 10, PIECE, 2 * PIECE - 1, LEN - sizeof(text) + 1
+	};
+	char path[] = "/tmp/treenail-snapshot-XXXXXX";
+	unsigned char *s = xcalloc(1, LEN);
+	bool has = true;
+
+	(void)close(mkstemp(path));
+	write_file(path, s, LEN);
+	unit_ok(etcd_snapshot_has(path, text, &has));
+	ck_assert(!has);
+	for (size_t i = 0; i < COUNT(at); i++) {
+		memset(s, '-', LEN);
+		memcpy(s + at[i], text, sizeof(text) - 1);
+		write_file(path, s, LEN);
+		unit_ok(etcd_snapshot_has(path, text, &has));
+		ck_assert_msg(has, "not found at %zu", at[i]);
+		s[at[i] + 5] ^= 1;
+		write_file(path, s, LEN);
+		unit_ok(etcd_snapshot_has(path, text, &has));
+		ck_assert(!has);
+	}
+	free(s);
+	(void)unlink(path);
+	unit_fails(etcd_snapshot_has(path, text, &has), ERR_USAGE, "No such file");
+}
+END_TEST
+
 UNIT_MAIN("operations", waves_never_take_too_many, waves_stop, waves_limits, marks_of_a_declaration,
 	  marks_of_people, fates_of_pods, versions, skews, findings_of_an_upgrade,
 	  findings_of_a_drain, findings_of_facts, health_of_a_well_cluster, health_of_a_sick_one,
-	  snapshots_are_checked)
+	  snapshots_are_checked, snapshots_are_known)

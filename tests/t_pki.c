@@ -1,6 +1,7 @@
 /* The secrets of a cluster: what is made here is what openssl and kubeadm take, and what they made is read. */
 #include <time.h>
 
+#include "cluster/encryption.h"
 #include "cluster/kubeconfig.h"
 #include "cluster/pki.h"
 #include "kubeadm.h"
@@ -302,7 +303,7 @@ START_TEST(files_as_steps)
 	AUTO_JSON secrets = unit_json("['secrets']");
 	AUTO_JSON steps = NULL;
 
-	unit_ok(pki_encryption(p, "secretbox", secrets));
+	unit_ok(pki_encryption(p, "secretbox", "key1", secrets));
 	steps = pki_steps(p);
 	ck_assert_int_eq(json_len(steps), 2 + 9);
 	unit_same(json_nth(steps, 0),
@@ -378,12 +379,12 @@ START_TEST(encryption_keys)
 	AUTO_BUF bytes = BUF_INIT;
 	AUTO_JSON v = NULL;
 
-	unit_fails(pki_encryption(p, "rot13", secrets), ERR_USAGE, "not 'rot13'");
-	unit_fails(pki_encryption(p, "aesgcm", none), ERR_USAGE, "and resources");
+	unit_fails(pki_encryption(p, "rot13", "key1", secrets), ERR_USAGE, "not 'rot13'");
+	unit_fails(pki_encryption(p, "aesgcm", "key1", none), ERR_USAGE, "wants resources");
 	ck_assert_ptr_null(pki_text(p, PKI_ENCRYPTION));
-	unit_ok(pki_encryption(p, "secretbox", secrets));
+	unit_ok(pki_encryption(p, "secretbox", "key1", secrets));
 	first = xstrdup(pki_text(p, PKI_ENCRYPTION));
-	unit_ok(pki_encryption(p, "secretbox", secrets));
+	unit_ok(pki_encryption(p, "secretbox", "key1", secrets));
 	ck_assert_str_eq(first, pki_text(p, PKI_ENCRYPTION));
 	v = encryption(p);
 	key = xstrdup(json_str(
@@ -396,7 +397,7 @@ START_TEST(encryption_keys)
 	ck_assert(base64_text(key, strlen(key), &bytes));
 	ck_assert_int_eq(bytes.len, 32);
 
-	unit_ok(pki_encryption(p, "aescbc", both));
+	unit_ok(pki_encryption(p, "aescbc", "key1", both));
 	json_object_put(v);
 	v = encryption(p);
 	{
@@ -413,9 +414,96 @@ START_TEST(encryption_keys)
 		unit_same(json_nth(providers, 2), "{'identity': {}}");
 	}
 	/* And back: with the key that there was. */
-	unit_ok(pki_encryption(p, "secretbox", secrets));
+	unit_ok(pki_encryption(p, "secretbox", "key1", secrets));
 	ck_assert_ptr_nonnull(strstr(pki_text(p, PKI_ENCRYPTION), key));
 	pki_free(p);
+}
+END_TEST
+
+/* What stands in a text made of keys a (there), b (to be) and others. */
+START_TEST(encryption_stages)
+{
+	static const struct {
+		const char *before; /* keys, in order */
+		enum encryption_stage stage;
+		const char *after;
+	} cases[] = {
+		{ "a", ENCRYPTION_SECOND, "['aescbc:a', 'secretbox:b']" },
+		{ "ac", ENCRYPTION_SECOND, "['aescbc:a', 'secretbox:b', 'aescbc:c']" },
+		{ "ab", ENCRYPTION_SECOND, "['aescbc:a', 'secretbox:b']" },
+		{ "ba", ENCRYPTION_SECOND, "['secretbox:b', 'aescbc:a']" },
+		{ "ab", ENCRYPTION_FIRST, "['secretbox:b', 'aescbc:a']" },
+		{ "acb", ENCRYPTION_FIRST, "['secretbox:b', 'aescbc:a', 'aescbc:c']" },
+		{ "ba", ENCRYPTION_FIRST, "['secretbox:b', 'aescbc:a']" },
+		{ "ba", ENCRYPTION_ONLY, "['secretbox:b']" },
+		{ "b", ENCRYPTION_ONLY, "['secretbox:b']" },
+	};
+	AUTO_JSON secrets = unit_json("['secrets']");
+	AUTO_JSON both = unit_json("['configmaps', 'secrets']");
+	struct json_object *b = NULL;
+
+	unit_ok(encryption_key("secretbox", "b", &b));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const bool later = cases[i].stage != ENCRYPTION_SECOND;
+		AUTO_BUF text = BUF_INIT;
+		AUTO_BUF after = BUF_INIT;
+		AUTO_BUF again = BUF_INIT;
+		AUTO_JSON shown = NULL;
+
+		/* Each that is put first comes before those there are. */
+		for (const char *k = cases[i].before + strlen(cases[i].before);
+		     k-- > cases[i].before;) {
+			const char name[] = { *k, '\0' };
+			AUTO_BUF old = text;
+			struct json_object *key = *k == 'b' ? json_object_get(b) : NULL;
+
+			text = (struct buf)BUF_INIT;
+			if (!key)
+				unit_ok(encryption_key("aescbc", name, &key));
+			unit_ok(encryption_with(old.len ? old.s : NULL, key, secrets,
+						ENCRYPTION_FIRST, &text));
+			json_object_put(key);
+		}
+		unit_ok(encryption_with(text.s, b, both, cases[i].stage, &after));
+		unit_ok(encryption_with(after.s, b, both, cases[i].stage, &again));
+		ck_assert_str_eq(after.s, again.s);
+		unit_ok(encryption_shown(after.s, &shown));
+		unit_same(json_at(shown, "keys"), cases[i].after);
+		unit_same(json_at(shown, "resources"),
+			  later ? "['secrets', 'configmaps']" : "['secrets']");
+		AUTO_JSON found = encryption_find(after.s, "secretbox:b");
+		ck_assert(json_object_equal(found, b));
+		ck_assert_ptr_nonnull(strstr(after.s, "identity"));
+	}
+	json_object_put(b);
+}
+END_TEST
+
+START_TEST(encryption_of_others)
+{
+	static const char *const texts[] = {
+		"resources: []",
+		"resources: [{resources: [secrets], providers: []}]",
+		"resources: [{resources: [secrets], providers: [{kms: {name: a}}]}]",
+		"resources: [{resources: [secrets], providers: [{aescbc: {keys: []}}]}]",
+		"resources: [{resources: [a], providers: [{identity: {}}]}, {resources: [b]}]",
+		"secret: {",
+	};
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct json_object *shown = NULL;
+
+		unit_fails(encryption_shown(texts[i], &shown), ERR_PROTOCOL,
+			   "EncryptionConfiguration: it");
+		ck_assert_ptr_null(encryption_find(texts[i], "aescbc:a"));
+	}
+	/* Several keys of a provider are as many of one each. */
+	AUTO_JSON shown = NULL;
+	unit_ok(encryption_shown(
+		"resources: [{resources: [secrets], providers: [{aescbc: {keys: "
+		"[{name: a, secret: x}, {name: b, secret: y}]}}, {identity: {}}]}]",
+		&shown));
+	unit_same(json_at(shown, "keys"), "['aescbc:a', 'aescbc:b']");
 }
 END_TEST
 
@@ -543,5 +631,5 @@ START_TEST(kubeadm_is_read)
 END_TEST
 
 UNIT_MAIN("pki", authorities, lifetimes, client, client_ends_with_ca, pin, read_back, faults,
-	  encrypted_key, files_as_steps, tokens, encryption_keys, kubeconfigs, kubeadm_takes_it,
-	  kubeadm_is_read)
+	  encrypted_key, files_as_steps, tokens, encryption_keys, encryption_stages,
+	  encryption_of_others, kubeconfigs, kubeadm_takes_it, kubeadm_is_read)

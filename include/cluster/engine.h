@@ -36,6 +36,8 @@ struct engine {
 	char *token;               /* of bootstrap; NULL: none yet; secret */
 	bool token_known;          /* to the cluster */
 	bool token_noted;          /* in the journal */
+
+	struct restore *restore; /* of its snapshot; NULL: none (act_restore.c) */
 };
 
 /* Connects to nothing yet. Fills *g in any case: engine_close() is due. */
@@ -100,6 +102,8 @@ int tunnel_port(const struct tunnel *t);
 void tunnel_close(struct tunnel *t);
 /* The API by the server of one control plane, whatever becomes of the others; owned. (access.c) */
 MUST_USE struct err *engine_api_through(struct engine *g, const char *node, struct cluster **ret);
+/* Until the server of one control plane reads from etcd. (act_restore.c) */
+MUST_USE struct err *engine_wait_api(struct engine *g, const char *node);
 
 /*
  * The members of a stacked etcd that are reached, each through its control plane, with a client certificate that was read off
@@ -118,6 +122,10 @@ void etcd_ways_close(struct etcd_ways *w);
 
 /* Looks at all nodes that are meant, and at the API. (observe.c) */
 MUST_USE struct err *engine_observe(struct engine *g);
+/* The same of nodes alone. (observe.c) */
+void engine_observe_nodes(struct engine *g);
+/* Does what ret->plan says, and fills in what became of it; in check mode all of it is planned. (apply.c) */
+MUST_USE struct err *engine_act(struct engine *g, struct cluster_outcome *ret);
 /*
  * cluster_node_steps() for a node, with what is known of it; owned by this thread alone. Versions of its packages; NULL: those
  * it has, or of one that is no member yet, the declared one. (configure.c)
@@ -182,5 +190,11 @@ MUST_USE struct err *do_options(struct doing *d);
 MUST_USE struct err *do_renew(struct doing *d);
 MUST_USE struct err *do_upgrade(struct doing *d);
 MUST_USE struct err *do_remove(struct doing *d);
+MUST_USE struct err *do_rotate(struct doing *d);
+MUST_USE struct err *do_stage(struct doing *d);
+MUST_USE struct err *do_stop(struct doing *d);
+MUST_USE struct err *do_restore(struct doing *d);
+MUST_USE struct err *do_start(struct doing *d);
+MUST_USE struct err *do_verify(struct doing *d);
 
 #endif

@@ -67,5 +67,10 @@ MUST_USE struct err *etcd_snapshot(struct etcd *x, const char *path, int64_t max
 				   int64_t timeout_ms, struct json_object **ret);
 /* Whether a file is a whole snapshot: its last 32 bytes are the SHA-256 of those before. ERR_PROTOCOL: it is not. */
 MUST_USE struct err *etcd_snapshot_check(const char *path, struct json_object **ret);
+/*
+ * Whether a snapshot holds this text as part of a value. Every cluster keeps its CA's certificate in the config map kube-root-ca.crt of
+ * each namespace, as the file of the API server has it: by that it is known again, unless config maps are encrypted.
+ */
+MUST_USE struct err *etcd_snapshot_has(const char *path, const char *text, bool *ret);
 
 #endif

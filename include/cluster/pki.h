@@ -54,12 +54,12 @@ MUST_USE struct err *pki_put(struct pki *p, const char *path, const char *text);
 struct json_object *pki_steps(const struct pki *p);
 
 /*
- * EncryptionConfiguration with a new key: `provider` is secretbox, aescbc or aesgcm, `resources` a
- * list of names ("secrets"). What is encrypted by none yet, or by the keys of the one there was, stays readable. A
- * second call with the same provider and resources changes nothing. Where several API servers run, another provider
- * is safe only once all of them have its key: give it to all as the second one, then as the first.
+ * EncryptionConfiguration with the key of this name, made if there is none: `provider` is secretbox, aescbc or aesgcm,
+ * `resources` a list of names ("secrets"). What is encrypted by none yet, or by the keys there were, stays readable. A
+ * second call with the same changes nothing. Where several API servers run, another key is safe only once all of them
+ * have it: cluster/encryption.h.
  */
-MUST_USE struct err *pki_encryption(struct pki *p, const char *provider,
+MUST_USE struct err *pki_encryption(struct pki *p, const char *provider, const char *key,
 				    struct json_object *resources);
 
 /* ---- what is made from it ---- */

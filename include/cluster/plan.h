@@ -16,7 +16,8 @@
  *                   "kubelet_conf": bool, "admin_conf": bool, of /etc/kubernetes
  *                   "steps": {"changed": [id, ...], "failed": {"id", "msg"}},  of its steps in check mode; absent: not looked at
  *                   "space": {path: MiB that are free}          of what cluster_space() names
- *                   "certificates": report (certificates.h)}},              of members' files
+ *                   "certificates": report (certificates.h),               of members' files
+ *                   "encryption": encryption_shown() of a control plane's, {"error"}, or null: it has none}},
  *  "api": null: none answers; else
  *         {"nodes": [Node, ...], "version": "1.33.12" (that kubeadm last set up),
  *          "options": kubeadm_differs() (kubeadm_config.h),
@@ -41,6 +42,7 @@
  *              of them: by (a control plane), version
  *   mark       labels and taints; patch
  *   renew      certificates; how: renew, restart
+ *   rotate     another key encrypts what is in etcd; servers: names of control planes
  *   remove     a member that is not declared, or not any more
  *   ready      labels, taints and settings of a node that was made by init; waits until it is Ready, unless cni.wait is false
  */

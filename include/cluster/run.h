@@ -53,6 +53,19 @@ MUST_USE struct err *cluster_make(struct json_object *given, const struct cluste
 /* Takes the cluster off all of its nodes: kubeadm reset, and what was made beside it in /etc/kubernetes. */
 MUST_USE struct err *cluster_reset(struct json_object *given, const struct cluster_options_run *o,
 				   struct cluster_outcome *ret);
+struct cluster_restore {
+	const char *path;   /* of a snapshot, here */
+	bool other_cluster; /* also one in which nothing tells that it is this cluster's */
+};
+/*
+ * The cluster's own etcd gets the content of a snapshot, on all control planes: what was changed since is gone. Before anything
+ * is changed: ERR_PROTOCOL, it is no whole snapshot; ERR_CONFLICT, it has nothing of this cluster's certificate authority, or
+ * a declared control plane is not reached. The data there was stays, in the folder of data as replaced-ID. A run that was
+ * killed is finished by one with the same snapshot; until then cluster_make() refuses to do anything.
+ */
+MUST_USE struct err *cluster_restore(struct json_object *given, const struct cluster_options_run *o,
+				     const struct cluster_restore *what,
+				     struct cluster_outcome *ret);
 /*
  * The administrator's kubeconfig, as JSON, of a control plane that has one; `server` is the endpoint as the nodes have it. Secret:
  * json_wipe() it. ERR_NOT_FOUND: there is no cluster.

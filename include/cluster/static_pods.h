@@ -10,6 +10,7 @@
  *   end      ends those that were there then and have not ended since, as some do while there is no API: for who ends often
  *            the kubelet waits longer each time. Done when others are there; it says which is not after two minutes.
  *   restart  both
+ *   gone     ends none, and is done when there are none: their manifests have been taken away
  */
 struct json_object *static_pods_argv(const char *what);
 /* As the kernel knows it; owned. */

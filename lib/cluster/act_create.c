@@ -183,7 +183,8 @@ static struct err *new_keys(struct engine *g, struct pki **ret)
 	struct err *e = pki_new(&o, ret);
 
 	if (!e && strcmp(provider, "none") != 0)
-		e = pki_encryption(*ret, provider, json_at(g->d, "encryption.resources"));
+		e = pki_encryption(*ret, provider, json_str(g->d, "encryption.key"),
+				   json_at(g->d, "encryption.resources"));
 	for (size_t i = 0; i < COUNT(etcd) && !e && o.external_etcd; i++) {
 		AUTO_BUF text = BUF_INIT;
 

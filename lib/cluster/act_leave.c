@@ -322,6 +322,8 @@ static struct err *reset(struct engine *g, struct cluster_outcome *ret)
 	if (!e && !g->o->check)
 		engine_tokens_forget(g);
 	ret->changed = json_len(actions) > 0;
+	if (!e && !g->o->check && journal_open_action(g->state, NULL, "restore"))
+		e = journal_write(g->journal, "ended", "restore", NULL, NULL);
 	return e;
 }
 

@@ -15,7 +15,9 @@ static const struct kind {
 	{ "prepare", do_prepare }, { "init", do_init },       { "network", do_network },
 	{ "join", do_join },       { "ready", do_ready },     { "configure", do_configure },
 	{ "mark", do_mark },       { "upgrade", do_upgrade }, { "renew", do_renew },
-	{ "options", do_options }, { "remove", do_remove },
+	{ "options", do_options }, { "remove", do_remove },   { "rotate", do_rotate },
+	{ "stage", do_stage },     { "stop", do_stop },       { "restore", do_restore },
+	{ "start", do_start },     { "verify", do_verify },
 };
 
 /* ---- one action ---- */
@@ -118,7 +120,7 @@ static struct err *plan(struct engine *g, struct cluster_outcome *ret)
 	return engine_preflight(g, ret->plan, ret->warnings);
 }
 
-static struct err *act(struct engine *g, struct cluster_outcome *ret)
+struct err *engine_act(struct engine *g, struct cluster_outcome *ret)
 {
 	const struct schedule all = { run_action, g, g->o->width };
 	struct json_object *actions = json_at(ret->plan, "actions");
@@ -146,7 +148,7 @@ static struct err *make(struct engine *g, struct cluster_outcome *ret)
 	if (!e)
 		e = plan(g, ret);
 	if (!e)
-		e = act(g, ret);
+		e = engine_act(g, ret);
 	return e ? e : unseen(g);
 }
 

@@ -151,7 +151,12 @@ static const struct attr kubeadm_rows[] = {
 static const struct attr encryption_rows[] = {
 	{ "provider", STR, 0, "How objects are encrypted in etcd; none: not at all.",
 	  .value = "\"none\"", .choices = "none secretbox aescbc aesgcm" },
-	{ "resources", LIST, 0, "Kinds that are encrypted.", .value = "[\"secrets\"]" },
+	{ "resources", LIST, 0,
+	  "Kinds that are encrypted (secrets, deployments.apps); those of before stay so.",
+	  .value = "[\"secrets\"]" },
+	{ "key", STR, 0,
+	  "Name of the key that encrypts. It is made on the controller; another name, or provider, makes a new one, by which all is encrypted anew before the old one goes.",
+	  .value = "\"key1\"" },
 	{ 0 },
 };
 

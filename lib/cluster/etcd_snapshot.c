@@ -87,6 +87,47 @@ struct err *etcd_snapshot_check(const char *path, struct json_object **ret)
 	return err_wrap(e, "%s", path);
 }
 
+/* ---- what is in it ---- */
+
+static struct err *find_text(int fd, const char *text, bool *ret)
+{
+	const size_t len = strlen(text);
+	AUTO_STR piece = xcalloc(1, PIECE + len);
+	size_t kept = 0;
+	off_t at = 0;
+	ssize_t n = 1;
+
+	*ret = false;
+	while (!*ret && n) {
+		n = pread(fd, piece + kept, PIECE, at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_new(ERR_USAGE, "it cannot be read: %s", strerror(errno));
+		at += n;
+		kept += (size_t)n;
+		*ret = memmem(piece, kept, text, len);
+		/* The text may go on in the next piece. */
+		if (kept >= len) {
+			memmove(piece, piece + kept - (len - 1), len - 1);
+			kept = len - 1;
+		}
+	}
+	return NULL;
+}
+
+struct err *etcd_snapshot_has(const char *path, const char *text, bool *ret)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct err *e;
+
+	if (fd < 0)
+		return err_new(ERR_USAGE, "%s: %s", path, strerror(errno));
+	e = find_text(fd, text, ret);
+	(void)close(fd);
+	return err_wrap(e, "%s", path);
+}
+
 /* ---- as it comes ---- */
 
 /* Messages, one a line: {"result": {"remaining_bytes", "blob"}}, or {"error": {"message"}}. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cluster/encryption.h"
 #include "cluster/engine.h"
 #include "cluster/kubeadm_config.h"
 #include "kubernetes/objects.h"
@@ -62,8 +63,10 @@ static struct err *ask_node(struct look *l, bool with_steps)
 
 	steps_add(steps, facts_step());
 	steps_add_all(steps, certificates_steps(l->control_plane));
-	if (l->control_plane)
+	if (l->control_plane) {
 		steps_add(steps, step_read("admin-conf", ADMIN_CONF));
+		steps_add(steps, step_read("encryption", PKI_ENCRYPTION));
+	}
 	add_space(l, steps);
 	l->own = json_len(steps);
 	if (with_steps)
@@ -136,6 +139,20 @@ static void keep_space(struct look *l)
 	json_set(l->result, "space", space);
 }
 
+/* Names of keys alone. */
+static void keep_encryption(struct look *l)
+{
+	const char *text = json_str(report_step(l->report, "encryption"), "after.content");
+	struct json_object *shown = NULL;
+	struct err *e = text ? encryption_shown(text, &shown) : NULL;
+
+	if (e) {
+		shown = json_wrap("error", json_object_new_string(e->text));
+		err_free(e);
+	}
+	json_set(l->result, "encryption", shown);
+}
+
 /* True if the steps that were looked at were made of something else than what the host is like. */
 static bool keep_facts(struct look *l)
 {
@@ -172,7 +189,10 @@ static struct err *look_at(struct look *l)
 		json_set(l->result, "certificates", engine_certificates(l->g, l->report));
 	if (l->known)
 		json_set(l->result, "steps", differences(l));
-	return l->control_plane ? keep_admin(l) : NULL;
+	if (!l->control_plane)
+		return NULL;
+	keep_encryption(l);
+	return keep_admin(l);
 }
 
 static void look_one(void *arg, size_t i)
@@ -330,16 +350,37 @@ static bool is_silence(struct engine *g, const struct err *e)
 	       half_made(g);
 }
 
-struct err *engine_observe(struct engine *g)
+void engine_observe_nodes(struct engine *g)
 {
-	struct err *e;
-
 	g->observed = json_object_new_object();
 	json_set(g->observed, "nodes", json_object_new_object());
 	json_set(g->observed, "api", NULL);
 	look_at_nodes(g);
+}
+
+/* A run was killed while it began an API server anew, which goes on without us. */
+static void wait_begun(struct engine *g)
+{
+	struct json_object *node;
+
+	for (size_t i = 0; (node = cluster_control_plane(g->d, i)); i++) {
+		const char *name = json_str(node, "name");
+		struct json_object *o = NULL;
+
+		json_object_object_get_ex(json_at(g->observed, "nodes"), name, &o);
+		if (journal_open_action(g->state, name, "rotate") && o && !json_at(o, "error"))
+			err_free(engine_wait_api(g, name)); /* if it does not, that is told later */
+	}
+}
+
+struct err *engine_observe(struct engine *g)
+{
+	struct err *e;
+
+	engine_observe_nodes(g);
 	if (!g->admin)
 		return NULL;
+	wait_begun(g);
 	e = engine_connect(g);
 	if (!e)
 		e = err_wrap(look_at_api(g), "looking at the cluster");

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cluster/encryption.h"
 #include "digest.h"
 #include "session/config.h"
 #include "text.h"
@@ -694,97 +695,27 @@ struct err *pki_certificate_key(char **ret)
 
 /* ---- encryption at rest ---- */
 
-/* {PROVIDER: {"keys": [{"name", "secret"}]}} */
-static struct err *provider_make(const char *provider, struct json_object **ret)
-{
-	unsigned char key[KEY_BYTES];
-	struct json_object *one = json_object_new_object(), *keys = json_object_new_array();
-	char *secret;
-
-	if (RAND_bytes(key, sizeof(key)) != 1) {
-		json_object_put(one);
-		json_object_put(keys);
-		return failed(ERR_PROTOCOL, "making a key");
-	}
-	secret = base64_of((const char *)key, sizeof(key));
-	json_sets(one, "name", "key1");
-	json_sets(one, "secret", secret);
-	(void)json_object_array_add(keys, one);
-	*ret = json_wrap(provider, json_wrap("keys", keys));
-	OPENSSL_cleanse(key, sizeof(key));
-	wipe_free(secret);
-	return NULL;
-}
-
-/* What is to encrypt comes first, what has encrypted stays readable, and so does what is not encrypted. */
-static struct err *providers_make(struct json_object *before, const char *provider,
-				  struct json_object **ret)
-{
-	struct json_object *all = json_object_new_array(), *first = NULL;
-	struct err *e = NULL;
-
-	for (size_t i = 0; i < json_len(before); i++)
-		if (json_has(json_nth(before, i), provider))
-			first = json_object_get(json_nth(before, i));
-	if (!first)
-		e = provider_make(provider, &first);
-	if (e) {
-		json_object_put(all);
-		return e;
-	}
-	(void)json_object_array_add(all, first);
-	for (size_t i = 0; i < json_len(before); i++) {
-		struct json_object *one = json_nth(before, i);
-
-		if (!json_has(one, provider) && !json_has(one, "identity"))
-			(void)json_object_array_add(all, json_object_get(one));
-	}
-	(void)json_object_array_add(all, json_wrap("identity", json_object_new_object()));
-	*ret = all;
-	return NULL;
-}
-
-static struct json_object *configuration(struct json_object *resources,
-					 struct json_object *providers)
-{
-	struct json_object *config = json_object_new_object(), *one = json_object_new_object();
-	struct json_object *list = json_object_new_array();
-
-	json_set(one, "resources", json_copy(resources));
-	json_set(one, "providers", providers);
-	(void)json_object_array_add(list, one);
-	json_sets(config, "apiVersion", "apiserver.config.k8s.io/v1");
-	json_sets(config, "kind", "EncryptionConfiguration");
-	json_set(config, "resources", list);
-	return config;
-}
-
-struct err *pki_encryption(struct pki *p, const char *provider, struct json_object *resources)
+struct err *pki_encryption(struct pki *p, const char *provider, const char *name,
+			   struct json_object *resources)
 {
 	const size_t i = file_at(PKI_ENCRYPTION);
-	struct json_object *before = NULL, *providers = NULL, *config;
+	AUTO_STR id = xasprintf("%s:%s", provider, name);
+	struct json_object *key = p->text[i] ? encryption_find(p->text[i], id) : NULL;
 	AUTO_BUF b = BUF_INIT;
-	struct err *e;
+	struct err *e = NULL;
 
-	if (!words_have("secretbox aescbc aesgcm", provider) || !json_len(resources))
-		return err_new(ERR_USAGE,
-			       "encryption wants a provider (secretbox, aescbc or aesgcm; not "
-			       "'%s') and resources",
-			       provider);
-	e = p->text[i] ? yaml_parse(p->text[i], strlen(p->text[i]), files[i].path, &before) : NULL;
+	if (!json_len(resources))
+		e = err_new(ERR_USAGE, "encryption wants resources");
+	if (!e && !key)
+		e = encryption_key(provider, name, &key);
 	if (!e)
-		e = providers_make(json_at(json_nth(json_at(before, "resources"), 0), "providers"),
-				   provider, &providers);
+		e = encryption_with(p->text[i], key, resources, ENCRYPTION_FIRST, &b);
 	if (!e) {
-		config = configuration(resources, providers);
-		yaml_write(config, &b);
-		json_wipe(config);
-		json_object_put(config);
 		wipe_free(p->text[i]);
 		p->text[i] = xstrdup(b.s);
-		buf_wipe(&b);
 	}
-	json_wipe(before);
-	json_object_put(before);
+	buf_wipe(&b);
+	json_wipe(key);
+	json_object_put(key);
 	return e;
 }

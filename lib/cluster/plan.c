@@ -650,6 +650,69 @@ static bool plan_ended(struct planner *p)
 	return any;
 }
 
+/* ---- encryption at rest ---- */
+
+/* Whether the key is the only one, for all that is to be encrypted. */
+static bool is_encrypted(const struct planner *p, struct json_object *have, const char *key)
+{
+	struct json_object *keys = json_at(have, "keys");
+	struct json_object *wanted = json_at(p->d, "encryption.resources");
+
+	for (size_t i = 0; i < json_len(wanted); i++)
+		if (!json_list_has(json_at(have, "resources"), json_nth(wanted, i)))
+			return false;
+	return json_len(keys) == 1 && json_is_str(json_nth(keys, 0), key);
+}
+
+/* Why nothing can be done about it; owned; NULL: it can. */
+static char *no_rotation(const struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node), *why;
+	struct json_object *have = json_at(seen(p, name), "encryption");
+
+	if (!reached(p, name))
+		return xasprintf("control plane %s is not reached", name);
+	why = json_str(have, "error");
+	if (why)
+		return xasprintf("control plane %s: %s", name, why);
+	return have ? NULL
+		    : xasprintf("control plane %s was made without encryption, which is not "
+				"brought about later",
+				name);
+}
+
+/* All control planes must know of a key before the first uses it. */
+static void plan_rotation(struct planner *p)
+{
+	const char *provider = json_str(p->d, "encryption.provider");
+	AUTO_STR key = xasprintf("%s:%s", provider, json_str(p->d, "encryption.key"));
+	struct json_object *servers = json_object_new_array(), *node, *a;
+	bool due = begun(p, NULL, "rotate");
+	AUTO_STR why = NULL;
+
+	if (!provider)
+		provider = "none";
+	for (size_t i = 0; p->api && (node = cluster_control_plane(p->d, i)); i++) {
+		const char *name = name_of(node);
+
+		if (!member(p, name) || node == p->first || is_to_go(p, name) ||
+		    planned(p, "join", name) || !seen(p, name))
+			continue;
+		due = due || !is_encrypted(p, json_at(seen(p, name), "encryption"), key);
+		why = why ? why : no_rotation(p, node);
+		json_object_array_add(servers, json_object_new_string(name));
+	}
+	if (strcmp(provider, "none") == 0 || !due || !json_len(servers) || why) {
+		if (strcmp(provider, "none") != 0 && due && why)
+			warn(p, "the key %s does not encrypt what is in etcd: %s", key, why);
+		json_object_put(servers);
+		return;
+	}
+	a = act(p, "rotate", NULL, "%s is to be the key that encrypts", key);
+	json_set(a, "servers", servers);
+	after_all(p, a, "configure upgrade join renew", true);
+}
+
 /* ---- those who leave ---- */
 
 static struct err *plan_removal(struct planner *p, const char *name)
@@ -755,10 +818,24 @@ static void tell_unready(struct planner *p)
 	}
 }
 
+/* All that is there may be about to be replaced. */
+static struct err *check_restore(const struct planner *p)
+{
+	struct json_object *open = journal_open_action(p->in->journal, NULL, "restore");
+
+	return open ? err_new(ERR_CONFLICT,
+			      "a restore of etcd was begun at %s and has not ended: run it again, "
+			      "with the same snapshot",
+			      json_str(open, "at"))
+		    : NULL;
+}
+
 static struct err *plan_all(struct planner *p)
 {
-	struct err *e;
+	struct err *e = check_restore(p);
 
+	if (e)
+		return e;
 	if (plan_ended(p))
 		return NULL;
 	e = plan_first(p);
@@ -783,6 +860,8 @@ static struct err *plan_all(struct planner *p)
 		e = plan_nodes(p, !workers, plan_marks);
 	for (int workers = 0; workers < 2 && !e; workers++)
 		e = plan_nodes(p, !workers, plan_renewal);
+	if (!e)
+		plan_rotation(p);
 	if (!e)
 		e = plan_removals(p);
 	if (!e && p->first) {

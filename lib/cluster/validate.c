@@ -331,6 +331,22 @@ static struct err *check_endpoint(struct json_object *d, const struct networks *
 	return e;
 }
 
+/* "*.apps" names no kind that could be encrypted anew. */
+static struct err *check_encryption(struct json_object *d)
+{
+	struct json_object *kinds = json_at(d, "encryption.resources");
+	struct err *e = at(label_name_check(json_str(d, "encryption.key")), "encryption.key");
+
+	for (size_t i = 0; i < json_len(kinds) && !e; i++) {
+		const char *name = json_object_get_string(json_nth(kinds, i));
+
+		e = at(domain_check(name ? name : ""), "encryption.resources[%zu]", i);
+	}
+	if (!e && !json_len(kinds) && !json_is_str(json_at(d, "encryption.provider"), "none"))
+		e = at(err_new(ERR_USAGE, "nothing would be encrypted"), "encryption.resources");
+	return e;
+}
+
 static struct err *check_etcd(struct json_object *d)
 {
 	static const char needs[] = "endpoints ca_file cert_file key_file";
@@ -473,6 +489,8 @@ static struct err *check_all(struct json_object *d)
 		e = check_endpoint(d, &all);
 	if (!e)
 		e = check_etcd(d);
+	if (!e)
+		e = check_encryption(d);
 	if (!e)
 		e = check_kubeadm(d);
 	if (!e)

@@ -3,10 +3,10 @@
 #include "ending.h"
 #include "tasks.h"
 
-static const struct attr action_rows[] = {
+const struct attr cluster_action_rows[] = {
 	{ "id", STR, READONLY, "Action and node." },
 	{ "action", STR, READONLY,
-	  "What is done: prepare, init, network, join, upgrade, configure, options, mark, renew, remove, ready." },
+	  "What is done: prepare, init, network, join, upgrade, configure, options, mark, renew, rotate, remove, ready; of a restore: stage, stop, restore, start, verify." },
 	{ "node", STR, READONLY, "Where; left out of what is done on the cluster." },
 	{ "why", STR, READONLY, "What differs." },
 	{ "state", STR, READONLY,
@@ -16,7 +16,7 @@ static const struct attr action_rows[] = {
 	{ 0 },
 };
 
-static const struct attr node_rows[] = {
+const struct attr cluster_node_shown_rows[] = {
 	{ "name", STR, READONLY, "Name." },
 	{ "version", STR, READONLY, "Version of its kubelet." },
 	{ "ready", BOOL, READONLY, "Whether it is Ready." },
@@ -24,11 +24,7 @@ static const struct attr node_rows[] = {
 };
 
 const struct attr cluster_returned[] = {
-	{ "actions", LIST, READONLY, "What was done, in order; in check mode, what would be.",
-	  .sub = action_rows },
-	{ "version", STR, READONLY, "Version that the cluster had before; null: there was none." },
-	{ "nodes", LIST, READONLY, "Its nodes, as they were before.", .sub = node_rows },
-	{ "connections", INT, READONLY, "How often hosts were connected to." },
+	ROWS_CLUSTER_RETURNED,
 	{ 0 },
 };
 
@@ -65,7 +61,7 @@ static struct json_object *actions_shown(struct json_object *actions)
 	for (size_t i = 0; i < json_len(actions); i++) {
 		struct json_object *o = json_object_new_object(), *a = json_nth(actions, i);
 
-		for (const struct attr *row = action_rows; row->name; row++)
+		for (const struct attr *row = cluster_action_rows; row->name; row++)
 			if (json_at(a, row->name))
 				json_set(o, row->name, json_copy(json_at(a, row->name)));
 		json_object_array_add(all, o);
@@ -73,7 +69,7 @@ static struct json_object *actions_shown(struct json_object *actions)
 	return all;
 }
 
-static void tell(struct op *op, struct cluster_outcome *out)
+void clusters_tell(struct op *op, struct cluster_outcome *out)
 {
 	struct json_object *actions = json_at(out->plan, "actions");
 	struct json_object *api = json_at(out->observed, "api");
@@ -115,7 +111,7 @@ struct err *clusters_run(struct op *op, const struct plan_wish *wish,
 	ending_told();
 	e = make(json_at(op->want, "cluster"), &o, &out);
 
-	tell(op, &out);
+	clusters_tell(op, &out);
 	cluster_outcome_release(&out);
 	return e;
 }

@@ -30,6 +30,19 @@
 	"        - {name: c1, role: control_plane, host: {address: 10.0.0.11}}\n" \
 	"        - {name: w1, host: {address: 10.0.0.12}, labels: {disk: fast}}\n"
 
+extern const struct attr cluster_action_rows[], cluster_node_shown_rows[];
+
+#define ROWS_CLUSTER_RETURNED                                                                  \
+	{ "actions", LIST, READONLY, "What was done, in order; in check mode, what would be.", \
+	  .sub = cluster_action_rows },                                                        \
+		{ "version", STR, READONLY,                                                    \
+		  "Version that the cluster had before; null: there was none." },              \
+		{ "nodes", LIST, READONLY, "Its nodes, as they were before.",                  \
+		  .sub = cluster_node_shown_rows },                                            \
+	{                                                                                      \
+		"connections", INT, READONLY, "How often hosts were connected to."             \
+	}
+
 /* changed, actions, version, nodes. */
 extern const struct attr cluster_returned[];
 
@@ -38,5 +51,8 @@ struct err *clusters_run(struct op *op, const struct plan_wish *wish,
 			 struct err *(*make)(struct json_object *given,
 					     const struct cluster_options_run *o,
 					     struct cluster_outcome *ret));
+
+/* What the result says of an outcome. */
+void clusters_tell(struct op *op, struct cluster_outcome *out);
 
 #endif
