@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""The etcd of a cluster on bare hosts, by the modules: encrypted, saved, and restored by runs that are killed.
+"""The etcd of a cluster on bare hosts, by the modules: encrypted, saved, restored, and encrypted anew, by runs that are killed.
 
-NODES names the folder of two bare hosts that are up already; KILLS is how often a restore is killed, 1 by default.
+NODES names the folder of two bare hosts that are up already; KILLS is how often a restore is killed, and as often another key,
+1 by default.
 """
 import hashlib
+import json
 import os
 import random
 import re
 import stat
 import time
 
-import hosted
 from common import TEMP, check, finish
 from hosted import NEW, declaration, done, kubectl, on, run, same, with_hosts
 
@@ -97,7 +98,7 @@ def restored(cluster):
             break
         print('       killed after %.1f s' % seconds, flush=True)
         result = run('cluster', cluster)
-        began = on('h1', 'ls -d /var/lib/etcd/restore 2>/dev/null')
+        began = on('h1', 'ls -d /etc/kubernetes/stopped-manifests 2>/dev/null')
         check(not began or result.get('failed') and 'has not ended' in result['msg'], 'other runs wait for it', result)
     done(run('cluster_backup', cluster, path=SNAPSHOT, state='restored'), 'the snapshot is restored')
     check(kubectl("get secret before -o jsonpath='{.data.a}'") == 'cGxhaW4tdG8tc2Vl', 'what was is back')
@@ -114,6 +115,27 @@ def restored(cluster):
     same(cluster, 'it')
 
 
+def rotated(cluster):
+    cluster = {**cluster, 'encryption': {'provider': 'aescbc', 'key': 'second'}}
+    planned = run('cluster', cluster, check_mode=True)
+    check([a['id'] for a in planned['actions']] == ['rotate'], 'another key is planned', planned)
+    for _ in range(KILLS):
+        seconds = random.uniform(0.5, 30)
+        if run('cluster', cluster, kill_s=seconds):
+            break
+        print('       killed after %.1f s' % seconds, flush=True)
+    result = run('cluster', cluster)
+    check(not result.get('failed'), 'another key', result)
+    values = [raw(key) for key in kubectl(ETCDCTL + 'get /registry/secrets --prefix --keys-only').split()]
+    check(values and all(v.startswith('k8s:enc:aescbc:v1:second:') for v in values), 'encrypts all secrets', values)
+    text = on('h1', 'cat /etc/kubernetes/pki/encryption.yaml')
+    keys = re.findall(r'secret: *"?([A-Za-z0-9+/=]{40,})', text)
+    check('second' in text and 'key1' not in text and len(keys) == 1, 'and is the only one')
+    journal = open(os.path.join(cluster['journal'], 'journal')).read()
+    check(keys and keys[0] not in journal + json.dumps(result), 'which nobody tells')
+    same(cluster, 'it')
+
+
 def main():
     cluster = declaration(NEW, 2)
     cluster.update(encryption={'provider': 'secretbox'}, audit_policy=AUDIT)
@@ -123,6 +145,7 @@ def main():
     encrypted()
     refused(cluster, saved(cluster))
     restored(cluster)
+    rotated(cluster)
     done(run('cluster', cluster, state='absent'), 'the cluster goes')
 
 
