@@ -33,7 +33,7 @@ static const char manifest_script[] =
 	"back() { cp -p $was /etc/kubernetes/$name.was && mv /etc/kubernetes/$name.was $m; }; "
 	"cp -p $m $was || exit; old=$(pids); \"$@\" >&2 || { back; exit 1; }; "
 	"! cmp -s $m $was || old=; n=0 steady=0 ended=0 last=; "
-	"while [ $n -lt 720 ] && [ $ended -lt 2 ]; do now=$(pids); [ \"$now\" != \"$old\" ] || now=; "
+	"while [ $n -lt 720 ] && [ $ended -lt 2 ]; do now=$(pids | grep -vxF \"$old\"); "
 	"[ $n != 40 ] || [ $name != kube-apiserver ] || kill -KILL $old 2>/dev/null; "
 	"if [ \"$now\" ] && [ \"$now\" = \"$last\" ]; then steady=$((steady+1)); "
 	"else steady=0; [ -z \"$last\" ] || ended=$((ended+1)); fi; "
