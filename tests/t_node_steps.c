@@ -431,10 +431,11 @@ START_TEST(kept_options)
 {
 	static const char like[] =
 		"{'kind': 'ClusterConfiguration', 'apiServer': {'extraArgs': [%s], 'certSANs': ['api.example', "
-		"'10.9.9.9', 'x.example'], 'extraVolumes': [{'name': 'audit-policy', 'hostPath': "
+		"'10.9.9.9', 'x.example'], 'extraVolumes': [{'hostPath': "
 		"'/etc/kubernetes/audit-policy.yaml', 'mountPath': '/etc/kubernetes/audit-policy.yaml', "
-		"'pathType': 'File', 'readOnly': true}, {'name': 'audit-log', 'hostPath': '/var/log/kubernetes/audit', "
-		"'mountPath': '/var/log/kubernetes/audit', 'pathType': 'DirectoryOrCreate'}]}, 'dns': {}, "
+		"'name': 'audit-policy', 'pathType': 'File', 'readOnly': true}, {'hostPath': "
+		"'/var/log/kubernetes/audit', 'mountPath': '/var/log/kubernetes/audit', 'name': 'audit-log', "
+		"'pathType': 'DirectoryOrCreate'}]}, 'dns': {}, "
 		"'scheduler': %s, 'etcd': {'local': {'dataDir': '/var/lib/etcd', 'extraArgs': [{'name': "
 		"'quota-backend-bytes', 'value': '8589934592'}]}}, 'controllerManager': %s}";
 	static const char args[] =

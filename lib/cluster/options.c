@@ -28,18 +28,18 @@ static void put(struct json_object *all, const char *name, const char *text)
 	json_sets(all, name, both);
 }
 
-/* kubeadm leaves out what is false. */
-static char *text_of(struct json_object *o)
+/* kubeadm leaves out what is false. Owned. */
+static struct json_object *said(struct json_object *o)
 {
-	AUTO_JSON kept = json_object_new_object();
+	struct json_object *kept = json_object_new_object();
 
 	json_object_object_foreach(o, key, v)
 		if (!json_object_is_type(v, json_type_boolean) || json_object_get_boolean(v))
 			json_set(kept, key, json_copy(v));
-	return xstrdup(json_object_to_json_string_ext(kept, JSON_C_TO_STRING_PLAIN));
+	return kept;
 }
 
-/* {name: text}, whether it is a list of names, of {"name", "value"}, of {"name", ...}, or a map. Owned. */
+/* {name: text, or what is said of it}, of a list of names, of {"name", "value"}, of {"name", ...}, or of a map. Owned. */
 static struct json_object *named(struct json_object *v)
 {
 	struct json_object *all = json_object_new_object();
@@ -52,10 +52,11 @@ static struct json_object *named(struct json_object *v)
 	for (size_t i = 0; i < json_len(v); i++) {
 		struct json_object *one = json_nth(v, i);
 		const char *name = json_str(one, "name"), *value = json_str(one, "value");
-		AUTO_STR text = name && !value ? text_of(one) : NULL;
 
-		if (name)
-			put(all, name, text ? text : value);
+		if (name && value)
+			put(all, name, value);
+		else if (name)
+			json_set(all, name, said(one));
 		else if (json_object_is_type(one, json_type_string))
 			put(all, json_object_get_string(one), "");
 	}
@@ -81,10 +82,10 @@ static void add(struct json_object *ret, const char *of, const char *name)
 static void compare(struct json_object *x, struct json_object *y, const char *of,
 		    struct json_object *ret)
 {
-	json_object_object_foreach(x, name, text) {
+	json_object_object_foreach(x, name, v) {
 		struct json_object *other = NULL;
 
-		if (!json_object_object_get_ex(y, name, &other) || !json_object_equal(text, other))
+		if (!json_object_object_get_ex(y, name, &other) || !json_object_equal(v, other))
 			add(ret, of, name);
 	}
 }
