@@ -301,7 +301,7 @@ terraform-schema: $(B)/terraform-provider-openstack $(B)/terraform-provider-kube
 	$(Q)$(call VENV,core-2.19)/bin/python tests/terraform/schema.py --state build/terraform --bin $(B) --provider kubectl
 
 bench: all collection ## compare with the peers on the running lab; fails if a target is missed
-	$(Q)missed=; for b in run terraform kubernetes; do \
+	$(Q)missed=; for b in run terraform kubernetes ssh; do \
 	  $(call VENV,core-2.19)/bin/python tests/bench/$$b.py || missed="$$missed $$b"; \
 	done; [ -z "$$missed" ] || { echo "bench: missed targets:$$missed"; exit 1; }
 
