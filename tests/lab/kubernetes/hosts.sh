@@ -21,8 +21,8 @@ hosts_obstacle()
 		mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 		mount -t proc proc "$1/root/proc"
 		ip link add name try0 type veth peer name try1
-		mkdir -p /sys/fs/cgroup/memory/lab-try-$$
-		rmdir /sys/fs/cgroup/memory/lab-try-$$' - "$try" 2>&1) ||
+		mkdir -p /sys/fs/cgroup/memory/lab-try-$2
+		rmdir /sys/fs/cgroup/memory/lab-try-$2' - "$try" "$$" 2>&1) ||
 		echo "needs namespaces, an overlay and cgroups: $said"
 	rm -rf "$try"
 }
