@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """From bare hosts to a cluster with its first object in one `terraform apply`, and what may happen to it afterwards.
 
+  kubernetes_terraform_hosts.py [PART ...]
+
 NODES names the folder of hosts that are up already (tests/lab/kubernetes/nodes-up.sh FOLDER 3); they are left as they are.
 """
 import json
@@ -115,6 +117,11 @@ OBJECT = '''resource "kubernetes_manifest" "first" {
   }
 }
 '''
+IMPORT = '''import {
+  to = treenail_cluster.lab
+  id = "lab"
+}
+'''
 HEALTH = '''data "treenail_cluster_health" "lab" {
   cluster = treenail_cluster.lab
 }
@@ -136,8 +143,8 @@ class Cluster(terraform.Root):
         super().__init__(tempfile.mkdtemp(dir=TEMP), BINARIES, {}, head=False)
         self.env['TF_LOG'], self.env['TF_LOG_PATH'] = 'TRACE', self.path('trace.log')
 
-    def declare(self, nodes, more=''):
-        rows = ''.join('  %s = %s\n' % (k, json.dumps(v)) for k, v in MORE.items())
+    def declare(self, nodes, more='', **rows):
+        rows = ''.join('  %s = %s\n' % (k, json.dumps(v)) for k, v in {**MORE, **rows}.items())
         self.write('main.tf', HCL % {'nodes': NODES, 'version': VERSION, 'journal': self.path('journal'), 'declared': json.dumps(nodes),
                                      'more': rows.replace('${', '$${').replace('%{', '%%{')} + more)
 
@@ -175,6 +182,36 @@ def secrets(r):
             check(found.group(1)[200:260].encode() not in f.read(), 'no key of the administrator in: ' + name)
 
 
+def authority():
+    """Of the cluster's keys, that which stays as long as it does; '' without a cluster."""
+    return there('h1', ['cat', '/etc/kubernetes/pki/ca.crt'])
+
+
+def unfinished():
+    """A creation that fails half-way: it can be destroyed, or goes on."""
+    r = Cluster()
+    missing = {'images': [*IMAGES, {'path': '/srv/lab/no.tar', 'names': ['lab.invalid/no:1'], 'roles': ['worker']}]}
+    r.declare([node(1), node(2)], **missing)
+    done = r.apply()
+    check(done.code == 1 and '/srv/lab/no.tar' in words(done) and 'resets nothing' in words(done) and authority(), 'what fails says so', done.text)
+    check(r.instances().get('treenail_cluster.lab', (0, 0))[1] == 'tainted', 'and what it made is known', r.instances())
+    done = r.destroy()
+    check(done.ok and not authority() and not r.instances(), 'so that it can be destroyed', done.text)
+    r.apply()
+    made = authority()
+    r.declare([node(1), node(2)])
+    done = r.apply()
+    check(done.ok and made and authority() == made and kubectl('get', 'nodes', '-o', 'name').split() == ['node/h1', 'node/h2'],
+          'or goes on where it stopped', done.text)
+    check(isinstance(r.instances()['treenail_cluster.lab'][0]['changes'], list), 'to its end', r.instances())
+    looked(r, 'what went on')
+    r.run('taint', 'treenail_cluster.lab')
+    done = r.apply()
+    check(done.ok and authority() not in ('', made), 'what is whole and is to be replaced is made anew', done.text)
+    done = r.destroy()
+    check(done.ok and not authority() and not r.instances(), 'and destroyed', done.text)
+
+
 def main():
     r = Cluster()
     r.declare([node(1), node(2, labels={'lab/a': 'b'})], OBJECT)
@@ -203,8 +240,8 @@ def main():
     looked(r, 'a label')
 
     r.run('state', 'rm', 'treenail_cluster.lab')
-    done = r.run('import', '-input=false', '-no-color', 'treenail_cluster.lab', 'lab')
-    done = r.apply() if done.ok else done
+    r.declare([node(1), node(2, labels={'lab/a': 'c'})], OBJECT + HEALTH + IMPORT)
+    done = r.apply()
     check(done.ok and r.instances()['treenail_cluster.lab'][0]['changes'] == [], 'imported, and nothing is done', done.text)
     looked(r, 'an import')
 
@@ -220,9 +257,16 @@ def main():
     return r
 
 
-root = main()
-done = root.destroy()
-check(done.ok and not root.instances() and not there('h1', ['ls', '/etc/kubernetes/admin.conf']), 'destroyed', done.text)
+def whole():
+    root = main()
+    done = root.destroy()
+    check(done.ok and not root.instances() and not there('h1', ['ls', '/etc/kubernetes/admin.conf']), 'destroyed', done.text)
+
+
+for part in (unfinished, whole):
+    if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
+        print('-- ' + part.__name__)
+        part()
 if not os.environ.get('NODES'):
     subprocess.run([os.path.join(LAB, 'nodes-down.sh'), NODES, '--wipe'], check=False)
 finish()

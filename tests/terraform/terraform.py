@@ -92,9 +92,9 @@ class Root:
     """A root module in `folder`, whose provider is the one in `binaries`."""
 
     def __init__(self, folder, binaries, env, program=None, head=True, provider='openstack'):
-        self.folder, self.program = folder, program or programs()[0]
+        self.folder, self.program = os.path.abspath(folder), program or programs()[0]
         self.provider = os.path.join(binaries, 'terraform-provider-' + provider)
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(self.folder, exist_ok=True)
         overrides = ''.join('    "treenail/%s" = "%s"\n' % (name, os.path.abspath(binaries))
                             for name in ('external', 'kubectl', 'kubernetes', 'openstack', 'treenail'))
         self.write('cli.rc', 'provider_installation {\n  dev_overrides {\n%s  }\n  direct {}\n}\n' % overrides)

@@ -22,7 +22,8 @@ static const struct tf_attr cluster_rows[] = {
 	  "Whether members that are in neither nodes nor a treenail_cluster_node are removed. What is taken "
 	  "out of nodes always is.",
 	  .type = "\"bool\"" },
-	{ "changes", TF_COMPUTED, "", "What the last apply did, line by line.",
+	{ "changes", TF_COMPUTED, "",
+	  "What the last apply did, line by line; null as long as the first has not come to its end.",
 	  .type = "[\"list\",\"string\"]" },
 	{ "server", TF_COMPUTED, "", "URL of the API, as nodes and users reach it." },
 	{ 0 },
@@ -288,6 +289,25 @@ static struct err *plan_name(const struct tf_op *t)
 		"name");
 }
 
+/*
+ * What was begun and failed is in the state, so that it can be destroyed, but tainted: Terraform then plans to destroy it and
+ * to make it anew, which would throw away all that was done. So the two are told apart: the plan of a
+ * creation is noted, and comes along where something is destroyed for its sake; a destruction that is meant has no note.
+ */
+static void note_creation(struct tf_op *t)
+{
+	if (t->prior)
+		return;
+	json_object_put(t->kept);
+	t->kept = json_wrap("creation", json_object_new_boolean(true));
+}
+
+/* Of what is to be destroyed: its creation never came to its end, and is about to go on. */
+static bool goes_on(const struct tf_op *t)
+{
+	return !json_at(t->prior, "changes") && json_truth(t->kept, "creation", false);
+}
+
 /* What an apply would do is in a plan as a warning: it is no value, and need not be true of the next one. */
 static void say_plan(struct tf_op *t, struct json_object *lines)
 {
@@ -313,10 +333,11 @@ static struct err *look(struct tf_op *t, const struct wish *w)
 		return NULL;
 	}
 	e = run(w, cluster_make, &out);
+	if (!e && (out.changed || !json_at(t->prior, "changes"))) /* what was imported has none */
+		json_set(t->planned, "changes", tf_unknown(t));
 	if (!e && out.changed) {
 		AUTO_JSON lines = lines_of(&out, false);
 
-		json_set(t->planned, "changes", tf_unknown(t));
 		say_plan(t, lines);
 	}
 	warn(t, &out);
@@ -329,6 +350,7 @@ static struct err *plan(struct tf_op *t)
 	const struct wish w = { .values = t->planned, .before = t->prior, .check = true };
 	struct err *e = plan_name(t);
 
+	note_creation(t);
 	return e ? e : look(t, &w);
 }
 
@@ -349,31 +371,54 @@ static struct err *server_of(struct json_object *values, char **ret)
 	return NULL;
 }
 
-static void show(struct tf_op *t, const struct cluster_outcome *out)
+/* `changes` is null as long as the creation has not come to its end. */
+static void show(struct tf_op *t, const struct cluster_outcome *out, bool whole)
 {
 	t->state = json_copy(t->planned);
 	json_sets(t->state, "id", json_str(t->planned, "name"));
-	json_set(t->state, "changes", lines_of(out, true));
+	json_set(t->state, "changes", whole ? lines_of(out, true) : NULL);
 }
 
-static struct err *make(struct tf_op *t, const struct wish *w, run_fn *fn)
+/* Something may be on the nodes. */
+static bool has_begun(const struct cluster_outcome *out)
+{
+	struct json_object *all = json_at(out->plan, "actions");
+
+	for (size_t i = 0; i < json_len(all); i++) {
+		struct json_object *state = json_at(json_nth(all, i), "state");
+
+		if (json_is_str(state, "done") || json_is_str(state, "failed"))
+			return true;
+	}
+	return false;
+}
+
+static struct err *make(struct tf_op *t, const struct wish *w)
 {
 	struct cluster_outcome out = { .plan = NULL };
-	struct err *e = run(w, fn, &out);
+	struct err *e = run(w, cluster_make, &out);
+	const bool begun = has_begun(&out);
 
 	warn(t, &out);
-	if (!e && t->planned)
-		show(t, &out);
+	if (!e || begun)
+		show(t, &out, !e);
+	cluster_outcome_release(&out);
+	return err_wrap(e, "the next apply goes on where this one stopped%s",
+			begun && !t->prior
+				? ", and resets nothing, though Terraform calls it replacing"
+				: "");
+}
+
+static struct err *unmake(struct tf_op *t, const struct wish *w, run_fn *fn)
+{
+	struct cluster_outcome out = { .plan = NULL };
+	struct err *e = goes_on(t) ? NULL : run(w, fn, &out);
+
+	warn(t, &out);
 	cluster_outcome_release(&out);
 	return e;
 }
 
-static const char RESUMES[] = "the next apply goes on where this one stopped";
-
-/*
- * What was begun and failed is not in the state: tainted, it would be taken down and made anew, while it is to go on where
- * it stopped.
- */
 static struct err *apply(struct tf_op *t)
 {
 	const struct wish w = { .values = t->planned, .before = t->prior };
@@ -381,8 +426,8 @@ static struct err *apply(struct tf_op *t)
 	struct err *e = server_of(t->planned, &server);
 
 	if (!e)
-		e = err_wrap(make(t, &w, cluster_make), RESUMES);
-	if (!e)
+		e = make(t, &w);
+	if (t->state)
 		json_sets(t->state, "server", server);
 	return e;
 }
@@ -391,7 +436,7 @@ static struct err *remove_it(struct tf_op *t)
 {
 	const struct wish w = { .values = t->prior };
 
-	return make(t, &w, cluster_reset);
+	return unmake(t, &w, cluster_reset);
 }
 
 /* It is looked at when it is planned. */
@@ -427,7 +472,10 @@ const struct tf_kind treenail_cluster = {
 	.options = cluster_attrs,
 	.minutes = { .create = 60, .update = 120, .remove = 30 },
 	.worker = &worker,
-	.import_doc = "The ID is the cluster's name; its nodes are those of the configuration.",
+	.import_doc =
+		"The ID is the cluster's name; its nodes are those of the configuration. Where a kubeconfig or the health of it "
+		"is asked for, only an `import` block will do: `terraform import` would ask before it "
+		"knows of any nodes.",
 	.example =
 		"resource \"treenail_cluster\" \"demo\" {\n"
 		"  name    = \"demo\"\n"
@@ -444,7 +492,8 @@ const struct tf_kind treenail_cluster = {
 
 static const struct tf_attr node_rows[] = {
 	CLUSTER_ROW,
-	{ "changes", TF_COMPUTED, "", "What the last apply did, line by line.",
+	{ "changes", TF_COMPUTED, "",
+	  "What the last apply did, line by line; null as long as the first has not come to its end.",
 	  .type = "[\"list\",\"string\"]" },
 	{ 0 },
 };
@@ -466,6 +515,7 @@ static struct err *plan_node(struct tf_op *t)
 				.check = true };
 	struct err *e = plan_name(t);
 
+	note_creation(t);
 	return e ? e : look(t, &w);
 }
 
@@ -473,14 +523,14 @@ static struct err *apply_node(struct tf_op *t)
 {
 	const struct wish w = { .values = cluster_of(t->planned), .node = t->planned };
 
-	return err_wrap(make(t, &w, cluster_make), RESUMES);
+	return make(t, &w);
 }
 
 static struct err *remove_node(struct tf_op *t)
 {
 	const struct wish w = { .values = cluster_of(t->prior), .node = t->prior, .leaves = true };
 
-	return make(t, &w, cluster_make);
+	return unmake(t, &w, cluster_make);
 }
 
 static const struct tf_worker node_worker = {
