@@ -1,23 +1,42 @@
-"""match.py CLOUD: prints a line for each server that runs there: NAME ADDRESS/PREFIX, and its key pair's public key."""
+"""match.py CLOUD DIR: for each server that runs there, a folder DIR/NAME of what its host is to be like.
+
+It has the files id; address, with a prefix; floating, its floating IPs; keys, of who is let in; and host_key, if cloud-init is given one.
+"""
+import base64
 import ipaddress
+import os
 import re
 import sys
 
 import openstack
+import yaml
+
+
+def host_key(user_data):
+    """What cloud-init would make of it; '': the host makes its own."""
+    text = base64.b64decode(user_data or '').decode()
+    told = yaml.safe_load(text) if text.startswith('#cloud-config') else {}
+    return told.get('ssh_keys', {}).get('ed25519_private', '')
 
 
 def main():
-    cloud = openstack.connect(cloud=sys.argv[1])
+    cloud, admin = openstack.connect(cloud=sys.argv[1]), openstack.connect(cloud='admin')
     networks = [ipaddress.ip_network(subnet.cidr) for subnet in cloud.network.subnets()]
     for server in cloud.compute.servers(status='ACTIVE'):
-        fixed = [ipaddress.ip_address(address['addr']) for addresses in server.addresses.values() for address in addresses
-                 if address['version'] == 4 and address['OS-EXT-IPS:type'] == 'fixed']
+        found = [(address['OS-EXT-IPS:type'], ipaddress.ip_address(address['addr'])) for addresses in server.addresses.values()
+                 for address in addresses if address['version'] == 4]
+        fixed = [address for kind, address in found if kind == 'fixed']
         if not fixed or not re.fullmatch('[a-zA-Z0-9][a-zA-Z0-9.-]*', server.name):
             print(f'{server.name}: not matched: no address, or no name of a host', file=sys.stderr)
             continue
         prefix = max((network.prefixlen for network in networks if fixed[0] in network), default=32)
-        key = cloud.compute.get_keypair(server.key_name).public_key.strip() if server.key_name else ''
-        print(server.name, f'{fixed[0]}/{prefix}', key)
+        files = {'id': server.id, 'address': f'{fixed[0]}/{prefix}', 'floating': '\n'.join(str(a) for kind, a in found if kind == 'floating'),
+                 'keys': cloud.compute.get_keypair(server.key_name).public_key.strip() if server.key_name else '',
+                 'host_key': host_key(admin.compute.get_server(server.id).user_data).strip()}  # others are not told it
+        os.makedirs(os.path.join(sys.argv[2], server.name), mode=0o700)
+        for name, text in files.items():
+            with open(os.path.join(sys.argv[2], server.name, name), 'w', encoding='utf8') as file:
+                file.write(text + '\n' * bool(text))
 
 
 main()

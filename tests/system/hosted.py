@@ -74,6 +74,18 @@ def images(version):
             {'path': '/srv/lab/images/etcd.tar', 'names': ['registry.k8s.io/etcd:3.5.24-0'], 'roles': ['control_plane']}]
 
 
+def settings(version):
+    """All of a declaration that says nothing of hosts."""
+    return {'packages': {'repository': ['deb [signed-by=/srv/lab/kubernetes/Release.key] file:/srv/lab/kubernetes ./'],
+                         'extra': ['conntrack', 'ethtool']},
+            'images': images(version), 'cni': {'manifests': [NETWORK]},
+            # No pod here asks for a name.
+            'kubeadm': {'skip_phases': ['addon/coredns'],
+                        'kubelet': {'failCgroupV1': False, 'cgroupDriver': 'cgroupfs'},
+                        'kube_proxy': {'mode': 'nftables', 'conntrack': {
+                            'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s', 'tcpCloseWaitTimeout': '0s'}}}}
+
+
 def declaration(version, n, **more):
     nodes = [{'name': 'h%d' % i, 'host': {'address': address('h%d' % i)},
               'role': 'worker' if i > 1 else 'control_plane'} for i in range(1, n + 1)]
@@ -82,14 +94,7 @@ def declaration(version, n, **more):
             'ssh': {'user': 'ops', 'sudo': True, 'private_key_file': os.path.join(NODES, 'ssh/id'),
                     'known_hosts_file': os.path.join(NODES, 'ssh/known_hosts'), 'ssh_config': 'none',
                     'connect_timeout': 120},
-            'packages': {'repository': ['deb [signed-by=/srv/lab/kubernetes/Release.key] file:/srv/lab/kubernetes ./'],
-                         'extra': ['conntrack', 'ethtool']},
-            'images': images(version), 'cni': {'manifests': [NETWORK]},
-            # No pod here asks for a name.
-            'kubeadm': {'skip_phases': ['addon/coredns'],
-                        'kubelet': {'failCgroupV1': False, 'cgroupDriver': 'cgroupfs'},
-                        'kube_proxy': {'mode': 'nftables', 'conntrack': {
-                            'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s', 'tcpCloseWaitTimeout': '0s'}}}}
+            **settings(version)}
 
 
 def run(module, cluster, check_mode=False, kill_s=None, end_when=None, end_by=signal.SIGTERM, env=None, **options):

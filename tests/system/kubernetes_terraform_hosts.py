@@ -3,7 +3,7 @@
 
   kubernetes_terraform_hosts.py [PART ...]
 
-NODES names the folder of hosts that are up already (tests/lab/kubernetes/nodes-up.sh FOLDER 3); they are left as they are.
+Of hosts that are up already (hosted.py) it wants three.
 """
 import json
 import os
@@ -13,54 +13,14 @@ import sys
 import tempfile
 import time
 
+import hosted
 from common import PROGRAM, ROOT, TEMP, check, finish
+from hosted import LAB, NEW, NODES, kubectl
 
 sys.path.insert(0, os.path.join(ROOT, 'tests/terraform'))
 import terraform  # noqa: E402
 
 BINARIES = os.path.dirname(PROGRAM)
-LAB = os.path.join(ROOT, 'tests/lab/kubernetes')
-NODES = os.environ.get('NODES') or os.path.abspath('build/lab/hosts-terraform')
-VERSION = '1.33.13'
-NETWORK = '''apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: lab-net, namespace: kube-system}
-spec:
-  selector: {matchLabels: {app: lab-net}}
-  template:
-    metadata: {labels: {app: lab-net}}
-    spec:
-      hostNetwork: true
-      tolerations: [{operator: Exists}]
-      terminationGracePeriodSeconds: 0
-      containers:
-      - name: net
-        image: lab.invalid/busybox:1
-        imagePullPolicy: IfNotPresent
-        env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}]
-        command: ["sh", "-c"]
-        args:
-        - |
-          p="10.244.$((${IP##*.} + 100)).0/24"
-          echo '{"cniVersion": "0.4.0", "name": "lab", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
-            "ipam": {"type": "host-local", "ranges": [[{"subnet": "'$p'"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}' >/cni/lab.new
-          mv /cni/lab.new /cni/lab.conflist
-          exec sleep 1000000000
-        volumeMounts: [{name: cni, mountPath: /cni}]
-      volumes: [{name: cni, hostPath: {path: /etc/cni/net.d, type: DirectoryOrCreate}}]
-'''
-IMAGES = [{'path': '/srv/lab/images/kubernetes-v%s.tar' % VERSION, 'names': ['registry.k8s.io/%s:v%s' % (n, VERSION) for n in (
-              'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy')]},
-          {'path': '/srv/lab/images/pause.tar', 'names': ['registry.k8s.io/pause:3.10']},
-          {'path': '/srv/lab/images/busybox.tar', 'names': ['lab.invalid/busybox:1']},
-          {'path': '/srv/lab/images/etcd.tar', 'names': ['registry.k8s.io/etcd:3.5.24-0'], 'roles': ['control_plane']}]
-MORE = {
-    'packages': {'repository': ['deb [signed-by=/srv/lab/kubernetes/Release.key] file:/srv/lab/kubernetes ./'],
-                 'extra': ['conntrack', 'ethtool']},
-    'images': IMAGES, 'cni': {'manifests': [NETWORK]},
-    'kubeadm': {'skip_phases': ['addon/coredns'], 'kubelet': {'failCgroupV1': False, 'cgroupDriver': 'cgroupfs'},
-                'kube_proxy': {'mode': 'nftables', 'conntrack': {'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s',
-                                                                 'tcpCloseWaitTimeout': '0s'}}}}
 
 
 def hosts():
@@ -74,11 +34,11 @@ def hosts():
             sys.exit(0)
         if up.returncode:
             sys.exit(up.stderr)
-    with open(os.path.join(NODES, 'ssh/config')) as f:
-        return re.findall(r'^ *HostName (\S+)$', f.read(), re.M)
+    return [hosted.read('h%d' % i, 'address').split('/')[0] for i in (1, 2, 3)]
 
 
 ADDRESSES = hosts()
+MORE = hosted.settings(NEW)
 HCL = '''terraform {
   required_providers {
     treenail   = { source = "treenail/treenail" }
@@ -145,7 +105,7 @@ class Cluster(terraform.Root):
 
     def declare(self, nodes, more='', **rows):
         rows = ''.join('  %s = %s\n' % (k, json.dumps(v)) for k, v in {**MORE, **rows}.items())
-        self.write('main.tf', HCL % {'nodes': NODES, 'version': VERSION, 'journal': self.path('journal'), 'declared': json.dumps(nodes),
+        self.write('main.tf', HCL % {'nodes': NODES, 'version': NEW, 'journal': self.path('journal'), 'declared': json.dumps(nodes),
                                      'more': rows.replace('${', '$${').replace('%{', '%%{')} + more)
 
 
@@ -157,13 +117,9 @@ def actions(r):
     return {c['address']: c['change']['actions'] for c in r.planned().get('resource_changes', []) if c['change']['actions'] != ['no-op']}
 
 
-def there(host, what):
-    return subprocess.run(['ssh', '-F', os.path.join(NODES, 'ssh/config'), host, 'sudo', *what], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True).stdout
-
-
-def kubectl(*args):
-    return there('h1', ['kubectl', '--kubeconfig', '/etc/kubernetes/admin.conf', *args])
+def there(host, path):
+    """What is in that file; '' if there is none."""
+    return hosted.on(host, 'sudo cat %s 2>/dev/null' % path)
 
 
 def looked(r, what):
@@ -173,7 +129,7 @@ def looked(r, what):
 
 
 def secrets(r):
-    key = there('h1', ['cat', '/etc/kubernetes/admin.conf'])
+    key = there('h1', '/etc/kubernetes/admin.conf')
     found = re.search(r'client-key-data: (\S+)', key)
     if not check(found, 'there is an administrator'):
         return
@@ -184,13 +140,13 @@ def secrets(r):
 
 def authority():
     """Of the cluster's keys, that which stays as long as it does; '' without a cluster."""
-    return there('h1', ['cat', '/etc/kubernetes/pki/ca.crt'])
+    return there('h1', '/etc/kubernetes/pki/ca.crt')
 
 
 def unfinished():
     """A creation that fails half-way: it can be destroyed, or goes on."""
     r = Cluster()
-    missing = {'images': [*IMAGES, {'path': '/srv/lab/no.tar', 'names': ['lab.invalid/no:1'], 'roles': ['worker']}]}
+    missing = {'images': [*MORE['images'], {'path': '/srv/lab/no.tar', 'names': ['lab.invalid/no:1'], 'roles': ['worker']}]}
     r.declare([node(1), node(2)], **missing)
     done = r.apply()
     check(done.code == 1 and '/srv/lab/no.tar' in words(done) and 'resets nothing' in words(done) and authority(), 'what fails says so', done.text)
@@ -252,7 +208,7 @@ def main():
     r.declare([node(1)], OBJECT)
     done = r.apply()
     check(done.ok and kubectl('get', 'nodes', '-o', 'name').split() == ['node/h1'], 'nodes leave', done.text)
-    check(not there('h2', ['ls', '/etc/kubernetes/kubelet.conf']), 'and are bare again')
+    check(not there('h2', '/etc/kubernetes/kubelet.conf'), 'and are bare again')
     secrets(r)
     return r
 
@@ -260,7 +216,7 @@ def main():
 def whole():
     root = main()
     done = root.destroy()
-    check(done.ok and not root.instances() and not there('h1', ['ls', '/etc/kubernetes/admin.conf']), 'destroyed', done.text)
+    check(done.ok and not root.instances() and not there('h1', '/etc/kubernetes/admin.conf'), 'destroyed', done.text)
 
 
 for part in (unfinished, whole):

@@ -47,7 +47,8 @@ hosts_prepare()
 	ip link set "$BRIDGE" up
 }
 
-# host_files NAME ADDRESS/PREFIX: its disk. AUTHORIZED_KEYS is a file of keys that let people in, too.
+# host_files NAME ADDRESS/PREFIX: its disk. AUTHORIZED_KEYS is a file of keys that let people in, too, and
+# HOST_KEY of the key that it is known by, if that is not empty.
 host_files()
 {
 	local dir=$HOSTS/$1 etc=$HOSTS/$1/upper/etc address=${2%/*} number=1 hash
@@ -60,7 +61,12 @@ host_files()
 	chmod 755 "$dir" # the host's root folder
 	echo "$2" >"$dir/address"
 	rm -f "$etc"/ssh/ssh_host_* # which hides this machine's
-	ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$etc/ssh/ssh_host_ed25519_key"
+	if [ -s "${HOST_KEY:-}" ]; then
+		install -m 600 "$HOST_KEY" "$etc/ssh/ssh_host_ed25519_key"
+		ssh-keygen -y -f "$HOST_KEY" >"$etc/ssh/ssh_host_ed25519_key.pub"
+	else
+		ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$etc/ssh/ssh_host_ed25519_key"
+	fi
 	cat "$HOSTS/ssh/id.pub" ${AUTHORIZED_KEYS:+"$AUTHORIZED_KEYS"} >"$etc/ssh/authorized_keys"
 	tr -d - </proc/sys/kernel/random/uuid >"$etc/machine-id"
 	echo "$1" >"$etc/hostname"
@@ -84,6 +90,23 @@ hosts_ssh()
 			"UserKnownHostsFile $HOSTS/ssh/known_hosts" 'StrictHostKeyChecking yes' \
 			'BatchMode yes' 'ConnectTimeout 5' 'LogLevel ERROR'
 	} >"$HOSTS/ssh/config"
+}
+
+# host_floating NAME: from this machine it is reached at the addresses in the file FLOATING, too, and at none else
+host_floating()
+{
+	local link address
+	link=$BRIDGE-$(cat "$HOSTS/$1/number")
+	for address in $(cat "$HOSTS/$1/floating" 2>/dev/null); do
+		grep -qx "$address" "$FLOATING" && continue
+		ip -n "$link" addr del "$address/32" dev eth0
+		ip route del "$address/32" dev "$BRIDGE"
+	done
+	while read -r address; do
+		ip -n "$link" addr replace "$address/32" dev eth0
+		ip route replace "$address/32" dev "$BRIDGE" src "$NET.1"
+	done <"$FLOATING"
+	cp "$FLOATING" "$HOSTS/$1/floating"
 }
 
 # host_network NAME: whatever its address is, the others and this machine have it on the bridge
@@ -132,10 +155,13 @@ groups_gone()
 # host_down NAME: with systemd goes all that it has
 host_down()
 {
-	local link
+	local link address
 	stop "$1" KILL
 	[ -e "$HOSTS/$1/number" ] || return 0
 	link=$BRIDGE-$(cat "$HOSTS/$1/number")
+	for address in $(cat "$HOSTS/$1"/{address,floating} 2>/dev/null); do
+		ip route del "${address%/*}/32" dev "$BRIDGE" 2>/dev/null || true
+	done
 	ip link del "$link" 2>/dev/null || true
 	ip netns del "$link" 2>/dev/null || true
 	retry 30 groups_gone "$link" || die "processes of $1 do not end"

@@ -30,9 +30,10 @@ fi
 for host in "${wanted[@]}"; do
 	[ -e "$HOSTS/${host%%=*}/number" ] || host_files "${host%%=*}" "${host#*=}"
 	host_start "${host%%=*}"
+	[ -z "${FLOATING:-}" ] || host_floating "${host%%=*}"
 done
 hosts_ssh
 for host in "${wanted[@]}"; do
 	retry 120 in_host "${host%%=*}" true || die "${host%%=*} does not answer: see $STATE/log/${host%%=*}.log"
 done
-echo "tests/lab/kubernetes: hosts up after $SECONDS s: ssh -F $STATE/ssh/config ${wanted[0]%%=*}" >&2
+echo "tests/lab/kubernetes: hosts up after $SECONDS s: ssh -F $STATE/ssh/config ${wanted[*]%%=*}" >&2
