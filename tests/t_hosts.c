@@ -150,8 +150,11 @@ START_TEST(options_defaults_and_ssh_config)
 	ck_assert_int_eq((int)o.keepalive_ms, 4000);
 	ssh_hosts_free(h);
 
-	h = hosts("['web1']", "{'ssh_config':'none'}");
+	h = hosts("['web1', {'address':'new','jump':'gate','booting':true}]",
+		  "{'ssh_config':'none','jump':'door'}");
 	ck_assert_str_eq(ssh_hosts_at(h, 0)->target.host, "web1");
+	ck_assert(!ssh_hosts_at(h, 0)->target.jump->booting);
+	ck_assert(ssh_hosts_at(h, 1)->target.jump->booting);
 	ssh_hosts_free(h);
 }
 END_TEST

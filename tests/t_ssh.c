@@ -847,6 +847,26 @@ START_TEST(a_bastion_that_refuses_is_told)
 }
 END_TEST
 
+START_TEST(a_bastion_that_never_comes_up_is_not_waited_for_longer_than_anybody_waits)
+{
+	NEED_SSHD;
+	struct sshd bastion = sshd_start(""), last = sshd_start("");
+	struct user a, b;
+
+	user_init(&a, &bastion, "keys/ed25519");
+	user_init(&b, &last, "keys/ed25519");
+	a.target.booting = b.target.booting = true;
+	b.target.jump = &a.target;
+	b.target.deadline_ms = 3000; /* four attempts would take two seconds */
+	sshd_stop(&bastion);
+	err_free(on(&b.target, nothing, NULL));
+	ck_assert_int_eq(entries(&last), 0);
+	user_release(&a);
+	user_release(&b);
+	sshd_stop(&last);
+}
+END_TEST
+
 /* Hosts whose address swallows all, behind the same bastion: it asks for each as long as TCP does. */
 START_TEST(what_does_not_answer_behind_a_bastion_holds_up_nobody)
 {
@@ -1389,6 +1409,7 @@ UNIT_MAIN_IN("ssh", sshd_enter, sandbox_leave, fibers_begin_and_end, words_are_q
 	     an_agent_is_asked_for_listed_keys_alone, an_agent_that_is_not_there_is_told,
 	     a_changed_host_key_ends_it_before_anything_is_sent, a_host_key_can_be_chosen,
 	     bastions_one_behind_the_other, a_bastion_is_shared, a_bastion_that_refuses_is_told,
+	     a_bastion_that_never_comes_up_is_not_waited_for_longer_than_anybody_waits,
 	     what_does_not_answer_behind_a_bastion_holds_up_nobody,
 	     an_address_that_swallows_has_a_deadline, max_startups_is_no_failure,
 	     many_sessions_take_little_memory, a_run_has_a_deadline, files_are_written_once,

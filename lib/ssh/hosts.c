@@ -100,7 +100,7 @@ static const struct rule host_rules[] = {
 /* What bastions take over: keys may be shown to anybody, passwords to none but who is meant. */
 static const char for_bastions[] =
 	"private_key_file passphrase_file passphrase_env identities_only identity_agent "
-	"host_key_checking known_hosts_file ssh_config connect_timeout";
+	"host_key_checking known_hosts_file ssh_config connect_timeout booting";
 
 /* Plain secrets: where such a one has to be. */
 static const struct {
@@ -607,6 +607,8 @@ static struct err *add_bastions(struct ssh_hosts *h, struct json_object *own,
 		inherit(options, h->defaults, "known_hosts");
 		e = err_at(err_wrap(add_way(h, options, i > 0, *ret, ret), "bastion %zu", i + 1),
 			   jump ? "jump" : "bastions");
+		if (!e)
+			(*ret)->entry.target.booting = json_truth(options, "booting", false);
 	}
 	return e;
 }

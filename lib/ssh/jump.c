@@ -433,6 +433,24 @@ static void leave_bastion(struct lane *lane)
 
 static void add_lane(struct bastion *b);
 
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One that is on its way up is waited for as long as anybody waits. */
+static int64_t connects_until(const struct lane *lane)
+{
+	int64_t last = 0;
+
+	if (!lane->s.target->booting)
+		return run_deadline(lane->s.run);
+	for (const struct link *l = lane->bastion->queue; l; l = l->next)
+		if (l->user && l->user->deadline > last)
+			last = l->user->deadline;
+	return least(last, run_deadline(lane->s.run));
+}
+
 static void run_lane(struct task *t, void *arg)
 {
 	struct lane *lane = arg;
@@ -440,7 +458,7 @@ static void run_lane(struct task *t, void *arg)
 	struct err *e;
 
 	lane->s.task = t;
-	lane->s.deadline = run_deadline(lane->s.run);
+	lane->s.deadline = connects_until(lane);
 	e = run_connect(&lane->s);
 	if (!e) {
 		lane->up = true;
@@ -529,11 +547,6 @@ static bool is_held_up(const struct bastion *b, int64_t now)
 		if (!lane->up || !lane->opening || now - lane->opening_ms < PATIENCE_MS)
 			return false;
 	return b->nlanes < LANES;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* The attempt's time counts from when the bastion has been asked. */
