@@ -1,4 +1,5 @@
-"""match.py CLOUD DIR: for each server that runs there, a folder DIR/NAME of what its host is to be like.
+"""match.py CLOUD DIR: for each server that runs there, a folder DIR/NAME of what its host is to be like; and DIR/networks,
+which floating IPs come from.
 
 It has the files id; address, with a prefix; floating, its floating IPs; keys, of who is let in; and host_key, if cloud-init is given one.
 """
@@ -19,8 +20,15 @@ def host_key(user_data):
     return told.get('ssh_keys', {}).get('ed25519_private', '')
 
 
+def write(path, text):
+    with open(os.path.join(sys.argv[2], path), 'w', encoding='utf8') as file:
+        file.write(text + '\n' * bool(text))
+
+
 def main():
     cloud, admin = openstack.connect(cloud=sys.argv[1]), openstack.connect(cloud='admin')
+    external = [network.id for network in cloud.network.networks(is_router_external=True)]
+    write('networks', '\n'.join(subnet.cidr for subnet in admin.network.subnets() if subnet.network_id in external))
     networks = [ipaddress.ip_network(subnet.cidr) for subnet in cloud.network.subnets()]
     for server in cloud.compute.servers(status='ACTIVE'):
         found = [(address['OS-EXT-IPS:type'], ipaddress.ip_address(address['addr'])) for addresses in server.addresses.values()
@@ -35,8 +43,7 @@ def main():
                  'host_key': host_key(admin.compute.get_server(server.id).user_data).strip()}  # others are not told it
         os.makedirs(os.path.join(sys.argv[2], server.name), mode=0o700)
         for name, text in files.items():
-            with open(os.path.join(sys.argv[2], server.name, name), 'w', encoding='utf8') as file:
-                file.write(text + '\n' * bool(text))
+            write(os.path.join(server.name, name), text)
 
 
 main()

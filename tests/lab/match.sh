@@ -10,6 +10,7 @@ mkdir -p "$3"
 servers=$(mktemp -d)
 trap 'rm -rf "$servers"' EXIT
 OS_CLIENT_CONFIG_FILE=$1/clouds.yaml "$VENV/bin/python" "$LAB/match.py" "$2" "$servers"
+NETWORKS=$servers/networks "$LAB/kubernetes/nodes-up.sh" "$3" 0
 for number in "$3"/*/number; do
 	name=$(basename "${number%/number}")
 	if [ -e "$number" ] && ! cmp -s "$servers/$name/id" "$3/$name/server"; then

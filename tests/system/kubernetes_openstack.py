@@ -74,6 +74,7 @@ class Project(terraform.Root):
         for kind in ('modules', 'examples/' + EXAMPLE):
             subprocess.run(['cp', '-a', '--parents', kind, TEMP], cwd=ROOT, check=True)
         super().__init__(os.path.join(TEMP, 'examples', EXAMPLE), os.path.dirname(PROGRAM), environment(), head=False)
+        self.run('get')
         self.env['TF_LOG'], self.env['TF_LOG_PATH'] = 'TRACE', self.path('trace.log')
         keys(self.path('id'))
         self.host_keys = {NAME + n: keys(self.path('host' + n)) for n in ('-bastion', '-cp-1', '-worker-a', '-worker-b')}
@@ -102,10 +103,11 @@ class Project(terraform.Root):
 def made(root, what, workers):
     root.declare(workers)
     done = root.plan()
-    check(done.code == 2, what + ': planned', done.text)
+    if not check(done.code == 2, what + ': planned', done.err):
+        return False
     with Matched() as matched:
         done = root.apply('plan')
-    if not check(done.ok, what + ': applied as planned', done.text + matched.wrong):
+    if not check(done.ok, what + ': applied as planned', done.err + matched.wrong):
         return False
     nodes = root.kubectl('get', 'nodes', '--no-headers')
     check(sorted(re.findall(r'^(\S+) +Ready ', nodes, re.M)) == sorted([NAME + '-cp-1', *(NAME + '-worker-' + w for w in workers)]),
@@ -131,15 +133,9 @@ def main():
         subprocess.run([os.path.join(hosted.LAB, 'nodes-down.sh'), HOSTS, '--wipe'], check=False)
 
 
-def obstacle():
-    """Why there can be no hosts here; ''."""
-    done = subprocess.run([os.path.join(hosted.LAB, 'nodes-up.sh'), HOSTS, '0'], capture_output=True, text=True)
-    return done.stderr if 'LEFT OUT' in done.stderr else ''
-
-
 terraform.programs()
-why = obstacle()
-if why:
+why = match()
+if 'LEFT OUT' in why:
     print(why)
 else:
     main()

@@ -39,7 +39,7 @@ def hosts():
 
 ADDRESSES = hosts()
 MORE = hosted.settings(NEW)
-HCL = '''terraform {
+HEAD = '''terraform {
   required_providers {
     treenail   = { source = "treenail/treenail" }
     kubernetes = { source = "treenail/kubernetes" }
@@ -52,7 +52,8 @@ provider "treenail" {
   known_hosts_file = "%(nodes)s/ssh/known_hosts"
   ssh_config       = "none"
 }
-resource "treenail_cluster" "lab" {
+'''
+HCL = '''resource "treenail_cluster" "lab" {
   name    = "lab"
   version = "%(version)s"
   journal = "%(journal)s"
@@ -98,15 +99,20 @@ def node(i, **more):
     return {'name': 'h%d' % i, 'host': ADDRESSES[i - 1], 'role': 'control_plane' if i == 1 else 'worker', **more}
 
 
+def rows(**more):
+    """The lab's settings, and more, as arguments."""
+    text = ''.join('  %s = %s\n' % (k, json.dumps(v)) for k, v in {**MORE, **more}.items())
+    return text.replace('${', '$${').replace('%{', '%%{')
+
+
 class Cluster(terraform.Root):
     def __init__(self):
         super().__init__(tempfile.mkdtemp(dir=TEMP), BINARIES, {}, head=False)
         self.env['TF_LOG'], self.env['TF_LOG_PATH'] = 'TRACE', self.path('trace.log')
 
-    def declare(self, nodes, more='', **rows):
-        rows = ''.join('  %s = %s\n' % (k, json.dumps(v)) for k, v in {**MORE, **rows}.items())
-        self.write('main.tf', HCL % {'nodes': NODES, 'version': NEW, 'journal': self.path('journal'), 'declared': json.dumps(nodes),
-                                     'more': rows.replace('${', '$${').replace('%{', '%%{')} + more)
+    def declare(self, nodes, more='', **settings):
+        self.write('main.tf', (HEAD + HCL) % {'nodes': NODES, 'version': NEW, 'journal': self.path('journal'), 'declared': json.dumps(nodes),
+                                              'more': rows(**settings)} + more)
 
 
 def words(done):
@@ -213,13 +219,36 @@ def main():
     return r
 
 
+def examples():
+    """Of the documentation, all in one root, on the hosts of the lab."""
+    docs = os.path.join(TEMP, 'docs')
+    subprocess.run([os.path.join(BINARIES, 'terraform-provider-treenail'), '-docs', docs], check=True)
+    found = []
+    for page in ('resources/cluster', 'resources/cluster_node', 'ephemeral-resources/kubeconfig', 'data-sources/cluster_health'):
+        with open(os.path.join(docs, page + '.md')) as f:
+            found.append(re.search(r'^```terraform\n(.*?)^```$', f.read(), re.M | re.S).group(1))
+    hcl = '\n'.join(found)
+    for theirs, ours in zip(('10.0.0.11', '10.0.0.21', '10.0.0.22'), ADDRESSES):
+        hcl = hcl.replace(theirs, ours)
+    r = Cluster()
+    r.write('main.tf', HEAD % {'nodes': NODES} + hcl.replace('  nodes = [', rows(journal=r.path('journal')) + '  nodes = [', 1))
+    done = r.apply()
+    nodes = kubectl('get', 'nodes', '-o', 'name').split()
+    check(done.ok and nodes == ['node/c1', 'node/w1', 'node/w2'], 'examples: applied', done.text)
+    looked(r, 'examples')
+    out = r.run('output', '-json').json
+    check(out.get('problems', {}).get('value') == [], 'examples: no problems', out)
+    done = r.destroy()
+    check(done.ok and not authority() and not r.instances(), 'examples: destroyed', done.text)
+
+
 def whole():
     root = main()
     done = root.destroy()
     check(done.ok and not root.instances() and not there('h1', '/etc/kubernetes/admin.conf'), 'destroyed', done.text)
 
 
-for part in (unfinished, whole):
+for part in (unfinished, examples, whole):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         print('-- ' + part.__name__)
         part()

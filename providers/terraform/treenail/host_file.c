@@ -23,7 +23,9 @@ static const struct tf_attr rows[] = {
 	  "checksum." },
 	{ "content_base64", TF_WRITE_ONLY | TF_SENSITIVE, "",
 	  "The same, of any bytes, in base64." },
-	{ "source", 0, "", "A file here, whose content it gets." },
+	{ "source", 0, "",
+	  "A file here, whose content it gets. If it changes between plan and apply, Terraform refuses to go on (an "
+	  "inconsistent final plan) and nothing is written: plan again." },
 	{ "mode", 0, "", "Its permissions, in octal.", .value = "\"0644\"" },
 	{ "owner", 0, "",
 	  "Its owner, as user or user:group, by names or numbers; else whoever writes it." },

@@ -33,18 +33,23 @@ in_host()
 }
 
 # What all of them share: the bridge, the key that lets root and the users in, and their password. And
-# the watches of files that the kernel grants to each user of the machine, all root's in all hosts.
+# the watches of files that the kernel grants to each user of the machine, all root's in all hosts. NETWORKS is a
+# file of networks whose addresses hosts will have: until then nobody answers there, not even a gateway that would.
 hosts_prepare()
 {
-	local watches=fs.inotify.max_user_instances
+	local watches=fs.inotify.max_user_instances network
 	[ "$(sysctl -n $watches)" -ge 4096 ] || sysctl -qw $watches=4096
 	mkdir -p "$HOSTS/ssh"
 	[ -e "$HOSTS/ssh/id" ] || ssh-keygen -q -t ed25519 -N '' -C lab -f "$HOSTS/ssh/id"
 	[ -e "$HOSTS/ssh/password" ] || openssl rand -hex 8 >"$HOSTS/ssh/password"
-	ip link show "$BRIDGE" >/dev/null 2>&1 && return
-	ip link add "$BRIDGE" type bridge
-	ip addr add "$NET.1/24" dev "$BRIDGE"
-	ip link set "$BRIDGE" up
+	if ! ip link show "$BRIDGE" >/dev/null 2>&1; then
+		ip link add "$BRIDGE" type bridge
+		ip addr add "$NET.1/24" dev "$BRIDGE"
+		ip link set "$BRIDGE" up
+	fi
+	for network in $(cat "${NETWORKS:-/dev/null}"); do
+		ip route add "$network" dev "$BRIDGE" src "$NET.1" 2>/dev/null || true # it may be another lab's, too
+	done
 }
 
 # host_files NAME ADDRESS/PREFIX: its disk. AUTHORIZED_KEYS is a file of keys that let people in, too, and
