@@ -10,7 +10,7 @@
 
 /* What there is, before anything is planned: each node by one command, the API by a few requests. */
 
-enum { WIDTH = 256, LOOK_S = 120 };
+enum { WIDTH = 256, LOOK_S = 120, BOOT_S = 600 };
 
 static const char ADMIN_CONF[] = "/etc/kubernetes/admin.conf";
 
@@ -54,9 +54,20 @@ static void add_space(struct look *l, struct json_object *steps)
 	}
 }
 
+/* A machine that was made just now takes minutes until its sshd answers. */
+static int patience_s(const struct look *l)
+{
+	pthread_mutex_lock(&l->g->lock);
+	struct json_object *host = json_at(cluster_node(l->g->d, l->node), "host");
+	const int s = json_truth(host, "booting", false) ? (int)json_int(host, "timeout", BOOT_S)
+							 : LOOK_S;
+	pthread_mutex_unlock(&l->g->lock);
+	return s;
+}
+
 static struct err *ask_node(struct look *l, bool with_steps)
 {
-	struct node_job j = { .node = l->node, .check = true, .timeout_s = LOOK_S };
+	struct node_job j = { .node = l->node, .check = true, .timeout_s = patience_s(l) };
 	AUTO_JSON steps = steps_new();
 	AUTO_JSON more = NULL;
 	struct err *e = NULL;

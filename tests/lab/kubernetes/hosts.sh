@@ -47,9 +47,9 @@ hosts_prepare()
 		ip addr add "$NET.1/24" dev "$BRIDGE"
 		ip link set "$BRIDGE" up
 	fi
-	for network in $(cat "${NETWORKS:-/dev/null}"); do
+	while read -r network; do
 		ip route add "$network" dev "$BRIDGE" src "$NET.1" 2>/dev/null || true # it may be another lab's, too
-	done
+	done <"${NETWORKS:-/dev/null}"
 }
 
 # host_files NAME ADDRESS/PREFIX: its disk. AUTHORIZED_KEYS is a file of keys that let people in, too, and
@@ -102,11 +102,12 @@ host_floating()
 {
 	local link address
 	link=$BRIDGE-$(cat "$HOSTS/$1/number")
-	for address in $(cat "$HOSTS/$1/floating" 2>/dev/null); do
-		grep -qx "$address" "$FLOATING" && continue
+	touch "$HOSTS/$1/floating"
+	while read -r address; do
+		grep -qxF "$address" "$FLOATING" && continue
 		ip -n "$link" addr del "$address/32" dev eth0
 		ip route del "$address/32" dev "$BRIDGE"
-	done
+	done <"$HOSTS/$1/floating"
 	while read -r address; do
 		ip -n "$link" addr replace "$address/32" dev eth0
 		ip route replace "$address/32" dev "$BRIDGE" src "$NET.1"
@@ -164,9 +165,9 @@ host_down()
 	stop "$1" KILL
 	[ -e "$HOSTS/$1/number" ] || return 0
 	link=$BRIDGE-$(cat "$HOSTS/$1/number")
-	for address in $(cat "$HOSTS/$1"/{address,floating} 2>/dev/null); do
+	while read -r address; do
 		ip route del "${address%/*}/32" dev "$BRIDGE" 2>/dev/null || true
-	done
+	done < <(cat "$HOSTS/$1"/{address,floating} 2>/dev/null)
 	ip link del "$link" 2>/dev/null || true
 	ip netns del "$link" 2>/dev/null || true
 	retry 30 groups_gone "$link" || die "processes of $1 do not end"
