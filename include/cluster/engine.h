@@ -107,7 +107,8 @@ MUST_USE struct err *engine_wait_api(struct engine *g, const char *node);
 
 /*
  * The members of a stacked etcd that are reached, each through its control plane, with a client certificate that was read off
- * one of them and is in memory alone. (etcd_way.c)
+ * one of them and is in memory alone; or the endpoints of one elsewhere, through a control plane, with the declared one.
+ * (etcd_way.c)
  */
 struct etcd_ways {
 	struct etcd **all;

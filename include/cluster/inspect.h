@@ -23,7 +23,7 @@ struct cluster_backup {
 	int timeout_s;    /* 0: 600 */
 };
 /*
- * A snapshot of the cluster's own etcd (etcd_snapshot()) from its first healthy member, {"path", "bytes", "sha256", "version",
+ * A snapshot of the cluster's etcd (etcd_snapshot()) from its first healthy member, {"path", "bytes", "sha256", "version",
  * "member", "warning": "" or that there is no quorum}; owned. Nothing is written on nodes.
  */
 MUST_USE struct err *cluster_save(struct json_object *given, const struct cluster_options_run *o,

@@ -137,14 +137,14 @@ static struct err *lasting_api(struct doing *d, bool control_plane, struct clust
 	return engine_connect(d->g);
 }
 
-static struct err *leave_etcd(struct doing *d)
+static struct err *leave_etcd(struct doing *d, bool check)
 {
 	struct etcd_ways w;
 	bool changed = false;
 	struct err *e = etcd_ways_open(d->g, &w);
 
 	if (!e)
-		e = etcd_remove(w.all, w.n, d->node, false, &changed);
+		e = etcd_remove(w.all, w.n, d->node, check, &changed);
 	etcd_ways_close(&w);
 	return e;
 }
@@ -192,11 +192,15 @@ static struct err *empty(struct doing *d, struct cluster *api, bool *ret_member)
 
 static struct err *leave(struct doing *d, struct cluster *api, bool control_plane)
 {
+	const bool etcd = control_plane && is_stacked(d->g);
 	bool member = false, changed = false;
-	struct err *e = empty(d, api, &member);
+	/* Whether it may, before it is emptied. */
+	struct err *e = etcd ? leave_etcd(d, true) : NULL;
 
-	if (!e && control_plane && is_stacked(d->g))
-		e = leave_etcd(d);
+	if (!e)
+		e = empty(d, api, &member);
+	if (!e && etcd)
+		e = leave_etcd(d, false);
 	if (!e && d->declared && is_reached(d->g, d->node))
 		e = reset_host(d->g, d->node);
 	else if (!e)

@@ -30,11 +30,6 @@ struct json_object *observed_certificates(struct json_object *observed)
 	return rows;
 }
 
-static bool is_stacked(const struct engine *g)
-{
-	return !json_is_str(json_at(g->d, "etcd.kind"), "external");
-}
-
 static struct err *ask_etcd(struct engine *g, struct json_object **ret)
 {
 	struct etcd_ways w;
@@ -53,7 +48,7 @@ static struct err *ask_health(struct engine *g, struct json_object **ret)
 	struct health_facts f = { .certificates = certificates };
 	struct err *e = engine_connect(g);
 
-	if (!e && is_stacked(g))
+	if (!e)
 		e = ask_etcd(g, &etcd);
 	f.etcd = etcd;
 	return e ? e : cluster_health(g->api, &f, ret);
@@ -131,6 +126,15 @@ struct err *cluster_inspect(struct json_object *given, const struct cluster_opti
 
 /* ---- a snapshot ---- */
 
+/* An endpoint's label is the member's name, or (elsewhere) one of the addresses it tells clients. */
+static bool is_of(struct json_object *member, const char *endpoint)
+{
+	AUTO_JSON label = json_object_new_string(endpoint);
+
+	return json_is_str(json_at(member, "name"), endpoint) ||
+	       json_list_has(json_at(member, "client_urls"), label);
+}
+
 /* The endpoint of the first healthy member, else of the first that answers. */
 static struct etcd *best_member(const struct etcd_ways *w, struct json_object *health,
 				const char **ret_name)
@@ -144,8 +148,8 @@ static struct etcd *best_member(const struct etcd_ways *w, struct json_object *h
 			if (!json_truth(m, "healthy", false) && !(any && json_str(m, "version")))
 				continue;
 			for (size_t k = 0; k < w->n; k++)
-				if (json_is_str(json_at(m, "name"), etcd_label(w->all[k]))) {
-					*ret_name = etcd_label(w->all[k]);
+				if (is_of(m, etcd_label(w->all[k]))) {
+					*ret_name = json_str(m, "name");
 					return w->all[k];
 				}
 		}
@@ -182,11 +186,8 @@ static struct err *save(struct engine *g, const struct cluster_backup *b, struct
 	struct etcd_ways w;
 	struct err *e;
 
-	if (!is_stacked(g))
-		return err_at(err_new(ERR_USAGE, "etcd runs elsewhere: it is saved there"), "etcd");
-	e = engine_observe(g);
-	if (e)
-		return e;
+	/* Without the API, which may be silent for want of an etcd. */
+	engine_observe_nodes(g);
 	e = etcd_ways_open(g, &w);
 	if (!e)
 		e = save_from(&w, b, ret);

@@ -2,6 +2,7 @@
 
 #include "cluster/encryption.h"
 #include "cluster/engine.h"
+#include "cluster/etcd.h"
 #include "cluster/kubeadm_config.h"
 #include "kubernetes/objects.h"
 #include "pool.h"
@@ -10,7 +11,7 @@
 
 /* What there is, before anything is planned: each node by one command, the API by a few requests. */
 
-enum { WIDTH = 256, LOOK_S = 120, BOOT_S = 600 };
+enum { ETCD_MS = 10000, WIDTH = 256, LOOK_S = 120, BOOT_S = 600 };
 
 static const char ADMIN_CONF[] = "/etc/kubernetes/admin.conf";
 
@@ -369,6 +370,28 @@ void engine_observe_nodes(struct engine *g)
 	look_at_nodes(g);
 }
 
+/* An API server without an etcd says little: it hangs, or ends. */
+static struct err *explained(struct engine *g, struct err *e)
+{
+	AUTO_JSON health = NULL;
+	struct etcd_ways w;
+	struct err *no = etcd_ways_open(g, &w);
+
+	if (!no)
+		no = etcd_health(w.all, w.n, ETCD_MS, &health);
+	etcd_ways_close(&w);
+	err_free(no);
+	if (!health || json_truth(health, "quorum", false))
+		return e;
+	err_free(e);
+	return err_new(
+		ERR_CONFLICT,
+		"%s. If those that do not answer cannot be brought back, take them out of the "
+		"declaration and restore a snapshot on those that are left (cluster_backup, "
+		"state: restored)",
+		json_object_get_string(json_nth(json_at(health, "problems"), 0)));
+}
+
 /* A run was killed while it began an API server anew, which goes on without us. */
 static void wait_begun(struct engine *g)
 {
@@ -395,6 +418,8 @@ struct err *engine_observe(struct engine *g)
 	e = engine_connect(g);
 	if (!e)
 		e = err_wrap(look_at_api(g), "looking at the cluster");
+	if (e && !half_made(g))
+		e = explained(g, e);
 	if (e && is_silence(g, e)) {
 		json_sets(g->observed, "api_error", e->text);
 		err_free(TAKE(e));
