@@ -1,20 +1,25 @@
 #!/usr/bin/env python3
 """The etcd of a cluster on bare hosts, by the modules: encrypted, saved, restored, and encrypted anew, by runs that are killed.
 
-NODES names the folder of two bare hosts that are up already; KILLS is how often a restore is killed, and as often another key,
-1 by default.
+PARTS are "single", one control plane, which is all that is done by default; "members", three of them, also without a quorum; and
+"external", on an etcd that is not the cluster's. NODES names the folder of bare hosts that are up already, two, or three. KILLS is
+how often a restore is killed, and as often a change of keys, 1 by default.
 """
+import base64
 import hashlib
 import json
 import os
 import random
 import re
 import stat
+import subprocess
 import time
 
+import hosted
 from common import TEMP, check, finish
 from hosted import NEW, declaration, done, kubectl, on, run, same, with_hosts
 
+PARTS = os.environ.get('PARTS', 'single').split()
 KILLS = int(os.environ.get('KILLS', '1'))
 SNAPSHOT = os.path.join(TEMP, 'etcd.db')
 # Nothing is told of but what is done with secrets.
@@ -81,8 +86,8 @@ def refused(cluster, text):
         result = run('cluster_backup', cluster, path=broken, state='restored')
         check(result.get('failed') and word in result['msg'] and not result['changed'], what + ' is refused', result)
     result = run('cluster_backup', cluster, check_mode=True, path=SNAPSHOT, state='restored')
-    check(result.get('changed') and [a['id'] for a in result['actions']] == ['stage h1', 'stop h1', 'restore h1', 'start h1', 'verify'],
-          'check mode tells a plan', result)
+    planned = [a['id'] for a in result.get('actions', [])]
+    check(planned == ['stage h1', 'stop h1', 'restore h1', 'start h1', 'verify'], 'check mode tells a plan', result)
     check(on('h1', 'ls -d /var/lib/etcd/restore /etc/kubernetes/stopped-manifests 2>/dev/null') == '', 'and does none of it')
 
 
@@ -115,8 +120,13 @@ def restored(cluster):
     same(cluster, 'it')
 
 
-def rotated(cluster):
-    cluster = {**cluster, 'encryption': {'provider': 'aescbc', 'key': 'second'}}
+def raw_secrets():
+    return [raw(key) for key in kubectl(ETCDCTL + 'get /registry/secrets --prefix --keys-only').split()] or ['none']
+
+
+def rotate(cluster):
+    """By another key; the result."""
+    cluster['encryption'] = {'provider': 'aescbc', 'key': 'second'}
     planned = run('cluster', cluster, check_mode=True)
     check([a['id'] for a in planned['actions']] == ['rotate'], 'another key is planned', planned)
     for _ in range(KILLS):
@@ -126,17 +136,22 @@ def rotated(cluster):
         print('       killed after %.1f s' % seconds, flush=True)
     result = run('cluster', cluster)
     check(not result.get('failed'), 'another key', result)
-    values = [raw(key) for key in kubectl(ETCDCTL + 'get /registry/secrets --prefix --keys-only').split()]
-    check(values and all(v.startswith('k8s:enc:aescbc:v1:second:') for v in values), 'encrypts all secrets', values)
+    return result
+
+
+def rotated(cluster):
+    result = rotate(cluster)
+    values = raw_secrets()
+    check(all(v.startswith('k8s:enc:aescbc:v1:second:') for v in values), 'encrypts all secrets', values)
     text = on('h1', 'cat /etc/kubernetes/pki/encryption.yaml')
     keys = re.findall(r'secret: *"?([A-Za-z0-9+/=]{40,})', text)
     check('second' in text and 'key1' not in text and len(keys) == 1, 'and is the only one')
-    journal = open(os.path.join(cluster['journal'], 'journal')).read()
-    check(keys and keys[0] not in journal + json.dumps(result), 'which nobody tells')
+    with open(os.path.join(cluster['journal'], 'journal')) as f:
+        check(keys and keys[0] not in f.read() + json.dumps(result), 'which nobody tells')
     same(cluster, 'it')
 
 
-def main():
+def single():
     cluster = declaration(NEW, 2)
     cluster.update(encryption={'provider': 'secretbox'}, audit_policy=AUDIT)
     done(run('cluster', cluster), 'a cluster')
@@ -149,5 +164,126 @@ def main():
     done(run('cluster', cluster, state='absent'), 'the cluster goes')
 
 
-with_hosts(2, main)
+# ---- three members ----
+
+def healthy():
+    return kubectl(ETCDCTL + 'endpoint health --cluster 2>&1').count('is healthy')
+
+
+def etcd_away(*hosts):
+    for host in hosts:
+        on(host, 'mv /etc/kubernetes/manifests/etcd.yaml /root/')
+        until(300, 'etcd of %s ends' % host, lambda s: s == '',
+              lambda host=host: on(host, "ss -Hlnt 'sport = 2380'"))
+
+
+def etcd_back(*hosts):
+    for host in hosts:
+        on(host, 'mv /root/etcd.yaml /etc/kubernetes/manifests/')
+
+
+def members():
+    cluster = declaration(NEW, 3)
+    cluster['endpoint'] = {'host': hosted.address('h1')}
+    cluster['encryption'] = {'provider': 'secretbox'}
+    for node in cluster['nodes']:
+        node['role'] = 'control_plane'
+    done(run('cluster', cluster), 'three control planes')
+    until(300, 'three members', lambda n: n == 3, healthy)
+    kubectl('create configmap before')
+    saved(cluster)
+    kubectl('create configmap after')
+
+    etcd_away('h3')
+    result = run('cluster_node', cluster, name='h2', state='absent')
+    check(result.get('failed') and 'it would leave 1 healthy of 2 members' in result['msg'],
+          'a member that the others need may not leave', result)
+    check(kubectl('get node h2 -o jsonpath={.spec.unschedulable}') == '', 'and its node is not emptied')
+    etcd_away('h2')
+    result = run('cluster', cluster)
+    check(result.get('failed') and all(word in result['msg'] for word in ('etcd has no quorum', 'h2: ', 'h3: ', 'state: restored')),
+          'no quorum is told, and of whom', result)
+    result = run('cluster_backup', cluster, path=SNAPSHOT + '.late')
+    check(not result.get('failed'), 'a member that is left gives what it has', result)
+    etcd_back('h2', 'h3')
+
+    for _ in range(KILLS):
+        seconds = random.uniform(0.5, 40)
+        if run('cluster_backup', cluster, kill_s=seconds, path=SNAPSHOT, state='restored'):
+            break
+        print('       killed after %.1f s' % seconds, flush=True)
+    done(run('cluster_backup', cluster, path=SNAPSHOT, state='restored'), 'the snapshot is restored on three')
+    until(300, 'three members', lambda n: n == 3, healthy)
+    check('not found' in kubectl('get configmap after') and 'before' in kubectl('get configmap before'), 'with what it has')
+    same(cluster, 'it')
+    planned = rotate(cluster)
+    check(all('aescbc:v1:second' in v for v in raw_secrets()), 'another key, on three', planned)
+    done(run('cluster', cluster, state='absent'), 'the cluster goes')
+
+
+# ---- elsewhere ----
+
+def certificates(folder, address):
+    """ca, server and client as files there."""
+    def openssl(*words):
+        subprocess.run(['openssl', *words], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+
+    key = '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'
+    openssl('req', '-x509', *key, '-subj', '/CN=outside-ca', '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '30')
+    for name, usage in ('server', 'serverAuth'), ('client', 'clientAuth'):
+        openssl('req', *key, '-subj', '/CN=' + name, '-keyout', name + '.key', '-out', name + '.csr')
+        with open(os.path.join(folder, name + '.ext'), 'w') as f:
+            f.write('extendedKeyUsage = %s\nsubjectAltName = IP:%s\n' % (usage, address))
+        openssl('x509', '-req', '-in', name + '.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30',
+                '-extfile', name + '.ext', '-out', name + '.crt')
+
+
+def start_outside():
+    """An etcd on h2; the declaration's part."""
+    folder, address = os.path.join(TEMP, 'outside'), hosted.address('h2')
+    os.mkdir(folder)
+    certificates(folder, address)
+    on('h2', 'mkdir -p /etc/outside')
+    for name in 'ca.crt', 'server.crt', 'server.key':
+        with open(os.path.join(folder, name), 'rb') as f:
+            on('h2', 'echo %s | base64 -d >/etc/outside/%s' % (base64.b64encode(f.read()).decode(), name))
+    url = 'https://%s:2379' % address
+    on('h2', 'systemd-run --unit outside /srv/lab/v%s/etcd --name outside --data-dir /var/lib/outside --listen-client-urls %s '
+       '--advertise-client-urls %s --listen-peer-urls http://127.0.0.1:2380 --cert-file /etc/outside/server.crt '
+       '--key-file /etc/outside/server.key --trusted-ca-file /etc/outside/ca.crt --client-cert-auth' % (NEW, url, url))
+    return {'kind': 'external', 'endpoints': [url], 'ca_file': os.path.join(folder, 'ca.crt'),
+            'cert_file': os.path.join(folder, 'client.crt'), 'key_file': os.path.join(folder, 'client.key')}
+
+
+def external():
+    cluster = declaration(NEW, 2)
+    cluster['nodes'].pop()
+    cluster['etcd'] = start_outside()
+    done(run('cluster', cluster), 'a cluster on an etcd elsewhere')
+    same(cluster, 'it was made')
+    check(on('h1', 'ls /etc/kubernetes/manifests/etcd.yaml /var/lib/etcd 2>/dev/null') == '', 'has none of its own')
+    info = run('cluster_info', cluster)
+    etcd = (info.get('health') or {}).get('etcd') or {}
+    check(etcd.get('quorum') and [m['name'] for m in etcd['members']] == ['outside'] and info['health']['healthy'],
+          'its health is known', info)
+    saved(cluster)
+    result = run('cluster_backup', cluster, path=SNAPSHOT, state='restored')
+    check(result.get('failed') and 'elsewhere' in result['msg'], 'it is not restored from here', result)
+    files = 'cat /etc/kubernetes/pki/apiserver-etcd-client.* /etc/kubernetes/pki/etcd/ca.crt | sha256sum'
+    before = on('h1', files)
+    done(run('cluster', cluster, renew=True), 'certificates are renewed')
+    check(on('h1', files) == before and on('h1', 'ls /etc/kubernetes/pki/etcd') == 'ca.crt', 'but for those of etcd')
+    on('h2', 'systemctl stop outside')
+    result = run('cluster', cluster)
+    check(result.get('failed') and result['seconds'] < 600, 'without it the cluster says so', result)
+    on('h2', 'systemctl reset-failed outside')
+    done(run('cluster', cluster, state='absent'), 'the cluster goes')
+
+
+def main():
+    for part in PARTS:
+        {'single': single, 'members': members, 'external': external}[part]()
+
+
+with_hosts(3 if 'members' in PARTS else 2, main)
 finish()
