@@ -58,6 +58,18 @@ def phase(name):
     return kubectl('get pod %s -o jsonpath={.status.phase}' % name)
 
 
+def killed(module, cluster, between=lambda: None, **options):
+    """The result of the run that is not killed."""
+    for _ in range(KILLS):
+        seconds = random.uniform(0.5, 30)
+        result = run(module, cluster, kill_s=seconds, **options)
+        if result:
+            return result
+        print('       killed after %.1f s' % seconds, flush=True)
+        between()
+    return run(module, cluster, **options)
+
+
 def encrypted():
     kubectl('create secret generic before --from-literal=a=plain-to-see')
     value = raw('/registry/secrets/default/before')
@@ -97,15 +109,13 @@ def restored(cluster):
     kubectl('create configmap after')
     kubectl('delete secret before')
     pod('goes')
-    for _ in range(KILLS):
-        seconds = random.uniform(0.5, 30)
-        if run('cluster_backup', cluster, kill_s=seconds, path=SNAPSHOT, state='restored'):
-            break
-        print('       killed after %.1f s' % seconds, flush=True)
-        result = run('cluster', cluster)
+
+    def others_wait():
         began = on('h1', 'ls -d /etc/kubernetes/stopped-manifests 2>/dev/null')
+        result = run('cluster', cluster)
         check(not began or result.get('failed') and 'has not ended' in result['msg'], 'other runs wait for it', result)
-    done(run('cluster_backup', cluster, path=SNAPSHOT, state='restored'), 'the snapshot is restored')
+
+    done(killed('cluster_backup', cluster, others_wait, path=SNAPSHOT, state='restored'), 'the snapshot is restored')
     check(kubectl("get secret before -o jsonpath='{.data.a}'") == 'cGxhaW4tdG8tc2Vl', 'what was is back')
     check('not found' in kubectl('get configmap after'), 'what came is gone')
     check(kubectl('get pod stays -o jsonpath={.metadata.uid}') == uid and phase('stays') == 'Running', 'pods run')
@@ -129,12 +139,7 @@ def rotate(cluster):
     cluster['encryption'] = {'provider': 'aescbc', 'key': 'second'}
     planned = run('cluster', cluster, check_mode=True)
     check([a['id'] for a in planned['actions']] == ['rotate'], 'another key is planned', planned)
-    for _ in range(KILLS):
-        seconds = random.uniform(0.5, 30)
-        if run('cluster', cluster, kill_s=seconds):
-            break
-        print('       killed after %.1f s' % seconds, flush=True)
-    result = run('cluster', cluster)
+    result = killed('cluster', cluster)
     check(not result.get('failed'), 'another key', result)
     return result
 
@@ -207,12 +212,7 @@ def members():
     check(not result.get('failed'), 'a member that is left gives what it has', result)
     etcd_back('h2', 'h3')
 
-    for _ in range(KILLS):
-        seconds = random.uniform(0.5, 40)
-        if run('cluster_backup', cluster, kill_s=seconds, path=SNAPSHOT, state='restored'):
-            break
-        print('       killed after %.1f s' % seconds, flush=True)
-    done(run('cluster_backup', cluster, path=SNAPSHOT, state='restored'), 'the snapshot is restored on three')
+    done(killed('cluster_backup', cluster, path=SNAPSHOT, state='restored'), 'the snapshot is restored on three')
     until(300, 'three members', lambda n: n == 3, healthy)
     check('not found' in kubectl('get configmap after') and 'before' in kubectl('get configmap before'), 'with what it has')
     same(cluster, 'it')
