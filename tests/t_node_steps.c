@@ -325,6 +325,38 @@ START_TEST(init)
 }
 END_TEST
 
+/* What came as an archive cannot be pulled again. */
+START_TEST(archives_are_kept)
+{
+	static const struct {
+		const char *more, *want;
+	} cases[] = {
+		{ "", NULL },
+		{ ", 'images': [{'path': '/a.tar', 'names': ['x/y:1']}]", "100" },
+		{ ", 'images': [{'path': '/a.tar', 'names': ['x/y:1']}], "
+		  "'kubeadm': {'kubelet': {'imageGCHighThresholdPercent': 90}}",
+		  "90" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		AUTO_STR text = xasprintf("{'name': 'small', 'version': '1.33.2', " NODES AT "%s}",
+					  cases[i].more);
+		AUTO_JSON given = unit_json(text);
+		AUTO_JSON d = declared(given);
+		AUTO_JSON all = NULL;
+		AUTO_BUF yaml = BUF_INIT;
+		const struct kubeadm_input in = { .declaration = d };
+		struct json_object *most = NULL;
+
+		unit_ok(kubeadm_cluster_config(&in, &yaml));
+		all = documents(yaml.s);
+		json_object_object_get_ex(kind(all, "KubeletConfiguration"),
+					  "imageGCHighThresholdPercent", &most);
+		ck_assert_pstr_eq(most ? json_object_get_string(most) : NULL, cases[i].want);
+	}
+}
+END_TEST
+
 START_TEST(join)
 {
 	AUTO_JSON given = unit_json(declarations[0]);
@@ -505,5 +537,5 @@ START_TEST(pause_image)
 }
 END_TEST
 
-UNIT_MAIN("node_steps", as_data, ids, audit_policy, toml, kubeadm_reads_it, init, join, v1beta3,
-	  cannot_be_told, kept_options, pause_image)
+UNIT_MAIN("node_steps", as_data, ids, audit_policy, toml, kubeadm_reads_it, init, archives_are_kept,
+	  join, v1beta3, cannot_be_told, kept_options, pause_image)

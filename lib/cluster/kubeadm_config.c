@@ -355,6 +355,21 @@ static struct err *cluster(const struct told *t, struct json_object **ret)
 	return e;
 }
 
+/*
+ * Images that came as archives are not to be had again: a kubelet that runs out of room would delete those that are not used
+ * yet, and the pause image, which an older containerd does not protect.
+ */
+static struct json_object *kubelet(struct json_object *declaration)
+{
+	static const char most[] = "imageGCHighThresholdPercent";
+	struct json_object *o = json_object_new_object();
+
+	if (json_len(json_at(declaration, "images")))
+		json_set(o, most, json_object_new_int(100));
+	set_all(o, json_at(declaration, "kubeadm.kubelet"));
+	return o;
+}
+
 /* What the components of all nodes are told, which kubeadm keeps in ConfigMaps. */
 static void component(struct json_object *fields, const char *api, const char *name,
 		      struct buf *ret)
@@ -367,6 +382,7 @@ static void component(struct json_object *fields, const char *api, const char *n
 
 static struct err *shared(const struct told *t, struct buf *ret)
 {
+	AUTO_JSON own = kubelet(t->declaration);
 	struct json_object *o = NULL;
 	struct err *e = check(t);
 
@@ -375,8 +391,7 @@ static struct err *shared(const struct told *t, struct buf *ret)
 	if (e)
 		return e;
 	write_document(o, ret);
-	component(json_at(t->declaration, "kubeadm.kubelet"), "kubelet.config.k8s.io/v1beta1",
-		  "KubeletConfiguration", ret);
+	component(own, "kubelet.config.k8s.io/v1beta1", "KubeletConfiguration", ret);
 	component(json_at(t->declaration, "kubeadm.kube_proxy"), "kubeproxy.config.k8s.io/v1alpha1",
 		  "KubeProxyConfiguration", ret);
 	return NULL;

@@ -81,7 +81,9 @@ def settings(version):
             'images': images(version), 'cni': {'manifests': [NETWORK]},
             # No pod here asks for a name.
             'kubeadm': {'skip_phases': ['addon/coredns'],
-                        'kubelet': {'failCgroupV1': False, 'cgroupDriver': 'cgroupfs'},
+                        # The disk is the machine's, and how full it is none of ours.
+                        'kubelet': {'failCgroupV1': False, 'cgroupDriver': 'cgroupfs', 'evictionHard': {
+                            'memory.available': '50Mi', 'nodefs.available': '1%', 'nodefs.inodesFree': '0%', 'imagefs.available': '1%'}},
                         'kube_proxy': {'mode': 'nftables', 'conntrack': {
                             'maxPerCore': 0, 'min': 0, 'tcpEstablishedTimeout': '0s', 'tcpCloseWaitTimeout': '0s'}}}}
 

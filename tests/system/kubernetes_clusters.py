@@ -266,6 +266,24 @@ def members():
                      'member list' % PKI).splitlines())
 
 
+def audited(cluster):
+    """A policy for the audit log, and another one: the API servers read it once."""
+    names = [n['name'] for n in cluster['nodes'] if n['role'] == 'control_plane']
+    policy = 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: %s\n'
+    other = {**cluster, 'audit_policy': policy % 'None'}
+    done(run('cluster', other), 'an audit policy')
+    same(other, 'that')
+    logged = 'wc -c </var/log/kubernetes/audit/audit.log'
+    check(all(on(n, logged) == '0' for n in names), 'which wants nothing to be written')
+    other['audit_policy'] = policy % 'Metadata'
+    result = run('cluster', other)
+    done(result, 'another one')
+    check(actions(result) == ['configure ' + n for n in names], 'wants a restart alone', actions(result))
+    check(all(patiently(lambda: int(on(n, logged)) > 0) for n in names), 'and writes')
+    same(other, 'that')
+    return other
+
+
 def replaced(cluster):
     """A host that is made anew under the name of a member."""
     for script, words in (('nodes-down.sh', ['h5']), ('nodes-up.sh', ['5'])):
@@ -284,7 +302,7 @@ def long():
     no_tokens('of it')
     same(old, 'it was made')
     renewed(old)
-    old = reconfigured(old)
+    old = audited(reconfigured(old))
     new = newer(old)
     upgraded(old, new)
     replaced(new)
