@@ -12,6 +12,9 @@ static struct err *run(struct op *op)
 		.no_upgrade = true,
 	};
 
+	if (!absent && !cluster_node(json_at(op->want, "cluster"), name))
+		return err_at(err_new(ERR_USAGE, "name: the declaration has no node '%s'", name),
+			      "name");
 	json_object_array_add(names, json_object_new_string(name));
 	return clusters_run(op, &wish, cluster_make);
 }

@@ -225,6 +225,18 @@ static struct err *check_silent(const struct planner *p)
 	}
 }
 
+/* A node by itself, and nobody has a cluster: it can be of none, and is made of none. */
+static struct err *check_alone(const struct planner *p)
+{
+	struct err *e = check_silent(p);
+
+	if (!e && !p->in->wish->remove)
+		e = err_new(
+			ERR_CONFLICT,
+			"there is no cluster yet that a node can be made a member of: make it first");
+	return e;
+}
+
 static struct err *plan_first(struct planner *p)
 {
 	struct json_object *open = NULL, *a;
@@ -240,6 +252,8 @@ static struct err *plan_first(struct planner *p)
 	p->first = NULL;
 	if (p->api)
 		return NULL;
+	if (p->in->wish->only)
+		return check_alone(p);
 	p->first = cluster_control_plane(p->d, 0);
 	a = act(p, "init", name_of(p->first), "there is no cluster yet");
 	json_sets(a, "how", "new");
@@ -252,7 +266,7 @@ static void plan_network(struct planner *p)
 	struct json_object *all = json_at(p->d, "cni.manifests"), *a;
 	AUTO_STR titles = listed(differ);
 
-	if (p->api ? !json_len(differ) : !json_len(all))
+	if (p->api ? !json_len(differ) : !p->first || !json_len(all))
 		return;
 	a = p->api ? act(p, "network", NULL, "%s", titles)
 		   : act(p, "network", NULL, "%zu manifests", json_len(all));

@@ -10,17 +10,14 @@ import clusters  # noqa: F401  first: it brings the environment
 import json  # noqa: E402
 import os  # noqa: E402
 import re  # noqa: E402
+import shutil  # noqa: E402
 import subprocess  # noqa: E402
-import sys  # noqa: E402
-import tempfile  # noqa: E402
+import xml.etree.ElementTree as xml  # noqa: E402
 
 import yaml  # noqa: E402
 
 import hosted  # noqa: E402
-from common import COLLECTIONS, PROGRAM, ROOT, TEMP, Play, check, environment, finish, venv  # noqa: E402
-
-sys.path.insert(0, os.path.join(ROOT, 'tests/terraform'))
-import terraform  # noqa: E402
+from common import COLLECTIONS, ROOT, TEMP, Play, Run, check, environment, finish, venv  # noqa: E402
 
 EXAMPLE = os.path.join(ROOT, 'examples/cluster-on-hosts/cluster.yml')
 RECORDS = os.path.join(TEMP, 'records')
@@ -107,15 +104,15 @@ def refusals():
         'an expired password, by sudo': (who('stale'), 'sudo', "the host runs nothing for 'stale' until its password is changed there"),
         'an expired password': (who('stale'), 'login', 'Password change required'),
         'nobody': (who('nobody-such'), 'login', "permission denied for user 'nobody-such'"),
-        'nobody at that port': (who('ops', port=1), 'way', 'nobody listens there'),
-        'no route': (who('ops', address=net + '.250', connect_timeout=10), 'way', 'No route to host: is the host up, and is this its address?'),
-        'a black hole': (who('ops', port=9, connect_timeout=1), 'way', 'no answer: is the host up, and does a firewall let this port through?'),
+        'nobody at that port': (who('ops', port=1, connect_timeout=20), 'way', 'nobody listens there'),
+        'no route': (who('ops', address=net + '.250', connect_timeout=20), 'way', 'No route to host: is the host up, and is this its address?'),
+        'a black hole': (who('ops', port=9, connect_timeout=1), 'hole', 'no answer: is the host up, and does a firewall let this port through?'),
     }
     hosted.on('h1', 'nft -f - <<E\ntable inet lab { chain in { type filter hook input priority 0; tcp dport 9 drop; }; }\nE')
     modules = {'exec': {'command': 'true'}, 'facts': {'names': ['os']}, 'copy': {'content': 'x', 'dest': '/tmp/x'}}
     named = {}
     for module, options in modules.items():
-        for by in ('way', 'login', 'sudo') if module == 'exec' else ('login', 'sudo'):
+        for by in ('hole', 'way', 'login', 'sudo') if module == 'exec' else ('login', 'sudo'):
             hosts = [dict(host, name=what) for what, (host, how, _) in cases.items() if how == by]
             named['%s, %s' % (module, by)] = {'treenail.host.' + module: {'hosts': hosts, 'sudo': by == 'sudo', **options}}
     p = tasks(named)
@@ -176,7 +173,7 @@ def sessions():
 
 def modules():
     cluster = hosted.declaration(hosted.OLD, 2, labels={'disk': 'slow'})
-    cluster['name'] = 'demo'
+    cluster.update(name='demo', endpoint={'host': hosted.address('h1')})
     node = {'treenail.kubernetes.cluster_node': {'cluster': cluster, 'name': 'h2'}}
     foretold('cluster_node', lambda *args: tasks({'node': node}, *args), lambda p: p.changed == 1)
     check(hosted.kubectl('get', 'nodes', '-l', 'disk=slow', '-o', 'name') == 'node/h2', 'a label is another')
@@ -198,34 +195,49 @@ def modules():
     said = p.results['save'].get('snapshot') or {}
     check(p.changed == 1 and os.path.getsize(path) == said.get('bytes') and os.stat(path).st_mode & 0o777 == 0o600, 'a snapshot', p.text)
     health = p.results['info'].get('health') or {}
-    check(health.get('healthy') and p.results['info']['exists'] and not p.results['info']['plan']['actions'], 'how it is', health)
+    check(health.get('healthy') and p.results['info']['exists'] and not p.results['info']['plan']['actions'], 'how it is', [p.results['info'].get('plan'), health])
 
 
-def root():
-    """The example's main.tf takes the cluster as it is over from the playbook."""
-    program = terraform.found(os.environ.get('TERRAFORM', 'terraform'))
-    if not program:
+def pipeline():
+    """The example's main.tf takes the cluster over as it is, by what examples/jenkins runs: plan, digest, apply, reports."""
+    if not shutil.which('terraform'):
         return print('LEFT OUT: examples/cluster-on-hosts by Terraform: there is none')
-    made = terraform.Root(tempfile.mkdtemp(dir=TEMP), os.path.dirname(PROGRAM), ENV, program, head=False)
+    subprocess.run(['make', '-s', '-C', ROOT, 'providers'], check=True)
+    root, out = os.path.join(TEMP, 'root'), os.path.join(TEMP, 'out')
+    os.mkdir(root)
     with open(os.path.join(os.path.dirname(EXAMPLE), 'main.tf')) as f:
-        made.write('main.tf', f.read().replace('../../modules', os.path.join(ROOT, 'modules')))
+        written('root/main.tf', f.read().replace('../../modules', os.path.join(ROOT, 'modules')))
     given = hosted.declaration(hosted.OLD, 2, labels={'disk': 'slow'})
-    settings = {k: v for k, v in given.items() if k not in ('name', 'version', 'nodes')}
-    made.write('terraform.tfvars.json', json.dumps({
-        'kubernetes_version': hosted.OLD, 'hosts': given['nodes'], 'endpoint': {'host': hosted.address('h1')}, 'settings': settings}))
-    made.run('get')
-    plan = made.plan()
-    check(plan.code == 2 and '3 to add' in plan.out, 'the root: planned', plan.text)
-    done = made.apply('plan')
-    check(done.ok and hosted.kubectl('get', 'configmap', 'greeting', '-n', 'web', '-o', 'jsonpath={.data.text}') == 'Hello',
-          'the root: applied, with its objects', done.text)
-    plan = made.plan()
-    return check(plan.code == 0, 'the root: the next plan is empty', plan.text)
+    written('root/terraform.tfvars.json', {
+        'kubernetes_version': hosted.OLD, 'hosts': given['nodes'], 'endpoint': {'host': hosted.address('h1')},
+        'settings': {k: v for k, v in given.items() if k not in ('name', 'version', 'nodes')}})
+    env = environment(TF_CLI_CONFIG_FILE=os.path.join(ROOT, 'build/providers/terraform.rc'), PLAN_KEY=written('key', 'swordfish\n'))
+
+    def step(*args):
+        return Run([os.path.join(ROOT, 'examples/jenkins/terraform.sh'), args[0], root, out, *args[1:]], env=env, timeout=3000)
+
+    def report(name):
+        return {case.get('name'): [x.tag for x in case] for case in xml.parse(os.path.join(out, name)).iter('testcase')}
+
+    planned = step('plan')
+    check(planned.code == 2 and len(report('plan.xml')) >= 3, 'the root: planned', str(planned.code) + str(report('plan.xml')) + planned.out + planned.err)
+    with open(os.path.join(out, 'plan.sha256')) as f:
+        digest = f.read().strip()
+    other = step('apply', digest[::-1])
+    check(other.code == 1 and 'is not the plan that was approved' in other.err, 'another plan than the approved one is refused', other.err)
+    done = step('apply', digest)
+    check(done.code == 0 and len(report('apply.xml')) == 3 and not any('failure' in x or 'error' in x for x in report('apply.xml').values()),
+          'the root: applied, as the report says', done.out + done.err)
+    check(hosted.kubectl('get', 'configmap', 'greeting', '-n', 'web', '-o', 'jsonpath={.data.text}') == 'Hello', 'with its objects')
+    again = step('plan')
+    check(again.code == 0, 'the root: the next plan is empty', again.out + again.err)
+    said = planned.out + done.out + done.err + ''.join(open(os.path.join(out, n), errors='replace').read() for n in os.listdir(out))
+    return check(not re.search('PRIVATE KEY|key-data|swordfish', said), 'and nothing secret is in what is kept of it')
 
 
 def upgraded():
     cluster = hosted.declaration(hosted.NEW, 2, labels={'disk': 'slow'})
-    cluster.update(name='demo', version=hosted.OLD)
+    cluster.update(name='demo', version=hosted.OLD, endpoint={'host': hosted.address('h1')})
     task = {'treenail.kubernetes.cluster_upgrade': {'cluster': cluster, 'version': hosted.NEW}}
     p = foretold('an upgrade', lambda *args: tasks({'upgrade': task}, *args), lambda p: p.changed == 1)
     check(p.results['upgrade']['version'] == hosted.OLD, 'from the older version', p.results['upgrade'])
@@ -271,7 +283,7 @@ def gone():
 
 
 def main():
-    for test in (become, refusals, refused, made, modules, root, upgraded, documented, gone):
+    for test in (become, refusals, refused, made, modules, pipeline, upgraded, documented, gone):
         test()
 
 
