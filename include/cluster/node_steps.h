@@ -42,6 +42,9 @@ MUST_USE struct err *cluster_node_steps(const struct node_input *in, struct json
  */
 struct json_object *cluster_proxy_env(struct json_object *declaration);
 
+/* Steps after kubeadm reset that take what is left of kube-vip off a host, its address among them; owned. */
+struct json_object *kube_vip_gone(struct json_object *declaration);
+
 /*
  * What must be free on a node before it becomes a member or is upgraded: [{"path": "/var/lib/etcd", "need_mb": 2048}], of the
  * file systems of images, pods and a stacked etcd; empty if nothing must. Owned.

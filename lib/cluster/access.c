@@ -156,11 +156,21 @@ static struct err *ask(struct cluster *c, int64_t ms)
 	return cluster_call(c, &req, &answer);
 }
 
+/* kubeadm's API servers listen where the endpoint is. */
+static int port_of(struct json_object *declaration)
+{
+	return (int)json_int(declaration, "endpoint.port", 6443);
+}
+
 struct err *engine_api_through(struct engine *g, const char *node, struct cluster **ret)
 {
 	struct tunnel *t = NULL;
-	struct err *e = tunnel_open(g, node, "127.0.0.1", 6443, &t);
+	struct err *e;
 
+	pthread_mutex_lock(&g->lock);
+	const int port = port_of(g->d);
+	pthread_mutex_unlock(&g->lock);
+	e = tunnel_open(g, node, "127.0.0.1", port, &t);
 	if (e)
 		return e;
 	pthread_mutex_lock(&g->lock);
@@ -175,7 +185,7 @@ struct err *engine_api_through(struct engine *g, const char *node, struct cluste
 static struct err *connect_directly(struct engine *g, struct cluster **ret)
 {
 	const char *endpoint = json_str(g->d, "endpoint.host");
-	const int port = (int)json_int(g->d, "endpoint.port", 6443);
+	const int port = port_of(g->d);
 	struct json_object *node;
 
 	for (int i = endpoint ? -1 : 0;; i++) {
@@ -189,9 +199,9 @@ static struct err *connect_directly(struct engine *g, struct cluster **ret)
 				return NULL;
 			host = cluster_node_address(node);
 		}
-		if (!answers(host, i < 0 ? port : 6443))
+		if (!answers(host, port))
 			continue;
-		e = connect_to(g, host, i < 0 ? port : 6443, &c);
+		e = connect_to(g, host, port, &c);
 		if (!e)
 			e = ask(c, 10000);
 		if (!e) {
@@ -218,7 +228,7 @@ static struct err *connect_through(struct engine *g, struct cluster **ret)
 			return first;
 		if (json_at(json_at(json_at(g->observed, "nodes"), name), "error"))
 			continue;
-		e = tunnel_open(g, name, "127.0.0.1", 6443, &t);
+		e = tunnel_open(g, name, "127.0.0.1", port_of(g->d), &t);
 		if (!e)
 			e = connect_to(g, "127.0.0.1", tunnel_port(t), &c);
 		if (!e)

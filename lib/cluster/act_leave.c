@@ -55,7 +55,48 @@ static struct json_object *empty_networks(void)
 	return s;
 }
 
-static struct json_object *reset_steps(struct engine *g)
+static struct json_object *shell(const char *id, const char *script)
+{
+	struct json_object *s = step_command(id, "sh -c", LOOK_S);
+
+	step_argv(s, script);
+	return s;
+}
+
+static struct json_object *kubeadm_reset(const char *socket)
+{
+	struct json_object *s = step_command(
+		"reset", "kubeadm reset --force --cleanup-tmp-dir --cri-socket", RESET_S);
+	/* Where there is no kubeadm, nothing was made by it. */
+	struct json_object *unless = shell("unless", "! command -v kubeadm >/dev/null");
+
+	step_argv(s, socket);
+	json_set(s, "unless", json_object_get(json_at(unless, "argv")));
+	json_object_put(unless);
+	return s;
+}
+
+/*
+ * kubeadm would ask the other members of etcd, which may be gone, and wait for them; leave_etcd() has where some stay. What lies
+ * there is marked first: it is deleted also by the run after one that was killed, but only if it is kubeadm's.
+ */
+static void add_reset(struct json_object *steps, struct json_object *reset, bool etcd)
+{
+	if (etcd) {
+		step_argv(reset, "--skip-phases=remove-etcd-member");
+		steps_add(steps, shell("etcd-mark",
+				       "! test -e /etc/kubernetes/manifests/etcd.yaml || "
+				       "! test -d /var/lib/etcd || touch /var/lib/etcd/.reset"));
+	}
+	steps_add(steps, reset);
+	if (etcd)
+		steps_add(steps, shell("etcd", "test -e /var/lib/etcd/.reset || exit 0; "
+					       "cd /var/lib/etcd && "
+					       "find . -mindepth 1 ! -name .reset -delete && "
+					       "rm .reset"));
+}
+
+static void remove_made(struct json_object *steps)
 {
 	static const char *const made[] = { PKI_FOLDER,
 					    KUBEADM_PATCHES,
@@ -68,23 +109,26 @@ static struct json_object *reset_steps(struct engine *g)
 					    "/etc/kubernetes/bootstrap-kubelet.conf",
 					    "/etc/kubernetes/controller-manager.conf",
 					    "/etc/kubernetes/scheduler.conf" };
-	struct json_object *steps = steps_new(), *reset, *unless;
 
-	pthread_mutex_lock(&g->lock);
-	const char *socket = kubeadm_cri_socket(g->d);
-	const bool networked = json_len(json_at(g->d, "cni.manifests")) > 0;
-	pthread_mutex_unlock(&g->lock);
-	reset = step_command("reset", "kubeadm reset --force --cleanup-tmp-dir --cri-socket",
-			     RESET_S);
-	step_argv(reset, socket);
-	/* Where there is no kubeadm, nothing was made by it. */
-	unless = step_command(NULL, "sh -c", 0);
-	step_argv(unless, "! command -v kubeadm >/dev/null");
-	json_set(reset, "unless", json_object_get(json_at(unless, "argv")));
-	json_object_put(unless);
-	steps_add(steps, reset);
 	for (size_t i = 0; i < COUNT(made); i++)
 		steps_add(steps, step_absent(made[i]));
+}
+
+static struct json_object *reset_steps(struct engine *g, const char *node)
+{
+	struct json_object *steps = steps_new(), *reset;
+
+	pthread_mutex_lock(&g->lock);
+	const bool etcd = cluster_is_control_plane(cluster_node(g->d, node)) &&
+			  !json_is_str(json_at(g->d, "etcd.kind"), "external");
+	const bool networked = json_len(json_at(g->d, "cni.manifests")) > 0;
+	struct json_object *vip = kube_vip_gone(g->d);
+
+	reset = kubeadm_reset(kubeadm_cri_socket(g->d));
+	pthread_mutex_unlock(&g->lock);
+	add_reset(steps, reset, etcd);
+	steps_add_all(steps, vip);
+	remove_made(steps);
 	/* What the pod network's own pods wrote there; what came otherwise stays. */
 	if (networked)
 		steps_add(steps, empty_networks());
@@ -93,7 +137,7 @@ static struct json_object *reset_steps(struct engine *g)
 
 static struct err *reset_host(struct engine *g, const char *node)
 {
-	AUTO_JSON steps = reset_steps(g);
+	AUTO_JSON steps = reset_steps(g, node);
 	struct node_job j = { .node = node, .steps = steps, .timeout_s = RESET_S };
 	struct err *e = engine_node(g, &j);
 

@@ -40,6 +40,25 @@ static struct err *digest_archives(struct engine *g)
 	return e;
 }
 
+/* What only shows when steps are made of it is refused before any host is reached, too. */
+static struct err *check_steps(struct engine *g)
+{
+	struct json_object *nodes = json_at(g->d, "nodes");
+	struct err *e = NULL;
+
+	for (size_t i = 0; i < json_len(nodes) && !e; i++) {
+		const struct node_input in = { .declaration = g->d,
+					       .node = json_nth(nodes, i),
+					       .archives = g->archives };
+		struct json_object *steps = NULL;
+
+		e = cluster_node_steps(&in, &steps);
+		json_wipe(steps);
+		json_object_put(steps);
+	}
+	return e;
+}
+
 static struct err *open_journal(struct engine *g)
 {
 	const char *given = json_str(g->d, "journal");
@@ -88,6 +107,8 @@ struct err *engine_open(struct engine *g, struct json_object *given,
 	e = cluster_declaration(given, &g->d, ret_warnings);
 	if (!e)
 		e = digest_archives(g);
+	if (!e)
+		e = check_steps(g);
 	if (!e)
 		e = open_hosts(g);
 	return e ? e : open_journal(g);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cluster/engine.h"
 #include "cluster/kubeadm_config.h"
 #include "cluster/steps.h"
 #include "yaml.h"
@@ -13,6 +14,8 @@
 #define MANIFEST "/etc/kubernetes/manifests/kube-vip.yaml"
 #define HOSTS    "/etc/kubernetes/kube-vip.hosts"
 #define ADMIN    "/etc/kubernetes/admin.conf"
+
+enum { ADDRESS_S = 60 };
 
 static struct json_object *pair(const char *name, const char *value)
 {
@@ -162,4 +165,21 @@ struct err *kube_vip_steps(struct job *j)
 			"127.0.0.1 localhost kubernetes\n::1 localhost\n");
 	(void)step_file(j, "kube-vip", MANIFEST, "0600", text.s);
 	return NULL;
+}
+
+/* kubeadm reset kills it, and what is killed keeps its address: others would go on to come here. */
+struct json_object *kube_vip_gone(struct json_object *declaration)
+{
+	struct json_object *steps = steps_new(), *s;
+
+	if (!json_is_str(json_at(declaration, "endpoint.kind"), "kube_vip"))
+		return steps;
+	s = step_command("kube-vip", "sh -c", ADDRESS_S);
+	step_argv(s, "ip -o address show to \"$1\" | while read -r _ dev _ address _; do "
+		     "ip address del \"$address\" dev \"$dev\" || exit; done");
+	step_argv(s, "-");
+	step_argv(s, json_str(declaration, "endpoint.host"));
+	steps_add(steps, s);
+	steps_add(steps, step_absent(HOSTS));
+	return steps;
 }

@@ -310,6 +310,28 @@ static struct err *check_nodes(struct json_object *d, const struct networks *all
 
 /* ---- the rest ---- */
 
+/* It is to be nobody's else: who leaves gives it up. */
+static struct err *check_vip(struct json_object *d, const char *host)
+{
+	struct json_object *nodes = json_at(d, "nodes");
+
+	if (!host || !is_address(host))
+		return at(err_new(ERR_USAGE, "kube-vip needs the address that it is to hold"),
+			  "endpoint.host");
+	for (size_t i = 0; i < json_len(nodes); i++) {
+		struct json_object *node = json_nth(nodes, i);
+
+		if (json_is_str(json_at(node, "node_ip"), host) ||
+		    json_is_str(json_at(node, "host.address"), host))
+			return at(err_new(ERR_USAGE,
+					  "'%s' is that of nodes[%zu]: kube-vip needs one of its "
+					  "own",
+					  host, i),
+				  "endpoint.host");
+	}
+	return NULL;
+}
+
 static struct err *check_endpoint(struct json_object *d, const struct networks *all)
 {
 	const char *host = json_str(d, "endpoint.host");
@@ -319,10 +341,8 @@ static struct err *check_endpoint(struct json_object *d, const struct networks *
 		e = at(domain_check(host), "endpoint.host");
 	if (!e)
 		e = check_address(all, host, "endpoint.host");
-	if (!e && json_is_str(json_at(d, "endpoint.kind"), "kube_vip") &&
-	    (!host || !is_address(host)))
-		e = at(err_new(ERR_USAGE, "kube-vip needs the address that it is to hold"),
-		       "endpoint.host");
+	if (!e && json_is_str(json_at(d, "endpoint.kind"), "kube_vip"))
+		e = check_vip(d, host);
 	if (!e && !host && cluster_control_plane(d, 1))
 		e = at(err_new(ERR_USAGE,
 			       "several control planes need an address that leads to all "

@@ -91,7 +91,8 @@ def settings(version):
 def declaration(version, n, **more):
     nodes = [{'name': 'h%d' % i, 'host': {'address': address('h%d' % i)},
               'role': 'worker' if i > 1 else 'control_plane'} for i in range(1, n + 1)]
-    nodes[1].update(more)
+    if more:
+        nodes[1].update(more)
     return {'name': 'lab', 'version': version, 'journal': JOURNAL, 'nodes': nodes,
             'ssh': {'user': 'ops', 'sudo': True, 'private_key_file': os.path.join(NODES, 'ssh/id'),
                     'known_hosts_file': os.path.join(NODES, 'ssh/known_hosts'), 'ssh_config': 'none',
