@@ -23,6 +23,7 @@ KILLS = int(os.environ.get('KILLS', '10'))
 LONG = os.environ.get('LONG') == 'yes'
 TOKEN = re.compile(r'(?<![a-z0-9.])[a-z0-9]{6}\.[a-z0-9]{16}(?![a-z0-9.])')
 PATIENCE_S = 900
+BEGAN = time.time()
 said = []  # by all runs
 
 
@@ -153,11 +154,238 @@ def version_gone():
     check(on('h1', 'command -v kubeadm') == '', 'no other is taken in its place')
 
 
+# ---- what must not be seen ----
+
+class Watch(threading.Thread):
+    """Command lines of all processes of our hosts and of ours, each of which is read twice: a process becomes another one."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.seen, self.lines, self.over = {}, set(), threading.Event()
+        self.group = 'lab-%s-' % read('port-base').strip()
+        self.start()
+
+    def look(self):
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(OSError):
+                born = os.stat('/proc/' + pid).st_ctime_ns
+                if self.seen.get((pid, born), 0) < 2:
+                    self.seen[pid, born] = self.seen.get((pid, born), 0) + 1
+                    with open('/proc/%s/cgroup' % pid) as f, open('/proc/%s/cmdline' % pid) as g:
+                        if self.group in f.read() or os.path.samefile('/proc/%s/exe' % pid, hosted.MODULES):
+                            self.lines.add(g.read())
+
+    def run(self):
+        while not self.over.wait(0.05):
+            self.look()
+
+
+def secret_in(text):
+    return TOKEN.search(text) or re.search('PRIVATE KEY|(client|token)-key-data', text)
+
+
+def readable(host):
+    """Files of a host that were written by now and that everybody may read: its disk is a folder here."""
+    for top in ('upper/etc', 'upper/var', 'upper/root', 'upper/home', 'data'):
+        for folder, below, files in os.walk(os.path.join(NODES, host, top)):
+            below[:] = [b for b in below if os.stat(os.path.join(folder, b), follow_symlinks=False).st_mode & 0o001]
+            for path in (os.path.join(folder, f) for f in files):
+                info = os.stat(path, follow_symlinks=False)
+                if stat.S_ISREG(info.st_mode) and info.st_mode & 0o004 and info.st_size < 1 << 20 and info.st_mtime > BEGAN:
+                    yield path
+
+
+def kept_quiet(watch):
+    lines = [line for line in watch.lines if secret_in(line)]
+    check(len(watch.lines) > 50 and any('kubeadm' in line for line in watch.lines) and not lines,
+          'no secret on any of %d command lines' % len(watch.lines), lines)
+    check(not any(map(secret_in, said)), 'nor in what %d runs said' % len(said))
+    text = read(os.path.join(JOURNAL, 'journal'))
+    modes = [stat.S_IMODE(os.stat(p).st_mode) for p in (JOURNAL, os.path.join(JOURNAL, 'journal'))]
+    check(not secret_in(text) and modes == [0o700, 0o600], 'nor in the journal, which is for its owner', modes)
+    for host in 'h1', 'h2':
+        found = []
+        for path in readable(host):
+            with open(path, errors='replace') as f, contextlib.suppress(OSError):
+                found += [path] if secret_in(f.read()) else []
+        found += on(host, "find /run /tmp -xdev -type f -perm -004 -exec grep -lE 'PRIVATE KEY|%s' {} + 2>/dev/null"
+                    % r'\b[a-z0-9]{6}\.[a-z0-9]{16}\b').split()
+        check(not found, 'nor in a file of %s that all may read' % host, found)
+        logged = [line for line in on(host, 'journalctl --no-pager -o cat; cat /var/log/*.log /var/log/apt/*.log').splitlines() if secret_in(line)]
+        check(not logged, 'nor in a log of ' + host, logged[:5])
+        check(on(host, 'ls -A /run/treenail 2>/dev/null') == '', 'what kubeadm was told is gone from ' + host)
+
+
+# ---- kills ----
+
+class Cluster:
+    """What of a cluster must stay the same, however often whoever works on it is killed."""
+
+    def __init__(self):
+        self.left, self.points, self.uid = KILLS, 0, None
+
+    def killed(self, what, share, module, cluster, **how):
+        """Runs that are killed at any moment, each a little later than those before, until one comes to its end."""
+        longest, kills = 3.0, min(self.left, max(1, round(KILLS * share)))
+        for _ in range(kills):
+            if run(module, cluster, kill_s=random.uniform(0.1, longest), **how):
+                break
+            self.left, self.points, longest = self.left - 1, self.points + 1, longest * 1.1 + 1
+            self.is_the_same(what)
+        result = run(module, cluster, **how)
+        done(result, '%s, after %d kills in all' % (what, self.points))
+        self.is_the_same(what)
+        return result
+
+    def is_the_same(self, what):
+        """By the API's own count of its birth: init was done once."""
+        uid = on('h1', 'KUBECONFIG=/etc/kubernetes/admin.conf timeout 20 kubectl get ns kube-system -o jsonpath={.metadata.uid} 2>/dev/null')
+        self.uid = self.uid or uid
+        if uid != self.uid and uid:
+            check(False, what + ': it is another cluster', [self.uid, uid])
+
+
+def installed_once(host, version):
+    lines = on(host, 'zcat -f /var/log/dpkg.log*').splitlines()
+    for package in 'containerd', 'conntrack', 'kubelet', 'kubeadm', 'kubectl':
+        new = [line for line in lines if re.search(r' install %s:\S+ <none> ' % package, line)]
+        check(len(new) == 1, '%s: %s was installed once' % (host, package), new)
+    ups = [line for line in lines if re.search(r' upgrade kubelet:\S+ ', line)]
+    check(len(ups) == (version == NEW), '%s: kubelet was upgraded %d times' % (host, len(ups)), ups)
+
+
+def tokens_end(kills):
+    """A killed run cannot revoke its token: it ends by itself."""
+    secrets = json.loads(kubectl('-n', 'kube-system', 'get', 'secrets', '-o', 'json') or '{}').get('items', [])
+    tokens = [s for s in secrets if s['type'] == 'bootstrap.kubernetes.io/token']
+    check(len(tokens) <= kills and all('expiration' in s['data'] for s in tokens), 'a token ends with its run, or by itself', len(tokens))
+
+
+# ---- a cluster ----
+
+def create(own):
+    """On h2 nothing may be run in /tmp, and apt is somebody else's for a while."""
+    on('h2', 'mount -o remount,noexec /tmp')
+    holder = subprocess.Popen(['ssh', '-F', os.path.join(NODES, 'ssh/config'), 'h2', 'python3 -c "%s"' % (
+        "import fcntl, sys; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    cluster = declaration(OLD, 2)
+    if LONG:
+        told(run('cluster_node', cluster, name='h2', node_timeout=60), 'a lock of apt that stays', "host 'h2'",
+             "'/var/lib/dpkg/lock-frontend' is locked by 'python3' .process")
+    threading.Timer(15, holder.stdin.close).start()
+    own.killed('a cluster', 0.4, 'cluster', cluster)
+    holder.wait()
+    same(cluster, 'it was made')
+
+
+def reboot(own):
+    """h1 goes while its certificates are renewed; a renewal that was asked for is asked for again."""
+    cluster = declaration(OLD, 2)
+    out = []
+    t = threading.Thread(target=lambda: out.append(run('cluster', cluster, renew=True)))
+    before = on('h1', 'cat /proc/sys/kernel/random/boot_id')
+    t.start()
+    if until(lambda: on('h1', 'pgrep -x kubeadm') or not t.is_alive(), 'kubeadm on h1'):
+        on('h1', 'systemctl --force --force reboot')
+    t.join()
+    told(out[0], 'a host that reboots in the middle', "host 'h1'|on h1|node h1")
+    until(lambda: on('h1', 'cat /proc/sys/kernel/random/boot_id') not in (before, '') , 'h1 is back')
+    until(lambda: 'Ready' in kubectl('get', 'node', 'h1', '--no-headers') , 'its API is')
+    own.killed('certificates after it', 0.2, 'cluster', cluster, renew=True)
+
+
+def certificate(own):
+    """Five days are left of what the API server shows."""
+    on('h1', '''cd /etc/kubernetes/pki && openssl x509 -in apiserver.crt -x509toreq -signkey apiserver.key -copy_extensions copyall -out /root/csr &&
+             openssl x509 -req -in /root/csr -CA ca.crt -CAkey ca.key -days 5 -copy_extensions copyall -out /root/crt && cat /root/crt >apiserver.crt''')
+    cluster = declaration(OLD, 2)
+    result = run('cluster', cluster, check_mode=True)
+    check([a['id'] for a in result['actions']] == ['renew h1'] and 'apiserver' in result['actions'][0]['why'],
+          'a certificate about to end is seen', json.dumps(result, indent=1))
+    own.killed('it is renewed', 0.2, 'cluster', cluster)
+    left = on('h1', 'openssl s_client -connect 127.0.0.1:6443 </dev/null 2>/dev/null | openssl x509 -checkend 25920000')
+    check('will not expire' in left, 'and the new one is shown', left)
+    same(cluster, 'the renewal')
+
+
+def stopped_etcd(own):
+    """The one member of etcd is stopped: nothing answers, nothing is done, and it is told which host to look at."""
+    cluster = declaration(OLD, 2)
+    on('h1', 'mv /etc/kubernetes/manifests/etcd.yaml /root/')
+    until(lambda: on('h1', 'pgrep -x etcd') == '', 'etcd ends')
+    result = run('cluster', cluster)
+    told(result, 'etcd is stopped', 'h1')
+    check(not result['changed'], 'and nothing was done', result)
+    on('h1', 'mv /root/etcd.yaml /etc/kubernetes/manifests/')
+    until(lambda: 'Ready' in kubectl('get', 'node', 'h1', '--no-headers'), 'etcd is back')
+    done(run('cluster', cluster), 'with it all is well')
+    own.is_the_same('etcd')
+
+
+BUDGET = '''{apiVersion: v1, kind: Pod, metadata: {name: held, namespace: default, labels: {app: held}},
+ spec: {nodeName: h2, containers: [{name: c, image: "lab.invalid/busybox:1", command: [sleep, "1000000"]}], terminationGracePeriodSeconds: 0}}
+---
+{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: all-of-it, namespace: default},
+ spec: {minAvailable: 1, selector: {matchLabels: {app: held}}}}
+'''
+
+
+def upgrade(own):
+    new = declaration(NEW, 2)
+    subprocess.run(['ssh', '-F', os.path.join(NODES, 'ssh/config'), 'h1', 'KUBECONFIG=/etc/kubernetes/admin.conf kubectl apply -f -'],
+                   input=BUDGET, text=True, check=True)
+    until(lambda: kubectl('get', 'pdb', 'all-of-it', '-o', 'jsonpath={.status.currentHealthy}') == '1', 'a pod with a budget')
+    new['drain'] = {'force': True}
+    told(run('cluster_upgrade', new), 'a budget that blocks a drain', 'nothing was begun', 'default/held', 'all-of-it')
+    full = dict(new, space={'free_mb': 1 << 30})
+    told(run('cluster_upgrade', full), 'too little room for an upgrade', 'nothing was begun',
+         r'/var/lib/kubelet on node h2: \d+ MB are free, 1073741824 are needed', '/var/lib/etcd on node h1')
+    check(on('h1', 'kubeadm version -o short') == 'v' + OLD and 'SchedulingDisabled' not in kubectl('get', 'nodes'), 'before the first drain')
+    kubectl('delete', 'pdb', 'all-of-it')
+    own.killed('an upgrade', 0.3, 'cluster_upgrade', new)
+    check(kubectl('get', 'nodes', '-o', "jsonpath='{.items[*].status.nodeInfo.kubeletVersion}'") == 'v%s v%s' % (NEW, NEW), 'all of it')
+    check('SchedulingDisabled' not in kubectl('get', 'nodes'), 'and in service')
+    same(new, 'the upgrade')
+
+
+def remove(own):
+    cluster = declaration(NEW, 2)
+    own.killed('a worker leaves', 0.1, 'cluster_node', cluster, name='h2', state='absent')
+    check(kubectl('get', 'nodes', '-o', "jsonpath='{.items[*].metadata.name}'") == 'h1', 'it has left')
+    check(on('h2', 'ls /etc/kubernetes/*.conf 2>/dev/null') == '', 'and nothing is left on it')
+
+
+def never_ready(own):
+    cluster = declaration(NEW, 2)
+    cluster['nodes'][1]['kubelet_args'] = {'no-such-flag': 'x'}
+    told(run('cluster_node', cluster, name='h2', node_timeout=150), 'a kubelet that never gets ready', "host 'h2'", 'its kubelet said last',
+         'unknown flag: --no-such-flag')
+    del cluster['nodes'][1]['kubelet_args']
+    own.killed('a worker joins after it', 0.1, 'cluster_node', cluster, name='h2')
+    same(cluster, 'it joined')
+
+
 def main():
     strange_hosts()
     no_room()
     wrong_clock()
     version_gone()
+    watch, own = Watch(), Cluster()
+    create(own)
+    installed_once('h1', OLD)
+    installed_once('h2', OLD)
+    tokens_end(own.points)
+    certificate(own)
+    reboot(own)
+    stopped_etcd(own)
+    upgrade(own)
+    remove(own)
+    if LONG:
+        never_ready(own)
+    watch.over.set()
+    kept_quiet(watch)
 
 
 with_hosts(2, main)
