@@ -392,17 +392,29 @@ static struct err *explained(struct engine *g, struct err *e)
 		json_object_get_string(json_nth(json_at(health, "problems"), 0)));
 }
 
-/* A run was killed while it began an API server anew, which goes on without us. */
+/* A run was killed in the middle of what begins an API server anew; that goes on without us. */
+static bool goes_on(struct engine *g, const char *node)
+{
+	static const char *const anew[] = { "rotate", "renew", "options", "upgrade" };
+
+	for (size_t i = 0; i < COUNT(anew); i++)
+		if (json_is_str(json_at(journal_open_action(g->state, node, anew[i]), "event"),
+				"begun"))
+			return true;
+	return false;
+}
+
+/* Whose certificates have ended would wait in vain. */
 static void wait_begun(struct engine *g)
 {
 	struct json_object *node;
 
-	for (size_t i = 0; (node = cluster_control_plane(g->d, i)); i++) {
+	for (size_t i = 0; (node = cluster_control_plane(g->d, i)) && !have_ended(g->observed); i++) {
 		const char *name = json_str(node, "name");
 		struct json_object *o = NULL;
 
 		json_object_object_get_ex(json_at(g->observed, "nodes"), name, &o);
-		if (journal_open_action(g->state, name, "rotate") && o && !json_at(o, "error"))
+		if (goes_on(g, name) && o && !json_at(o, "error"))
 			err_free(engine_wait_api(g, name)); /* if it does not, that is told later */
 	}
 }
