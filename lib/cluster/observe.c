@@ -409,7 +409,8 @@ static void wait_begun(struct engine *g)
 {
 	struct json_object *node;
 
-	for (size_t i = 0; (node = cluster_control_plane(g->d, i)) && !have_ended(g->observed); i++) {
+	for (size_t i = 0; (node = cluster_control_plane(g->d, i)) && !have_ended(g->observed);
+	     i++) {
 		const char *name = json_str(node, "name");
 		struct json_object *o = NULL;
 

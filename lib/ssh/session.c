@@ -339,10 +339,11 @@ static struct err *connect_socket(struct ssh_session *s, enum again *again)
 			       "port, and does sshd run?",
 			       s->at);
 	if (fault == ETIMEDOUT)
-		return err_new(ERR_TIMEOUT,
-			       "connecting to %s: no answer: is the host up, and does a firewall let "
-			       "this port through?",
-			       s->at);
+		return err_new(
+			ERR_TIMEOUT,
+			"connecting to %s: no answer: is the host up, and does a firewall let "
+			"this port through?",
+			s->at);
 	return err_new(ERR_NETWORK, "connecting to %s: %s%s", s->at, strerrordesc_np(fault),
 		       fault == EHOSTUNREACH || fault == ENETUNREACH
 			       ? ": is the host up, and is this its address?"
