@@ -281,19 +281,23 @@ def create(own):
     same(cluster, 'it was made')
 
 
+def begun():
+    """How often a renewal of h1 was begun."""
+    return len(re.findall('"begun".*"renew".*"h1"', read(os.path.join(JOURNAL, 'journal'))))
+
+
 def reboot(own):
     """h1 goes while its certificates are renewed; a renewal that was asked for is asked for again."""
     cluster = declaration(OLD, 2)
-    out = []
+    out, before, boot = [], begun(), on('h1', 'cat /proc/sys/kernel/random/boot_id')
     t = threading.Thread(target=lambda: out.append(run('cluster', cluster, renew=True)))
-    before = on('h1', 'cat /proc/sys/kernel/random/boot_id')
     t.start()
-    if until(lambda: on('h1', 'pgrep -x kubeadm') or not t.is_alive(), 'kubeadm on h1'):
-        on('h1', 'systemctl --force --force reboot')
+    until(lambda: begun() > before or not t.is_alive(), 'a renewal on h1')
+    on('h1', 'systemctl --force --force reboot')
     t.join()
     told(out[0], 'a host that reboots in the middle', "host 'h1'|on h1|node h1")
-    until(lambda: on('h1', 'cat /proc/sys/kernel/random/boot_id') not in (before, '') , 'h1 is back')
-    until(lambda: 'Ready' in kubectl('get', 'node', 'h1', '--no-headers') , 'its API is')
+    until(lambda: on('h1', 'cat /proc/sys/kernel/random/boot_id') not in (boot, ''), 'h1 is back')
+    until(lambda: 'Ready' in kubectl('get', 'node', 'h1', '--no-headers'), 'its API is')
     own.killed('certificates after it', 0.2, 'cluster', cluster, renew=True)
 
 
