@@ -1,6 +1,7 @@
 #include "cluster/cluster.h"
 #include "cluster/inspect.h"
 #include "common/clusters.h"
+#include "common/ending.h"
 #include "common/tasks.h"
 
 static struct err *save(struct op *op)
@@ -40,8 +41,10 @@ static struct err *restore(struct op *op)
 		.other_cluster = json_truth(op->want, "other_cluster", false),
 	};
 	struct cluster_outcome out = { .plan = NULL };
-	struct err *e = cluster_restore(json_at(op->want, "cluster"), &o, &what, &out);
+	struct err *e;
 
+	ending_told();
+	e = cluster_restore(json_at(op->want, "cluster"), &o, &what, &out);
 	clusters_tell(op, &out);
 	cluster_outcome_release(&out);
 	return e;
