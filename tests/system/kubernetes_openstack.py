@@ -4,6 +4,7 @@
 The servers of the lab's OpenStack are matched with hosts (tests/lab/match.sh) while Terraform waits for them: each has the
 addresses that Neutron gave it, the user's key, and the host key that cloud-init was told.
 """
+import glob
 import json
 import os
 import re
@@ -129,7 +130,8 @@ def main():
         done = root.destroy()
         check(done.ok and not root.instances(), 'destroyed', done.text)
         check(things() == before, 'nothing is left in the project', things() ^ before)
-        match()
+        wrong = match()
+        check(not wrong and not glob.glob(os.path.join(HOSTS, '*/number')), 'hosts go with their servers', wrong)
         subprocess.run([os.path.join(hosted.LAB, 'nodes-down.sh'), HOSTS, '--wipe'], check=False)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """From bare hosts to a cluster with its first object in one `terraform apply`, and what may happen to it afterwards.
 
-  kubernetes_terraform_hosts.py [PART ...]
+  kubernetes_terraform_hosts.py [PART ...]      unfinished only if it is named
 
 Of hosts that are up already (hosted.py) it wants three.
 """
@@ -149,41 +149,70 @@ def authority():
     return there('h1', '/etc/kubernetes/pki/ca.crt')
 
 
-def unfinished():
-    """A creation that fails half-way: it can be destroyed, or goes on."""
-    r = Cluster()
-    missing = {'images': [*MORE['images'], {'path': '/srv/lab/no.tar', 'names': ['lab.invalid/no:1'], 'roles': ['worker']}]}
-    r.declare([node(1), node(2)], **missing)
+def half_made(r, nodes, more=''):
+    """A creation that fails half-way."""
+    missing = {'path': '/srv/lab/no.tar', 'names': ['lab.invalid/no:1'], 'roles': ['worker']}
+    r.declare(nodes, more, images=[*MORE['images'], missing])
     done = r.apply()
     check(done.code == 1 and '/srv/lab/no.tar' in words(done) and 'resets nothing' in words(done) and authority(), 'what fails says so', done.text)
     check(r.instances().get('treenail_cluster.lab', (0, 0))[1] == 'tainted', 'and what it made is known', r.instances())
+    return authority()
+
+
+def destroyed(r, what):
     done = r.destroy()
-    check(done.ok and not authority() and not r.instances(), 'so that it can be destroyed', done.text)
+    check(done.ok and not authority() and not r.instances(), what, done.text)
+
+
+def unfinished():
+    """What is half made can be destroyed; what is whole and is to be replaced is made anew."""
+    r = Cluster()
+    half_made(r, [node(1), node(2)])
+    destroyed(r, 'what is half made is destroyed')
+    r.declare([node(1)])
     r.apply()
     made = authority()
-    r.declare([node(1), node(2)])
+    done = r.apply('-replace=treenail_cluster.lab')
+    check(done.ok and made and authority() not in ('', made), 'what is whole and is to be replaced is made anew', done.text)
+    destroyed(r, 'and destroyed')
+
+
+EXTERNAL = '''terraform {
+  required_providers {
+    external = { source = "treenail/external" }
+  }
+}
+data "external" "health" {
+  program = ["%(program)s"]
+  query   = { kind = "Cluster", health = "true", kubeconfig = "%(kubeconfig)s" }
+}
+output "health" { value = data.external.health.result }
+'''
+
+
+def asked():
+    """Health, versions and the days that are left of certificates, by the data source external."""
+    r = terraform.Root(tempfile.mkdtemp(dir=TEMP), BINARIES, {}, head=False)
+    r.write('kubeconfig', there('h1', '/etc/kubernetes/admin.conf') + '\n')
+    r.write('main.tf', EXTERNAL % {'program': os.path.join(BINARIES, 'treenail-external'), 'kubeconfig': r.path('kubeconfig')})
     done = r.apply()
-    check(done.ok and made and authority() == made and kubectl('get', 'nodes', '-o', 'name').split() == ['node/h1', 'node/h2'],
-          'or goes on where it stopped', done.text)
-    check(isinstance(r.instances()['treenail_cluster.lab'][0]['changes'], list), 'to its end', r.instances())
-    looked(r, 'what went on')
-    r.run('taint', 'treenail_cluster.lab')
-    done = r.apply()
-    check(done.ok and authority() not in ('', made), 'what is whole and is to be replaced is made anew', done.text)
-    done = r.destroy()
-    check(done.ok and not authority() and not r.instances(), 'and destroyed', done.text)
+    have = r.run('output', '-json').json.get('health', {}).get('value', {})
+    check(done.ok and have.get('version') == 'v' + NEW and have.get('nodes_ready') == have.get('nodes_total') == '2' and
+          json.loads(have.get('versions', '{}')) == {'v' + NEW: 2} and int(have.get('api_certificate_days_left', 0)) > 300,
+          'asked by the data source external', (done.text, have))
 
 
 def main():
-    r = Cluster()
-    r.declare([node(1), node(2, labels={'lab/a': 'b'})], OBJECT)
+    r, nodes = Cluster(), [node(1), node(2, labels={'lab/a': 'b'})]
+    made = half_made(r, nodes, OBJECT)
+    r.declare(nodes, OBJECT)
     done = r.plan()
     check(done.code == 2 and set(actions(r)) == {'treenail_cluster.lab', 'kubernetes_manifest.first'},
           'a cluster and its first object are planned', done.text)
-    began = time.monotonic()
     done = r.apply()
-    if not check(done.ok, 'made by one apply (%.1f s)' % (time.monotonic() - began), done.text[-3000:]):
+    if not check(done.ok and authority() == made, 'the next apply goes on where that one stopped', done.text[-3000:]):
         return r
+    check(isinstance(r.instances()['treenail_cluster.lab'][0]['changes'], list), 'to its end', r.instances())
     check(kubectl('get', 'configmap', 'first', '-o', 'jsonpath={.data.by}') == 'terraform', 'with its object')
     check(kubectl('get', 'nodes', '-o', 'name').split() == ['node/h1', 'node/h2'], 'and its nodes')
     looked(r, 'a cluster')
@@ -195,6 +224,7 @@ def main():
     health = r.instances('data').get('data.treenail_cluster_health.lab', ({}, None))[0]
     check(done.ok and kubectl('get', 'node', 'h2', '-o', 'jsonpath={.metadata.labels.lab/a}') == 'c', 'and changed', done.text)
     check(health.get('nodes_total') == 2 and health.get('certificates_days_left', 0) > 300, 'how it is', health)
+    asked()
     kubectl('label', 'node', 'h2', 'lab/a-')
     done = r.plan()
     check(done.code == 2 and 'mark h2' in words(done), 'drift is found', done.text)
@@ -238,18 +268,16 @@ def examples():
     looked(r, 'examples')
     out = r.run('output', '-json').json
     check(out.get('problems', {}).get('value') == [], 'examples: no problems', out)
-    done = r.destroy()
-    check(done.ok and not authority() and not r.instances(), 'examples: destroyed', done.text)
+    destroyed(r, 'examples: destroyed')
 
 
 def whole():
-    root = main()
-    done = root.destroy()
-    check(done.ok and not root.instances() and not there('h1', '/etc/kubernetes/admin.conf'), 'destroyed', done.text)
+    destroyed(main(), 'destroyed')
 
 
+wanted = sys.argv[1:] or ['examples', 'whole']
 for part in (unfinished, examples, whole):
-    if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
+    if part.__name__ in wanted:
         print('-- ' + part.__name__)
         part()
 if not os.environ.get('NODES'):
