@@ -202,7 +202,7 @@ def pipeline():
     """The example's main.tf takes the cluster over as it is, by what examples/jenkins runs: plan, digest, apply, reports."""
     if not shutil.which('terraform'):
         return print('LEFT OUT: examples/cluster-on-hosts by Terraform: there is none')
-    subprocess.run(['make', '-s', '-C', ROOT, 'providers'], check=True)
+    subprocess.run(['make', '-s', '-C', ROOT, 'providers'], check=True, stdout=subprocess.DEVNULL)
     root, out = os.path.join(TEMP, 'root'), os.path.join(TEMP, 'out')
     os.mkdir(root)
     with open(os.path.join(os.path.dirname(EXAMPLE), 'main.tf')) as f:
