@@ -95,7 +95,11 @@ static struct json_object *host_of(const char *words)
 	}
 	json_set(o, "facts", json_object_new_object());
 	json_set(o, "kubelet_conf", json_object_new_boolean(words_have(words, "member")));
-	json_set(o, "admin_conf", json_object_new_boolean(words_have(words, "admin")));
+	json_set(o, "admin_conf",
+		 json_object_new_boolean(words_have(words, "admin") ||
+					 words_have(words, "foreign")));
+	if (json_truth(o, "admin_conf", false))
+		json_sets(o, "ca", words_have(words, "foreign") ? "f" : "a");
 	if (words_have(words, "member"))
 		json_set(o, "steps",
 			 unit_json(words_have(words, "differs") ? "{'changed':['swap','sysctl']}"

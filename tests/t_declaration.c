@@ -55,6 +55,8 @@ static const struct bad {
 	  "kube-vip" },
 	{ "{" HEAD "," NODES ",'endpoint':{'kind':'kube_vip','host':'10.0.0.1'}}", "endpoint.host",
 	  "'10.0.0.1' is that of nodes[0]" },
+	{ "{" HEAD "," NODES ",'endpoint':{'port':443,'bind_port':6443}}", "endpoint.bind_port",
+	  "without a load balancer" },
 	{ "{" HEAD "," NODES ",'endpoint':{'port':0}}", "endpoint.port", "no port" },
 	{ "{" HEAD "," NODES ",'networks':{'pod_cidr':'10.96.0.0/11'}}", "networks.service_cidr",
 	  "overlaps with networks.pod_cidr" },

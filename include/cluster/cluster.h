@@ -44,6 +44,8 @@ struct json_object *cluster_node(struct json_object *declaration, const char *na
 bool cluster_is_control_plane(struct json_object *node);
 /* The i-th control plane in the order of the declaration; borrowed; NULL past the end. */
 struct json_object *cluster_control_plane(struct json_object *declaration, size_t i);
+/* At which each control plane's own API server is. */
+int cluster_api_port(struct json_object *declaration);
 /* "10.0.0.5:6443", as nodes are to reach the API: the endpoint, or the first control plane's address. Owned. */
 char *cluster_endpoint(struct json_object *declaration);
 /* The address other nodes reach it by: node_ip, or that of its host. Borrowed. */

@@ -88,6 +88,8 @@ MUST_USE struct err *engine_connect(struct engine *g);
 MUST_USE struct err *engine_admin(struct engine *g, const char *text);
 /* PEM text of the cluster's CA; owned. */
 char *engine_ca(struct engine *g);
+/* A digest of the one that an administrator's kubeconfig names; NULL: none; owned. (access.c) */
+char *admin_ca(const char *text);
 /* A bootstrap token that the cluster knows; borrowed. (tokens.c) */
 MUST_USE struct err *engine_token(struct engine *g, const char **ret);
 /* With the lock held: g->token is one, and in the journal. It is not known to the cluster. */

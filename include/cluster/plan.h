@@ -14,6 +14,7 @@
  * {"nodes": {NAME: {"error": why it was not reached,          and then nothing else
  *                   "facts": {"cgroup", "kubelet", "kubeadm"},  versions without revision, if installed
  *                   "kubelet_conf": bool, "admin_conf": bool, of /etc/kubernetes
+ *                   "ca": digest of the authority that admin.conf names,
  *                   "steps": {"changed": [id, ...], "failed": {"id", "msg"}},  of its steps in check mode; absent: not looked at
  *                   "space": {path: MiB that are free}          of what cluster_space() names
  *                   "certificates": report (certificates.h),               of members' files

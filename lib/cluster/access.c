@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cluster/engine.h"
+#include "digest.h"
 #include "session/config.h"
 #include "text.h"
 #include "yaml.h"
@@ -85,6 +86,19 @@ struct err *engine_admin(struct engine *g, const char *text)
 	return NULL;
 }
 
+char *admin_ca(const char *text)
+{
+	AUTO_JSON admin = NULL;
+	struct err *e = yaml_parse(text, strlen(text), "/etc/kubernetes/admin.conf", &admin);
+	const char *ca =
+		json_str(part_of(admin, "clusters", "cluster"), "certificate-authority-data");
+	char *sum = ca ? digest_text("sha256", ca, strlen(ca)) : NULL;
+
+	err_free(e);
+	json_wipe(admin);
+	return sum;
+}
+
 char *engine_ca(struct engine *g)
 {
 	AUTO_BUF pem = BUF_INIT;
@@ -156,19 +170,13 @@ static struct err *ask(struct cluster *c, int64_t ms)
 	return cluster_call(c, &req, &answer);
 }
 
-/* kubeadm's API servers listen where the endpoint is. */
-static int port_of(struct json_object *declaration)
-{
-	return (int)json_int(declaration, "endpoint.port", 6443);
-}
-
 struct err *engine_api_through(struct engine *g, const char *node, struct cluster **ret)
 {
 	struct tunnel *t = NULL;
 	struct err *e;
 
 	pthread_mutex_lock(&g->lock);
-	const int port = port_of(g->d);
+	const int port = cluster_api_port(g->d);
 	pthread_mutex_unlock(&g->lock);
 	e = tunnel_open(g, node, "127.0.0.1", port, &t);
 	if (e)
@@ -185,7 +193,7 @@ struct err *engine_api_through(struct engine *g, const char *node, struct cluste
 static struct err *connect_directly(struct engine *g, struct cluster **ret)
 {
 	const char *endpoint = json_str(g->d, "endpoint.host");
-	const int port = port_of(g->d);
+	int port = (int)json_int(g->d, "endpoint.port", 6443);
 	struct json_object *node;
 
 	for (int i = endpoint ? -1 : 0;; i++) {
@@ -198,6 +206,7 @@ static struct err *connect_directly(struct engine *g, struct cluster **ret)
 			if (!node)
 				return NULL;
 			host = cluster_node_address(node);
+			port = cluster_api_port(g->d);
 		}
 		if (!answers(host, port))
 			continue;
@@ -228,7 +237,7 @@ static struct err *connect_through(struct engine *g, struct cluster **ret)
 			return first;
 		if (json_at(json_at(json_at(g->observed, "nodes"), name), "error"))
 			continue;
-		e = tunnel_open(g, name, "127.0.0.1", port_of(g->d), &t);
+		e = tunnel_open(g, name, "127.0.0.1", cluster_api_port(g->d), &t);
 		if (!e)
 			e = connect_to(g, "127.0.0.1", tunnel_port(t), &c);
 		if (!e)

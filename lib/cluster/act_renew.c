@@ -78,7 +78,7 @@ static struct json_object *served_of(struct served_ways *w)
 	address = xstrdup(cluster_node_address(node));
 	look.control_plane = cluster_is_control_plane(node);
 	look.external_etcd = json_is_str(json_at(w->g->d, "etcd.kind"), "external");
-	look.api_port = (int)json_int(w->g->d, "endpoint.port", 6443);
+	look.api_port = cluster_api_port(w->g->d);
 	pthread_mutex_unlock(&w->g->lock);
 	look.address = address;
 	look.deadline_ms = clock_ms() + HANDSHAKE_MS;
@@ -181,7 +181,7 @@ static struct json_object *step_ready(const char *name, int port)
 
 static int api_port(struct engine *g)
 {
-	return (int)json_int(g->d, "endpoint.port", 6443);
+	return cluster_api_port(g->d);
 }
 
 struct json_object *step_api_ready(struct engine *g)

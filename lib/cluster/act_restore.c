@@ -530,7 +530,7 @@ struct err *do_start(struct doing *d)
 
 	add_start(steps, "etcd", "etcd", ETCD_PORT);
 	pthread_mutex_lock(&d->g->lock);
-	const int port = (int)json_int(d->g->d, "endpoint.port", 6443);
+	const int port = cluster_api_port(d->g->d);
 	pthread_mutex_unlock(&d->g->lock);
 	add_start(steps, "others", "kube-apiserver kube-controller-manager kube-scheduler", port);
 	steps_add(steps, step_absent(ASIDE));

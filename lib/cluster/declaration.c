@@ -7,6 +7,8 @@ static const struct attr endpoint_rows[] = {
 	{ "host", STR, 0,
 	  "Address or name under which nodes and users reach the API; else the first control plane's address, which cannot be moved later." },
 	{ "port", INT, 0, "Port of the API.", .value = "6443" },
+	{ "bind_port", INT, 0,
+	  "Port of the API servers themselves, where a load balancer has another; else the same." },
 	{ "kind", STR, 0,
 	  "Who holds the address: somebody else (a load balancer, DNS), or kube-vip on the control planes.",
 	  .value = "\"address\"", .choices = "address kube_vip" },

@@ -3,6 +3,7 @@
 #include "cluster/engine.h"
 #include "cluster/kubeadm_config.h"
 #include "cluster/steps.h"
+#include "kubernetes/preflight.h"
 #include "yaml.h"
 
 /*
@@ -15,7 +16,7 @@
 #define HOSTS    "/etc/kubernetes/kube-vip.hosts"
 #define ADMIN    "/etc/kubernetes/admin.conf"
 
-enum { ADDRESS_S = 60 };
+enum { ADDRESS_S = 60, SUPER_ADMIN_SINCE = 29 };
 
 static struct json_object *pair(const char *name, const char *value)
 {
@@ -120,13 +121,16 @@ static struct json_object *container(const struct job *j)
 }
 
 /*
- * Until kubeadm init has bound the administrators' group, only super-admin.conf may do anything (since
- * 1.29). And it asks for the API server as "kubernetes", which is this host: by a hosts file of its own, as static
+ * Until kubeadm init has bound the administrators' group, only super-admin.conf may do anything, since
+ * there is one. And it asks for the API server as "kubernetes", which is this host: by a hosts file of its own, as static
  * pods have lost hostAliases in some releases.
  */
 static struct json_object *manifest(const struct job *j)
 {
-	const char *config = j->in->phase == NODE_INIT ? "/etc/kubernetes/super-admin.conf" : ADMIN;
+	struct kube_version v = { 0 };
+	const bool known = kube_version_of(json_str(j->declaration, "version"), &v);
+	const bool apart = known && v.minor >= SUPER_ADMIN_SINCE && j->in->phase == NODE_INIT;
+	const char *config = apart ? "/etc/kubernetes/super-admin.conf" : ADMIN;
 	struct json_object *o = json_object_new_object(), *spec = json_object_new_object();
 	struct json_object *meta = json_object_new_object();
 	struct json_object *volumes = one(volume("kubeconfig", config));

@@ -412,11 +412,6 @@ static const char join_again[] =
 	"FileAvailable--etc-kubernetes-pki-ca.crt DirAvailable--var-lib-etcd Port-%d Port-10250 "
 	"Port-10257 Port-10259 Port-2379 Port-2380";
 
-static int port_of(const struct told *t)
-{
-	return (int)json_int(t->declaration, "endpoint.port", 6443);
-}
-
 static struct json_object *ignored(const struct told *t, const char *again)
 {
 	struct json_object *list = json_object_new_array();
@@ -427,7 +422,8 @@ static struct json_object *ignored(const struct told *t, const char *again)
 	if (t->in->resume && !json_list_has(list, all)) {
 		const char *port = strstr(again, "%d");
 
-		buf_addf(&words, "%.*s%d%s", (int)(port - again), again, port_of(t), port + 2);
+		buf_addf(&words, "%.*s%d%s", (int)(port - again), again,
+			 cluster_api_port(t->declaration), port + 2);
 		WORDS_EACH(w, words.s) {
 			AUTO_STR word = xstrndup(w, words_len(w));
 
@@ -456,7 +452,7 @@ static struct json_object *local_endpoint(const struct told *t)
 
 	if (address && is_address(address))
 		json_sets(o, "advertiseAddress", address);
-	json_set(o, "bindPort", json_object_new_int(port_of(t)));
+	json_set(o, "bindPort", json_object_new_int(cluster_api_port(t->declaration)));
 	return o;
 }
 

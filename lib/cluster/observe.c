@@ -133,7 +133,11 @@ static struct err *keep_admin(struct look *l)
 	struct json_object *line = report_step(l->report, "admin-conf");
 	const char *text = json_str(line, "after.content");
 
+	AUTO_STR ca = text ? admin_ca(text) : NULL;
+
 	json_set(l->result, "admin_conf", json_object_new_boolean(text != NULL));
+	if (ca)
+		json_sets(l->result, "ca", ca);
 	return text ? engine_admin(l->g, text) : NULL;
 }
 

@@ -199,6 +199,31 @@ static char *listed(struct json_object *names)
 
 /* ---- the first control plane ---- */
 
+/* What an earlier cluster has left on a host is none of this one's. */
+static struct err *check_one_cluster(const struct planner *p)
+{
+	const char *first = NULL, *ca = NULL;
+
+	for (size_t i = 0;; i++) {
+		struct json_object *node = cluster_control_plane(p->d, i);
+		const char *one;
+
+		if (!node)
+			return NULL;
+		one = json_str(seen(p, name_of(node)), "ca");
+		if (one && ca && strcmp(one, ca) != 0)
+			return err_new(ERR_CONFLICT,
+				       "control planes %s and %s are of different clusters, by "
+				       "their /etc/kubernetes/admin.conf: reset the one that was "
+				       "left over",
+				       first, name_of(node));
+		if (one && !ca) {
+			first = name_of(node);
+			ca = one;
+		}
+	}
+}
+
 /* A host that has, or may have, a cluster that does not answer: nothing may be made in its place. */
 static struct err *check_silent(const struct planner *p)
 {
@@ -899,8 +924,10 @@ struct err *cluster_plan_make(const struct plan_input *in, struct json_object **
 		.actions = actions,
 		.warnings = warnings,
 	};
-	struct err *e = plan_all(&p);
+	struct err *e = check_one_cluster(&p);
 
+	if (!e)
+		e = plan_all(&p);
 	if (e)
 		return e;
 	*ret = json_object_new_object();

@@ -49,6 +49,12 @@ const char *cluster_node_address(struct json_object *node)
 	return ip ? ip : host ? host : json_str(node, "name");
 }
 
+int cluster_api_port(struct json_object *declaration)
+{
+	return (int)json_int(declaration, "endpoint.bind_port",
+			     json_int(declaration, "endpoint.port", 6443));
+}
+
 char *cluster_endpoint(struct json_object *declaration)
 {
 	const char *host = json_str(declaration, "endpoint.host");
@@ -335,13 +341,19 @@ static struct err *check_vip(struct json_object *d, const char *host)
 static struct err *check_endpoint(struct json_object *d, const struct networks *all)
 {
 	const char *host = json_str(d, "endpoint.host");
+	const bool vip = json_is_str(json_at(d, "endpoint.kind"), "kube_vip");
 	struct err *e = check_port(d, "endpoint.port");
 
+	if (!e && json_at(d, "endpoint.bind_port"))
+		e = check_port(d, "endpoint.bind_port");
+	if (!e && (!host || vip) && cluster_api_port(d) != json_int(d, "endpoint.port", 0))
+		e = at(err_new(ERR_USAGE, "without a load balancer it is that of endpoint.port"),
+		       "endpoint.bind_port");
 	if (!e && host && !is_address(host))
 		e = at(domain_check(host), "endpoint.host");
 	if (!e)
 		e = check_address(all, host, "endpoint.host");
-	if (!e && json_is_str(json_at(d, "endpoint.kind"), "kube_vip"))
+	if (!e && vip)
 		e = check_vip(d, host);
 	if (!e && !host && cluster_control_plane(d, 1))
 		e = at(err_new(ERR_USAGE,
