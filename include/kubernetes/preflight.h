@@ -22,10 +22,8 @@ struct preflight {
 	 * Facts from elsewhere; all may be left out:
 	 * {"nodes": {"w1": {"kubeadm": "1.33.13", "space": [{"path": "/var", "free_mb": 900, "need_mb": 2048}]}},
 	 *  "certificates": [rows of certificates_report(), each with "node"],
-	 *  "etcd": what etcd_health() tells,
-	 *  "quota": [{"name": "cores", "limit": 20, "used": 20, "need": 4}]}
-	 * kubeadm is the one that will do it, after its package was upgraded. space and quota are judged where all their
-	 * numbers are there.
+	 *  "etcd": what etcd_health() tells}
+	 * kubeadm is the one that will do it, after its package was upgraded. space is judged where both numbers are there.
 	 */
 	struct json_object *facts;
 };

@@ -97,6 +97,15 @@ static struct err *open_hosts(struct engine *g)
 	return NULL;
 }
 
+/* What the user's ssh configuration says and is not followed. */
+static void add_warnings(struct engine *g, struct json_object *warnings)
+{
+	AUTO_JSON more = ssh_hosts_warnings(g->hosts);
+
+	for (size_t i = 0; i < json_len(more); i++)
+		json_object_array_add(warnings, json_object_get(json_nth(more, i)));
+}
+
 struct err *engine_open(struct engine *g, struct json_object *given,
 			const struct cluster_options_run *o, struct json_object **ret_warnings)
 {
@@ -111,6 +120,8 @@ struct err *engine_open(struct engine *g, struct json_object *given,
 		e = check_steps(g);
 	if (!e)
 		e = open_hosts(g);
+	if (!e && ret_warnings)
+		add_warnings(g, *ret_warnings);
 	return e ? e : open_journal(g);
 }
 

@@ -346,29 +346,11 @@ static void check_space(struct check *c)
 	}
 }
 
-static void check_quota(struct check *c)
-{
-	struct json_object *list = json_at(c->p->facts, "quota");
-
-	for (size_t i = 0; i < json_len(list); i++) {
-		struct json_object *one = json_nth(list, i);
-		const int64_t limit = json_int(one, "limit", -1), used = json_int(one, "used", -1);
-		const int64_t need = json_int(one, "need", -1);
-
-		/* A limit below 0 is none. */
-		if (limit >= 0 && used >= 0 && need > 0 && used + need > limit)
-			find(c, ERROR, "quota", xasprintf("quota of %s", str(one, "name")),
-			     xasprintf("%lld of %lld are used, %lld more are needed",
-				       (long long)used, (long long)limit, (long long)need),
-			     "have it raised, or free some");
-	}
-}
-
 struct json_object *preflight_judge(const struct preflight *p, struct json_object *observed)
 {
 	static void (*const checks[])(struct check * c) = {
 		check_servers, check_versions, check_kubeadm,      check_apis,  check_etcd,
-		check_nodes,   check_pods,     check_certificates, check_space, check_quota,
+		check_nodes,   check_pods,     check_certificates, check_space,
 	};
 	struct json_object *all = json_object_new_array();
 	struct check c = { .p = p, .seen = observed };

@@ -103,7 +103,9 @@ def strange_hosts():
     """All at once, beside two hosts that are well: each is told in its own words, and keeps nobody else waiting."""
     cluster = declaration(OLD, 2)
     cluster['nodes'] += strange_nodes()
-    cluster['ssh']['connect_timeout'] = 20
+    with open(os.path.join(TEMP, 'ssh_config'), 'w') as f:
+        f.write('RequiredRSASize 2048\n')
+    cluster['ssh'].update(connect_timeout=20, ssh_config=f.name)
     on('h2', "nft 'add table ip lab; add chain ip lab in { type filter hook input priority 0; }; add rule ip lab in tcp dport 2222 drop'")
     on('h2', '/usr/sbin/sshd -p 2224 -o MaxStartups=1:100:1 -o LoginGraceTime=0 -o PidFile=/run/busy.pid')
     busy = socket.create_connection((cluster['nodes'][1]['host']['address'], 2224))
@@ -112,6 +114,7 @@ def strange_hosts():
     for name, (_, words) in STRANGE.items():
         told(result, 'a host, %s' % name, 'node %s is no member, and cannot be made one: .*%s' % (name, words))
     told(result, 'how many', r'^\["%d of %d nodes could not be looked at' % (len(STRANGE), len(cluster['nodes'])))
+    check([w for w in result['warnings'] if 'ssh_config: not followed: ' in w], 'what is not followed of ssh_config', result['warnings'])
     check([a['id'] for a in result['actions']] == ['prepare h1', 'prepare h2', 'init h1', 'network', 'join h2', 'ready h1'],
           'the others could be', result['actions'])
     cluster = declaration(OLD, 2)
@@ -297,7 +300,7 @@ def reboot(own):
     t.join()
     told(out[0], 'a host that reboots in the middle', "host 'h1'|on h1|node h1")
     until(lambda: on('h1', 'cat /proc/sys/kernel/random/boot_id') not in (boot, ''), 'h1 is back')
-    until(lambda: 'Ready' in kubectl('get', 'node', 'h1', '--no-headers'), 'its API is')
+    well(cluster, 'and its API')
     own.killed('certificates after it', 0.2, 'cluster', cluster, renew=True)
 
 
@@ -315,6 +318,16 @@ def certificate(own):
     same(cluster, 'the renewal')
 
 
+def well(cluster, what):
+    """Soon all is as it is declared: the kubelet takes its time to begin anew what has ended."""
+    end = time.monotonic() + PATIENCE_S
+    result = run('cluster', cluster, check_mode=True)
+    while result.get('failed') and time.monotonic() < end:
+        time.sleep(1)
+        result = run('cluster', cluster, check_mode=True)
+    done(result, what)
+
+
 def stopped_etcd(own):
     """The one member of etcd is stopped: nothing answers, nothing is done, and it is told which host to look at."""
     cluster = declaration(OLD, 2)
@@ -324,8 +337,7 @@ def stopped_etcd(own):
     told(result, 'etcd is stopped', 'h1', 'cannot be brought back, take them out of the declaration and restore a snapshot')
     check(not result['changed'], 'and nothing was done', result)
     on('h1', 'mv /root/etcd.yaml /etc/kubernetes/manifests/')
-    until(lambda: 'Ready' in kubectl('get', 'node', 'h1', '--no-headers'), 'etcd is back')
-    done(run('cluster', cluster), 'with it all is well')
+    well(cluster, 'with it all is well')
     own.is_the_same('etcd')
 
 
