@@ -154,10 +154,21 @@ END_TEST
 START_TEST(odd_places)
 {
 	struct journal *j = NULL;
+	struct stat st;
 	AUTO_JSON records = NULL;
 	AUTO_STR under = xasprintf("%s/journal", folder);
 	AUTO_STR target = xasprintf("%s/nothing/here", under);
 
+	ck_assert_int_eq(chmod(folder, 01777), 0);
+	unit_fails(journal_open(folder, &j), ERR_USAGE, "others may write there");
+	ck_assert_int_eq(stat(folder, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 01777);
+	ck_assert_int_eq(chmod(folder, 0755), 0);
+	unit_ok(journal_open(folder, &j));
+	journal_close(j);
+	ck_assert_int_eq(stat(folder, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0755);
+	ck_assert_int_eq(unlink(under), 0);
 	ck_assert_int_eq(symlink("/dev/full", under), 0);
 	unit_fails(journal_open(folder, &j), ERR_USAGE, under);
 	unit_ok(journal_read("/nonexistent/folder", &records));

@@ -128,6 +128,23 @@ static struct err *failed(const char *doing, const char *path)
 	return err_new(ERR_USAGE, "journal: %s '%s': %s", doing, path, strerror(errno));
 }
 
+/* One that was there stays as it is, but nobody else may write there. */
+static struct err *check_folder(const char *folder)
+{
+	struct stat st;
+
+	if (stat(folder, &st))
+		return failed("looking at", folder);
+	if (!S_ISDIR(st.st_mode))
+		return err_new(ERR_USAGE, "journal: '%s' is no folder", folder);
+	if (st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return NULL;
+	return err_new(
+		ERR_USAGE,
+		"journal: '%s' is another user's, or others may write there: name a folder of your own",
+		folder);
+}
+
 /* All folders on the way; those that are made are ours alone. */
 static struct err *make_folder(const char *folder)
 {
@@ -142,7 +159,7 @@ static struct err *make_folder(const char *folder)
 			return failed("making folder", path);
 		*slash = was;
 		if (!was)
-			return chmod(folder, 0700) ? failed("protecting", folder) : NULL;
+			return check_folder(folder);
 	}
 }
 

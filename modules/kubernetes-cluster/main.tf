@@ -26,6 +26,7 @@ resource "treenail_cluster" "cluster" {
   drain            = try(var.settings.drain, null)
   prune            = try(var.settings.prune, null)
   runtime_config   = try(var.settings.runtime_config, null)
+  space            = try(var.settings.space, null)
 }
 
 # What others lie in, or are of, comes before them.

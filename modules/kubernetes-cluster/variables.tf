@@ -33,11 +33,11 @@ variable "endpoint" {
 variable "settings" {
   type        = any
   default     = {}
-  description = "All else that treenail_cluster takes, by its names: networks, ssh, runtime, packages, images, registry_mirrors, proxy, cni, etcd, certificates, kubeadm, encryption, audit_policy, audit_log, time, drain, prune, runtime_config, journal."
+  description = "All else that treenail_cluster takes, by its names: networks, ssh, runtime, packages, images, registry_mirrors, proxy, cni, etcd, certificates, kubeadm, encryption, audit_policy, audit_log, time, drain, prune, runtime_config, space, journal."
 
   validation {
     condition = length(setsubtract(keys(var.settings), ["networks", "ssh", "runtime", "packages", "images", "registry_mirrors", "proxy", "cni", "etcd", "certificates",
-    "kubeadm", "encryption", "audit_policy", "audit_log", "time", "drain", "prune", "runtime_config", "journal"])) == 0
+    "kubeadm", "encryption", "audit_policy", "audit_log", "time", "drain", "prune", "runtime_config", "space", "journal"])) == 0
     error_message = "settings: attributes of treenail_cluster but name, version, nodes, groups and endpoint."
   }
 }

@@ -402,12 +402,15 @@ def secrets():
     more = '  environment_wo = { s = "%s" }\n' % canaries['env']
     hcl = (resource('host_file', 'a', path=at + '/a', content=canaries['content'], sudo=True) +
            resource('host_exec', 'a', command=spy, stdin_wo=canaries['stdin'], more=more, sudo=True) +
-           resource('host_exec', 'b', command=spy + '; exit 3', stdin_wo=canaries['stdin'], more=more, sudo=True))
+           resource('host_exec', 'b', command=spy + '; exit 3', stdin_wo=canaries['stdin'], more=more, sudo=True) +
+           resource('host_exec', 'c', command='tail -n 1', stdin_wo='first\n%s\n' % canaries['stdin']))
     r = root(hcl, '  sudo_password_file = "%s"\n' % password, TF_LOG='TRACE')
     r.env['TF_LOG_PATH'] = r.path('trace.log')
     planned = r.plan()
     done = r.apply('plan')
     check(done.code == 1 and content(at + '/a') == canaries['content'] and 'status 3' in text(done), 'secrets are used', done.text)
+    said = state(r, 'treenail_host_exec.c').get('stdout')
+    check(said == '*' * len(canaries['stdin']) + '\n', 'one line of several is masked', said)
     with zipfile.ZipFile(r.path('plan')) as z:
         plan = b''.join(z.read(n) for n in z.namelist() if 'tfconfig' not in n).decode(errors='replace')
     looked = {'plan': plan + json.dumps(r.planned().get('resource_changes')), 'state': content(r.path('terraform.tfstate')), 'log': content(r.path('trace.log')),
@@ -488,6 +491,17 @@ def interrupted():
     print('       after %.1f s' % (time.monotonic() - began))
 
 
+def side_by_side():
+    """Nodes that are resources of their own, of a cluster that cannot be reached: none is told that another one is at it."""
+    cluster = '{ name = "lab", version = "1.33.13", journal = "%s", nodes = [{ name = "c1", role = "control_plane", host = "127.0.0.1:%d" }] }'
+    A.stop()
+    r = root('resource "treenail_cluster_node" "w" {\n  for_each = toset(["w1", "w2", "w3"])\n  cluster = %s\n  name = each.key\n  host = "127.0.0.1:1"\n}\n' %
+             (cluster % (place() + '/journal', A.port)))
+    done = r.apply()
+    A.start()
+    check(done.code == 1 and text(done).count('nobody listens') >= 3 and 'another run' not in text(done), 'three nodes side by side', done.text)
+
+
 def examples():
     """Of the documentation."""
     state = place()
@@ -498,7 +512,7 @@ def examples():
 
 
 for part in (files, sources, imports, many, by_sudo, offline, down, strangers, refusals, commands, guards, failures, secrets,
-             kills, interrupted, examples):
+             kills, interrupted, side_by_side, examples):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         print('-- ' + part.__name__)
         part()

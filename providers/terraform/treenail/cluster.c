@@ -4,6 +4,7 @@
  */
 #include "cluster/cluster.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "adapter/journal.h"
@@ -17,10 +18,12 @@
 #include "text.h"
 #include "yaml.h"
 
+enum { NODE_S = 900 };
+
 static const struct tf_attr cluster_rows[] = {
 	{ "prune", 0, "",
-	  "Whether members that are in neither nodes nor a treenail_cluster_node are removed. What is taken "
-	  "out of nodes always is.",
+	  "Whether members that are not in nodes are removed, those of a treenail_cluster_node, too: it goes with "
+	  "none of these. What is taken out of nodes always is.",
 	  .type = "\"bool\"" },
 	{ "changes", TF_COMPUTED, "",
 	  "What the last apply did, line by line; null as long as the first has not come to its end.",
@@ -218,7 +221,56 @@ static struct err *add_node(struct json_object *given, struct json_object *rows_
 	return NULL;
 }
 
-static struct err *run(const struct wish *w, run_fn *fn, struct cluster_outcome *ret)
+/* Who changes a cluster: its nodes may be resources that Terraform works on side by side, but its journal is for one. */
+struct turn {
+	char *name;
+	pthread_mutex_t taken;
+	struct turn *next;
+};
+
+static struct turn *turn_of(const char *name)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct turn *all;
+	struct turn *turn;
+
+	(void)pthread_mutex_lock(&lock);
+	for (turn = all; turn && strcmp(turn->name, name) != 0;)
+		turn = turn->next;
+	if (!turn) {
+		turn = xcalloc(1, sizeof(*turn));
+		*turn = (struct turn){ .name = xstrdup(name), .next = all };
+		(void)pthread_mutex_init(&turn->taken, NULL);
+		all = turn;
+	}
+	(void)pthread_mutex_unlock(&lock);
+	return turn;
+}
+
+static struct err *run_in_turn(struct json_object *given, const struct cluster_options_run *o,
+			       run_fn *fn, struct cluster_outcome *ret)
+{
+	struct turn *turn = o->check ? NULL : turn_of(json_str(given, "name"));
+	struct err *e;
+
+	if (turn)
+		(void)pthread_mutex_lock(&turn->taken);
+	e = fn(given, o, ret);
+	if (turn)
+		(void)pthread_mutex_unlock(&turn->taken);
+	return e;
+}
+
+/* What one action on a node may take: of an hour, which is the default, a quarter; of less than that no more than all. */
+static int node_s(const struct tf_op *t)
+{
+	const int64_t s = t->op->timeout_ms / 1000, usual = s < NODE_S ? s : NODE_S;
+
+	return (int)(s / 4 > usual ? s / 4 : usual);
+}
+
+static struct err *run(const struct tf_op *t, const struct wish *w, run_fn *fn,
+		       struct cluster_outcome *ret)
 {
 	struct login l = { .block = NULL };
 	AUTO_JSON given = NULL;
@@ -244,11 +296,12 @@ static struct err *run(const struct wish *w, run_fn *fn, struct cluster_outcome 
 				  .only = only,
 				  .remove = json_len(removed) ? removed : NULL },
 			.check = w->check,
+			.node_s = node_s(t),
 			.secrets = &l.secrets,
 			.said = said,
 			.arg = name,
 		};
-		e = fn(given, &o, ret);
+		e = run_in_turn(given, &o, fn, ret);
 	}
 	login_release(&l);
 	return e;
@@ -332,7 +385,7 @@ static struct err *look(struct tf_op *t, const struct wish *w)
 		json_set(t->planned, "changes", tf_unknown(t));
 		return NULL;
 	}
-	e = run(w, cluster_make, &out);
+	e = run(t, w, cluster_make, &out);
 	if (!e && (out.changed || !json_at(t->prior, "changes"))) /* what was imported has none */
 		json_set(t->planned, "changes", tf_unknown(t));
 	if (!e && out.changed) {
@@ -396,7 +449,7 @@ static bool has_begun(const struct cluster_outcome *out)
 static struct err *make(struct tf_op *t, const struct wish *w)
 {
 	struct cluster_outcome out = { .plan = NULL };
-	struct err *e = run(w, cluster_make, &out);
+	struct err *e = run(t, w, cluster_make, &out);
 	const bool begun = has_begun(&out);
 
 	warn(t, &out);
@@ -412,7 +465,7 @@ static struct err *make(struct tf_op *t, const struct wish *w)
 static struct err *unmake(struct tf_op *t, const struct wish *w, run_fn *fn)
 {
 	struct cluster_outcome out = { .plan = NULL };
-	struct err *e = goes_on(t) ? NULL : run(w, fn, &out);
+	struct err *e = goes_on(t) ? NULL : run(t, w, fn, &out);
 
 	warn(t, &out);
 	cluster_outcome_release(&out);
@@ -613,7 +666,7 @@ static struct err *open_kubeconfig(struct tf_op *t)
 {
 	const struct wish w = { .values = value_inner(json_at(t->config, "cluster")) };
 	struct cluster_outcome out = { .plan = NULL };
-	struct err *e = err_at(run(&w, fetch_kubeconfig, &out), "cluster");
+	struct err *e = err_at(run(t, &w, fetch_kubeconfig, &out), "cluster");
 
 	if (!e)
 		show_kubeconfig(t, out.plan);
@@ -665,7 +718,7 @@ static struct err *open_health(struct tf_op *t)
 {
 	const struct wish w = { .values = cluster_of(t->config), .check = true };
 	struct cluster_outcome out = { .plan = NULL };
-	struct err *e = err_at(run(&w, fetch_health, &out), "cluster");
+	struct err *e = err_at(run(t, &w, fetch_health, &out), "cluster");
 	struct json_object *health = json_at(out.observed, "health");
 
 	if (!e && !health)

@@ -46,7 +46,8 @@ static const struct tf_attr rows[] = {
 	{ "sudo", 0, "", "Whether they run as root; else as the host's `sudo` says.",
 	  .type = "\"bool\"" },
 	{ "stdout", TF_COMPUTED, "",
-	  "The last 64 KiB that the command said, without the values of the variables and of stdin_wo." },
+	  "The last 64 KiB of the first MiB that the command said, without the values of the variables and of "
+	  "stdin_wo: of each line of them, if it has 4 characters or more." },
 	{ "stderr", TF_COMPUTED, "", "The same of its errors." },
 	{ 0 },
 };
@@ -145,7 +146,7 @@ static void add_variables(struct buf *to, struct json_object *map)
 		if (value)
 			buf_addf(to, "export %s=%s\n", name, value);
 		if (value)
-			memset(value, 0, strlen(value));
+			explicit_bzero(value, strlen(value));
 	}
 }
 
@@ -208,14 +209,26 @@ static void take_mark(struct command *c)
 	out->len -= line;
 }
 
-static void mask_value(struct buf *text, struct json_object *v)
+static void mask_words(struct buf *text, const char *secret, size_t n)
 {
-	const char *secret = json_object_get_string(v);
-	const size_t n = secret ? strlen(secret) : 0;
 	char *s = text->s;
 
 	while (n >= MASKED_MIN && (s = memmem(s, text->len - (size_t)(s - text->s), secret, n)))
 		memset(s, '*', n);
+}
+
+/* Of several lines, such as a key has, each may be said by itself. */
+static void mask_value(struct buf *text, struct json_object *v)
+{
+	const char *s = json_object_get_string(v);
+
+	while (s && *s) {
+		const size_t n = strcspn(s, "\r\n");
+
+		mask_words(text, s, n);
+		s += n;
+		s += strspn(s, "\r\n");
+	}
 }
 
 static void mask_values(struct buf *text, struct json_object *map)

@@ -5,6 +5,7 @@
 #include "adapter/block.h"
 #include "args.h"
 #include "protocol/value.h"
+#include "session/config.h"
 #include "ssh/pool.h"
 #include "ssh/session.h"
 #include "text.h"
@@ -170,6 +171,7 @@ struct err *hosts_login(struct login *ret)
 
 void login_release(struct login *l)
 {
+	json_wipe(l->block);
 	json_object_put(l->block);
 	json_object_put(l->defaults);
 }
