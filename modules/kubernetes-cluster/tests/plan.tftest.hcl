@@ -31,7 +31,7 @@ run "with_objects" {
   variables {
     groups   = [{ name = "worker", max_unavailable = "50%" }]
     endpoint = { host = "192.0.2.9", kind = "kube_vip" }
-    settings = { networks = { pod_cidr = "10.200.0.0/16" }, runtime = "docker", space = [{ path = "/var", free_mb = 100 }] }
+    settings = { networks = { pod_cidr = "10.200.0.0/16" }, runtime = "docker", space = { free_mb = 100 } }
     manifests = {
       space  = { apiVersion = "v1", kind = "Namespace", metadata = { name = "web" } }
       config = { apiVersion = "v1", kind = "ConfigMap", metadata = { name = "c", namespace = "web" }, data = { a = "b" } }
@@ -43,7 +43,7 @@ run "with_objects" {
     error_message = "What others lie in comes first."
   }
   assert {
-    condition = (treenail_cluster.cluster.networks.pod_cidr == "10.200.0.0/16" && treenail_cluster.cluster.runtime == "docker" && treenail_cluster.cluster.space[0].path == "/var"
+    condition = (treenail_cluster.cluster.networks.pod_cidr == "10.200.0.0/16" && treenail_cluster.cluster.runtime == "docker" && treenail_cluster.cluster.space.free_mb == 100
     && treenail_cluster.cluster.groups[0].max_unavailable == "50%" && treenail_cluster.cluster.endpoint.kind == "kube_vip")
     error_message = "All goes through."
   }
