@@ -32,6 +32,7 @@
  *   host that does not answer). Bastions may be behind bastions, 16 in all.
  * - Keys are tried in their order, then the agent's, then password and keyboard-interactive.
  * - Secrets come in memory, and are in no error and on no command line.
+ * - Of key exchanges ecdh-sha2-nistp256 is asked for first, as it costs sshd least; the rest in libssh2's order.
  *
  * libssh2 1.10 (Debian 12) knows the host keys ssh-ed25519, ecdsa-sha2-* and ssh-rsa with SHA-1 alone: a
  * server that has nothing but an RSA key and refuses SHA-1 (OpenSSH 8.8) cannot be reached, and the
