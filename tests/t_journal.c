@@ -71,6 +71,63 @@ START_TEST(remembers)
 }
 END_TEST
 
+/* What is open keeps its marks, and what is forgotten stays so. */
+START_TEST(later_records)
+{
+	AUTO_JSON records = unit_json(
+		"[{'event':'begun','action':'join','node':'w1','marks':{'labels':{'a':'b'}}},"
+		"{'event':'failed','action':'join','node':'w1','error':'-'},{'event':'begun','action':'join','node':'w1'},"
+		"{'event':'begun','action':'remove','node':'w2'},{'event':'gone','action':'remove','node':'w2'},"
+		"{'event':'ended','action':'remove','node':'w2'}]");
+	AUTO_JSON state = journal_state(records);
+	AUTO_JSON ended = unit_json(
+		"[{'event':'begun','action':'join','node':'w1','marks':{'labels':{'a':'b'}}},"
+		"{'event':'ended','action':'join','node':'w1'},{'event':'begun','action':'join','node':'w1'}]");
+	AUTO_JSON after = journal_state(ended);
+
+	ck_assert_str_eq(json_str(journal_open_action(state, "w1", "join"), "marks.labels.a"), "b");
+	ck_assert_ptr_null(json_at(journal_open_action(after, "w1", "join"), "marks"));
+	ck_assert_int_eq(json_object_object_length(json_at(state, "nodes")), 1);
+}
+END_TEST
+
+/* A long journal is made anew of what it comes to. */
+START_TEST(shortened)
+{
+	AUTO_STR path = xasprintf("%s/journal", folder);
+	AUTO_JSON more = json_object_new_object();
+	AUTO_STR words = xcalloc(1, 1501);
+	AUTO_JSON before = NULL;
+	AUTO_JSON after = NULL;
+	struct journal *j = NULL;
+	struct stat st;
+
+	memset(words, 'x', 1500);
+	json_sets(more, "why", words);
+	unit_ok(journal_open(folder, &j));
+	write_some(j);
+	for (int i = 0; i < 400; i++) {
+		unit_ok(journal_write(j, "begun", "configure", "w1", more));
+		unit_ok(journal_write(j, "ended", "configure", "w1", more));
+	}
+	before = journal_state_now(j);
+	journal_close(j);
+	unit_ok(journal_open(folder, &j));
+	unit_ok(journal_write(j, "begun", "mark", "w1", NULL));
+	after = journal_state_now(j);
+	journal_close(j);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_lt(st.st_size, 10000);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	ck_assert_ptr_nonnull(journal_open_action(after, "w1", "mark"));
+	json_object_object_del(json_at(after, "nodes.w1.open"), "mark");
+	json_object_object_del(json_at(before, "nodes"), "c1"); /* nothing is known of it */
+	ck_assert_msg(json_object_equal(before, after), "%s\n%s",
+		      json_object_to_json_string(before), json_object_to_json_string(after));
+	forget();
+}
+END_TEST
+
 /* Cut at every byte it says what its whole lines say, and can be written to again. */
 START_TEST(torn)
 {
@@ -191,4 +248,5 @@ static void tear_down(void)
 	ck_assert_int_eq(rmdir(folder), 0);
 }
 
-UNIT_MAIN_IN("journal", set_up, tear_down, remembers, torn, rubbish, one_at_a_time, odd_places)
+UNIT_MAIN_IN("journal", set_up, tear_down, remembers, later_records, shortened, torn, rubbish,
+	     one_at_a_time, odd_places)

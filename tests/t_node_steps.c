@@ -325,6 +325,28 @@ START_TEST(init)
 }
 END_TEST
 
+/* What no later declaration changes is told. */
+START_TEST(made_with)
+{
+	AUTO_JSON given = unit_json(declarations[1]);
+	AUTO_JSON d = declared(given);
+	AUTO_JSON kept = NULL;
+	AUTO_JSON none = NULL;
+	AUTO_JSON some = NULL;
+
+	unit_ok(kubeadm_cluster(&(struct kubeadm_input){ .declaration = d }, &kept));
+	unit_ok(kubeadm_fixed(d, kept, &none));
+	unit_same(none, "[]");
+	json_sets(json_at(kept, "networking"), "podSubnet", "10.9.0.0/16");
+	json_set(kept, "etcd", unit_json("{'external': {}}"));
+	unit_ok(kubeadm_fixed(d, kept, &some));
+	unit_same(
+		some,
+		"['networks.pod_cidr: declared is 10.1.0.0/16,fd01::/48, the cluster was made with 10.9.0.0/16 "
+		"and keeps it', 'etcd.kind: declared is another one than the cluster was made with, and keeps']");
+}
+END_TEST
+
 /* What came as an archive cannot be pulled again. */
 START_TEST(archives_are_kept)
 {
@@ -537,5 +559,5 @@ START_TEST(pause_image)
 }
 END_TEST
 
-UNIT_MAIN("node_steps", as_data, ids, audit_policy, toml, kubeadm_reads_it, init, archives_are_kept,
-	  join, v1beta3, cannot_be_told, kept_options, pause_image)
+UNIT_MAIN("node_steps", as_data, ids, audit_policy, toml, kubeadm_reads_it, init, made_with,
+	  archives_are_kept, join, v1beta3, cannot_be_told, kept_options, pause_image)

@@ -152,8 +152,8 @@ MUST_USE struct err *engine_network(struct engine *g, bool check, struct json_ob
 MUST_USE struct err *engine_drain(struct engine *g, struct cluster *api, const char *node,
 				  bool alive);
 /*
- * Before anything is done: whether the upgrades of a plan may begin (kubernetes/preflight.h). ERR_CONFLICT tells all that stands
- * against it; what is merely to be known is added to `warnings`. Without upgrades: nothing. (act_upgrade.c)
+ * Before anything is done: whether the upgrades of a plan may begin, and nodes be emptied (kubernetes/preflight.h). ERR_CONFLICT tells all that stands
+ * against it; what is merely to be known is added to `warnings`. Without any: nothing. (act_upgrade.c)
  */
 MUST_USE struct err *engine_preflight(struct engine *g, struct json_object *plan,
 				      struct json_object *warnings);

@@ -8,13 +8,14 @@
 
 /*
  * What was begun on a cluster and what became of it, on the controller: FOLDER/journal (mode 0600, folder
- * 0700), only ever appended to, one JSON object a line, on disk (fsync) before what it announces is done. It
+ * 0700), only ever appended to (but see journal_records()), one JSON object a line, on disk (fsync) before what it announces is done. It
  * holds no secrets, and nothing that could not be found out again: who has lost it, or has another one, gets by with what
  * is seen on the nodes. It is what tells a kubeadm that was killed from one that somebody else is running.
  *
  *   {"at": "2026-01-31T10:00:00.000Z", "run": "1f3c...", "event": "begun", "action": "join", "node": "w1",
  *    "why": "not a member"}
- *   event   begun, ended, failed (with "error"): of an action on a node, or ("node" is left out) on the cluster
+ *   event   begun, ended, failed (with "error"): of an action on a node, or ("node" is left out) on the cluster; "marks", once
+ *           said, are part of what is open until it has ended: labels and taints that are to be given back
  *           seen: "facts" of a node that the next run begins with
  *           gone: the node is none any more; what is known of it is forgotten
  */
@@ -49,6 +50,8 @@ MUST_USE struct err *journal_parse(const char *s, size_t len, struct json_object
 struct json_object *journal_state(struct json_object *records);
 /* The same of what is in an open one. */
 struct json_object *journal_state_now(struct journal *j);
+/* The fewest records that come to a state; of these a journal of more than 1 MiB is made anew when it is opened. Pure; owned. */
+struct json_object *journal_records(struct json_object *state);
 /* The open record of an action on a node (NULL: on the cluster) in a state; borrowed; NULL: there is none. */
 struct json_object *journal_open_action(struct json_object *state, const char *node,
 					const char *action);

@@ -72,6 +72,10 @@ MUST_USE struct err *kubeadm_check(struct json_object *declaration);
 MUST_USE struct err *kubeadm_differs(struct json_object *declaration, struct json_object *kept,
 				     struct json_object **ret);
 
+/* Sentences about what is declared otherwise than a cluster was made with, and cannot be changed. Owned. (options.c) */
+MUST_USE struct err *kubeadm_fixed(struct json_object *declaration, struct json_object *kept,
+				   struct json_object **ret);
+
 /* "unix:///run/containerd/containerd.sock": the socket of the declaration's runtime. */
 const char *kubeadm_cri_socket(struct json_object *declaration);
 /* registry.k8s.io/pause:3.10, what kubeadm of a version (NULL: the declaration's) wants, from its image repository. Owned. */

@@ -21,7 +21,7 @@
  *                   "encryption": encryption_shown() of a control plane's, {"error"}, or null: it has none}},
  *  "api": null: none answers; else
  *         {"nodes": [Node, ...], "version": "1.33.12" (that kubeadm last set up),
- *          "options": kubeadm_differs() (kubeadm_config.h),
+ *          "options": kubeadm_differs(), "fixed": kubeadm_fixed() (kubeadm_config.h),
  *          "servers": {NAME: "1.33.12"}, of each control plane's API server
  *          "manifests": [title of what differs, ...]}}
  *

@@ -230,7 +230,10 @@ static struct err *keys_for_join(struct doing *d, struct pki **ret)
 		name = xstrdup(json_str(cluster_control_plane(d->g->d, i), "name"));
 		pthread_mutex_unlock(&d->g->lock);
 		if (!name)
-			return first;
+			return first ? first
+				     : err_new(ERR_CONFLICT,
+					       "no other control plane is declared that has the "
+					       "cluster's keys");
 		if (strcmp(name, d->node) == 0)
 			continue;
 		e = read_keys(d, name, &files);
@@ -391,8 +394,29 @@ static struct err *run_join(struct doing *d)
 	return e ? e : run_steps(d, steps, &report);
 }
 
+/* With what is open in the journal: a run that is killed before they are given back leaves them to the next. */
+static struct err *keep_marks(struct doing *d, struct json_object *marks)
+{
+	AUTO_JSON more = json_wrap("marks", json_copy(marks));
+
+	json_sets(more, "why", json_str(d->a, "why"));
+	return journal_write(d->g->journal, "begun", "join", d->node, more);
+}
+
+/* Owned; NULL: there are none. */
+static struct json_object *kept_marks(struct doing *d)
+{
+	struct json_object *marks;
+
+	pthread_mutex_lock(&d->g->lock);
+	marks = json_at(journal_open_action(d->g->state, d->node, "join"), "marks");
+	marks = marks ? json_copy(marks) : NULL;
+	pthread_mutex_unlock(&d->g->lock);
+	return marks;
+}
+
 /* What people have put on the node before its host was made anew goes to the new one. */
-static struct err *forget(struct doing *d, struct json_object **ret_marks)
+static struct err *forget(struct doing *d, struct json_object **marks)
 {
 	AUTO_STR path = xasprintf("/api/v1/nodes/%s", d->node);
 	const struct kube_request req = { .method = "GET", .path = path };
@@ -406,13 +430,15 @@ static struct err *forget(struct doing *d, struct json_object **ret_marks)
 	}
 	if (e)
 		return e;
-	*ret_marks = node_marks(node);
-	return node_forget(d->g->api, d->node, false, &changed);
+	if (!*marks)
+		*marks = node_marks(node);
+	e = keep_marks(d, *marks);
+	return e ? e : node_forget(d->g->api, d->node, false, &changed);
 }
 
 struct err *do_join(struct doing *d)
 {
-	AUTO_JSON marks = NULL;
+	AUTO_JSON marks = kept_marks(d);
 	struct err *e = engine_connect(d->g);
 
 	if (!e && strcmp(d->how, "replace") == 0)

@@ -147,36 +147,14 @@ static struct err *reset_host(struct engine *g, const char *node)
 
 /* ---- a node is removed ---- */
 
-/* A control plane that stays, other than this; owned; NULL: none is known. */
-static char *another(struct engine *g, const char *node)
+/* The API, by a server that is there also when this node, or another one that leaves, is not. *ret is owned if *ret_own. */
+static struct err *lasting_api(struct doing *d, struct cluster **ret, bool *ret_own)
 {
-	char *found = NULL;
+	const char *by = json_str(d->a, "by");
 
-	pthread_mutex_lock(&g->lock);
-	for (size_t i = 0; !found; i++) {
-		struct json_object *one = cluster_control_plane(g->d, i), *o = NULL;
-		const char *name = json_str(one, "name");
-
-		if (!one)
-			break;
-		json_object_object_get_ex(json_at(g->observed, "nodes"), name, &o);
-		if (strcmp(name, node) != 0 && o && !json_at(o, "error") &&
-		    json_truth(o, "kubelet_conf", false))
-			found = xstrdup(name);
-	}
-	pthread_mutex_unlock(&g->lock);
-	return found;
-}
-
-/* The API, by a server that is there also when this node is not. *ret is owned if *ret_own. */
-static struct err *lasting_api(struct doing *d, bool control_plane, struct cluster **ret,
-			       bool *ret_own)
-{
-	AUTO_STR other = control_plane ? another(d->g, d->node) : NULL;
-
-	*ret_own = other;
-	if (other)
-		return engine_api_through(d->g, other, ret);
+	*ret_own = by;
+	if (by)
+		return engine_api_through(d->g, by, ret);
 	*ret = d->g->api;
 	return engine_connect(d->g);
 }
@@ -260,7 +238,7 @@ struct err *do_remove(struct doing *d)
 				   cluster_is_control_plane(d->declared);
 	struct cluster *api = NULL;
 	bool own = false;
-	struct err *e = lasting_api(d, control_plane, &api, &own);
+	struct err *e = lasting_api(d, &api, &own);
 
 	if (!e)
 		e = leave(d, api, control_plane);

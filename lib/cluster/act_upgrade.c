@@ -8,6 +8,7 @@
 #include "kubernetes/objects.h"
 #include "kubernetes/preflight.h"
 #include "kubernetes/waves.h"
+#include "text.h"
 
 /*
  * One node goes to another version: kubeadm, what kubeadm makes of it, then, while the node is empty, its kubelet. Each piece
@@ -39,16 +40,43 @@ static struct err *ask_etcd(struct engine *g, struct json_object *facts)
 	return e;
 }
 
-/* Names of nodes that the plan upgrades; owned. */
-static struct json_object *upgraded(struct json_object *plan)
+/* Names of nodes that a plan has this action for; owned. */
+static struct json_object *named(struct json_object *plan, const char *action)
 {
 	struct json_object *actions = json_at(plan, "actions"), *names = json_object_new_array();
 
 	for (size_t i = 0; i < json_len(actions); i++)
-		if (json_is_str(json_at(json_nth(actions, i), "action"), "upgrade"))
+		if (json_is_str(json_at(json_nth(actions, i), "action"), action))
 			json_object_array_add(
 				names, json_object_get(json_at(json_nth(actions, i), "node")));
 	return names;
+}
+
+/* Those that are to be removed, and emptied before: the others do not live. With the lock held. */
+static void add_emptied(struct engine *g, struct json_object *plan, struct json_object *names)
+{
+	AUTO_JSON gone = named(plan, "remove");
+	struct json_object *nodes = json_at(g->observed, "api.nodes");
+
+	for (size_t i = 0; i < json_len(nodes); i++) {
+		struct json_object *node = json_nth(nodes, i);
+		struct json_object *name = json_at(node, "metadata.name");
+
+		if (json_list_has(gone, name) && object_readiness(node, NULL, NULL) == READY)
+			json_object_array_add(names, json_object_get(name));
+	}
+}
+
+/* Where nothing is upgraded, what is not about pods stands against nothing. */
+static struct json_object *about_pods(struct json_object *findings)
+{
+	static const char checks[] = "eviction disruption-budget pod-without-controller local-data";
+	struct json_object *kept = json_object_new_array();
+
+	for (size_t i = 0; i < json_len(findings); i++)
+		if (words_have(checks, json_str(json_nth(findings, i), "check")))
+			json_object_array_add(kept, json_object_get(json_nth(findings, i)));
+	return kept;
 }
 
 /* {NODE: {"space": [...]}} of preflight.h, of those nodes; with the lock held; owned. */
@@ -76,7 +104,8 @@ static struct json_object *space_of(struct engine *g, struct json_object *names)
 struct err *engine_preflight(struct engine *g, struct json_object *plan,
 			     struct json_object *warnings)
 {
-	AUTO_JSON drains = upgraded(plan);
+	AUTO_JSON drains = named(plan, "upgrade");
+	const bool upgrades = json_len(drains) > 0;
 	AUTO_JSON facts = NULL;
 	AUTO_JSON findings = NULL;
 	AUTO_STR target = NULL;
@@ -84,9 +113,8 @@ struct err *engine_preflight(struct engine *g, struct json_object *plan,
 	struct err *e;
 	bool stacked;
 
-	if (!json_len(drains))
-		return NULL;
 	pthread_mutex_lock(&g->lock);
+	add_emptied(g, plan, drains);
 	facts = json_wrap("certificates", observed_certificates(g->observed));
 	json_set(facts, "nodes", space_of(g, drains));
 	target = xstrdup(json_str(g->d, "version"));
@@ -94,15 +122,24 @@ struct err *engine_preflight(struct engine *g, struct json_object *plan,
 	p.delete_emptydir = json_truth(g->d, "drain.delete_emptydir_data", true);
 	stacked = !json_is_str(json_at(g->d, "etcd.kind"), "external");
 	pthread_mutex_unlock(&g->lock);
-	p.target = target;
+	if (!json_len(drains))
+		return NULL;
+	p.target = upgrades ? target : NULL;
 	p.facts = facts;
 	e = engine_connect(g);
-	if (!e && stacked)
+	if (!e && stacked && upgrades)
 		e = ask_etcd(g, facts);
 	if (!e)
 		e = preflight(&p, &findings);
 	if (e)
-		return err_wrap(e, "looking whether an upgrade may begin");
+		return err_wrap(e, "looking whether %s",
+				upgrades ? "an upgrade may begin" : "nodes may be emptied");
+	if (!upgrades) {
+		struct json_object *all = findings;
+
+		findings = about_pods(all);
+		json_object_put(all);
+	}
 	AUTO_STR text = NULL;
 	const bool blocks = preflight_blocks(findings, &text);
 	if (blocks)

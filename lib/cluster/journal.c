@@ -12,7 +12,7 @@
 #include "file.h"
 #include "text.h"
 
-enum { ERROR_SHOWN = 2000, HOLDER_SHOWN = 200, RUN_BYTES = 4 };
+enum { ERROR_SHOWN = 2000, HOLDER_SHOWN = 200, RUN_BYTES = 4, LONG_BYTES = 1 << 20 };
 
 struct journal {
 	char *path;
@@ -75,26 +75,78 @@ static struct json_object *part(struct json_object *o, const char *key)
 	return p;
 }
 
+/* What a later record of the same action does not say: labels that are still to be given back. */
+static void put_open(struct json_object *open, struct json_object *r)
+{
+	struct json_object *now = json_copy(r), *had = NULL;
+	const char *action = json_str(r, "action");
+
+	json_object_object_get_ex(open, action, &had);
+	if (json_at(had, "marks") && !json_at(r, "marks"))
+		json_set(now, "marks", json_copy(json_at(had, "marks")));
+	json_set(open, action, now);
+}
+
+/* Of what is forgotten already there is nothing to end. */
+static void end_open(struct json_object *of, const char *action)
+{
+	struct json_object *open = json_at(of, "open");
+
+	if (open)
+		json_object_object_del(open, action);
+}
+
 struct json_object *journal_state(struct json_object *records)
 {
 	struct json_object *state = json_object_new_object(), *nodes = part(state, "nodes");
 
 	(void)part(state, "open");
 	for (size_t i = 0; i < json_len(records); i++) {
-		struct json_object *r = json_nth(records, i);
+		struct json_object *r = json_nth(records, i), *of = state;
 		const char *event = json_str(r, "event"), *node = json_str(r, "node");
-		struct json_object *of = node ? part(nodes, node) : state;
+		const bool over = strcmp(event, "gone") == 0 || strcmp(event, "ended") == 0;
 
+		if (node && !json_object_object_get_ex(nodes, node, &of) && !over)
+			of = part(nodes, node);
 		if (strcmp(event, "gone") == 0)
 			json_object_object_del(nodes, node);
+		else if (over)
+			end_open(of, json_str(r, "action"));
 		else if (strcmp(event, "seen") == 0)
 			json_set(of, "facts", json_copy(json_at(r, "facts")));
-		else if (strcmp(event, "ended") == 0)
-			json_object_object_del(part(of, "open"), json_str(r, "action"));
 		else
-			json_set(part(of, "open"), json_str(r, "action"), json_copy(r));
+			put_open(part(of, "open"), r);
 	}
 	return state;
+}
+
+static void add_part(struct json_object *of, const char *node, struct json_object *ret)
+{
+	struct json_object *open = json_at(of, "open"), *facts = json_at(of, "facts");
+
+	if (open) {
+		json_object_object_foreach(open, action, r) {
+			(void)action;
+			json_object_array_add(ret, json_copy(r));
+		}
+	}
+	if (facts) {
+		struct json_object *r = json_wrap("facts", json_copy(facts));
+
+		json_sets(r, "event", "seen");
+		json_sets(r, "node", node);
+		json_object_array_add(ret, r);
+	}
+}
+
+struct json_object *journal_records(struct json_object *state)
+{
+	struct json_object *ret = json_object_new_array();
+
+	add_part(state, NULL, ret);
+	json_object_object_foreach(json_at(state, "nodes"), node, of)
+		add_part(of, node, ret);
+	return ret;
 }
 
 struct json_object *journal_open_action(struct json_object *state, const char *node,
@@ -215,6 +267,56 @@ static struct err *load(struct journal *j)
 	return NULL;
 }
 
+/* In place of the old one at once, or not at all. */
+static struct err *replace(const char *path, const char *text, size_t len)
+{
+	AUTO_STR new = xasprintf("%s.new", path);
+	const int fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	size_t done = 0;
+	struct err *e = NULL;
+
+	if (fd < 0)
+		return failed("making", new);
+	while (done < len && !e) {
+		const ssize_t n = write(fd, text + done, len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			e = failed("writing", new);
+	}
+	if (!e && (fsync(fd) || rename(new, path)))
+		e = failed("writing to disk", new);
+	(void)close(fd);
+	return e;
+}
+
+/* A long one becomes what it comes to; with the lock held. */
+static struct err *shorten(const char *path)
+{
+	AUTO_BUF text = BUF_INIT;
+	AUTO_BUF less = BUF_INIT;
+	AUTO_JSON records = NULL;
+	struct stat st;
+	size_t whole = 0;
+	struct err *e;
+
+	if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_size <= LONG_BYTES)
+		return NULL;
+	e = file_text(path, JOURNAL_BYTES, &text);
+	if (!e)
+		e = journal_parse(text.s, text.len, &records, &whole);
+	if (e)
+		return err_wrap(e, "journal '%s'", path);
+	AUTO_JSON state = journal_state(records);
+	AUTO_JSON kept = journal_records(state);
+
+	for (size_t i = 0; i < json_len(kept); i++)
+		buf_addf(&less, "%s\n",
+			 json_object_to_json_string_ext(json_nth(kept, i), JSON_C_TO_STRING_PLAIN));
+	return replace(path, less.s, less.len);
+}
+
 struct err *journal_open(const char *folder, struct journal **ret)
 {
 	struct journal *j = xcalloc(1, sizeof(*j));
@@ -227,6 +329,8 @@ struct err *journal_open(const char *folder, struct journal **ret)
 	e = make_folder(folder);
 	if (!e)
 		e = take_lock(j, folder);
+	if (!e)
+		e = shorten(j->path);
 	if (!e) {
 		j->fd = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 		e = j->fd < 0 || fchmod(j->fd, 0600) ? failed("opening", j->path) : NULL;

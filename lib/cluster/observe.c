@@ -268,7 +268,7 @@ static struct err *ask_kubeadm(struct engine *g, struct json_object *api)
 {
 	AUTO_JSON map = NULL;
 	AUTO_JSON config = NULL;
-	struct json_object *differs = NULL;
+	struct json_object *differs = NULL, *fixed = NULL;
 	const char *text, *version;
 	struct err *e = get(g, "/api/v1/namespaces/kube-system/configmaps/kubeadm-config", &map);
 
@@ -282,9 +282,13 @@ static struct err *ask_kubeadm(struct engine *g, struct json_object *api)
 	e = yaml_parse(text, strlen(text), "kubeadm-config", &config);
 	if (!e)
 		e = kubeadm_differs(g->d, config, &differs);
+	if (!e)
+		json_set(api, "options", differs);
+	if (!e)
+		e = kubeadm_fixed(g->d, config, &fixed);
 	if (e)
 		return e;
-	json_set(api, "options", differs);
+	json_set(api, "fixed", fixed);
 	version = json_str(config, "kubernetesVersion");
 	if (version)
 		json_sets(api, "version", version + (*version == 'v'));

@@ -19,6 +19,16 @@ static const struct part {
 	{ "certificate", "apiServer.certSANs" },
 };
 
+/* What a cluster is made with, and keeps. */
+static const struct part fixed[] = {
+	{ "networks.pod_cidr", "networking.podSubnet" },
+	{ "networks.service_cidr", "networking.serviceSubnet" },
+	{ "networks.dns_domain", "networking.dnsDomain" },
+	{ "endpoint", "controlPlaneEndpoint" },
+	{ "certificates.key_type", "encryptionAlgorithm" },
+	{ "kubeadm.image_repository", "imageRepository" },
+};
+
 /* Several of one name in their order. */
 static void put(struct json_object *all, const char *name, const char *text)
 {
@@ -107,5 +117,33 @@ struct err *kubeadm_differs(struct json_object *declaration, struct json_object 
 		compare(x, y, parts[i].of, *ret);
 		compare(y, x, parts[i].of, *ret);
 	}
+	return NULL;
+}
+
+struct err *kubeadm_fixed(struct json_object *declaration, struct json_object *kept,
+			  struct json_object **ret)
+{
+	AUTO_JSON want = NULL;
+	struct err *e =
+		kubeadm_cluster(&(struct kubeadm_input){ .declaration = declaration }, &want);
+
+	if (e)
+		return e;
+	*ret = json_object_new_array();
+	for (size_t i = 0; i < COUNT(fixed); i++) {
+		const char *x = json_str(want, fixed[i].path), *y = json_str(kept, fixed[i].path);
+
+		if (!x || !y || strcmp(x, y) == 0)
+			continue;
+		AUTO_STR line =
+			xasprintf("%s: declared is %s, the cluster was made with %s and keeps it",
+				  fixed[i].of, x, y);
+		json_object_array_add(*ret, json_object_new_string(line));
+	}
+	if (json_at(kept, "etcd") &&
+	    !json_at(want, "etcd.external") != !json_at(kept, "etcd.external"))
+		json_object_array_add(
+			*ret, json_object_new_string("etcd.kind: declared is another one than the "
+						     "cluster was made with, and keeps"));
 	return NULL;
 }

@@ -268,6 +268,12 @@ static struct err *plan_first(struct planner *p)
 
 	for (size_t i = 0; !open && (p->first = cluster_control_plane(p->d, i)); i++)
 		open = begun(p, name_of(p->first), "init");
+	if (open && !is_meant(p, name_of(p->first)))
+		return err_new(
+			ERR_CONFLICT,
+			"the cluster was begun on control plane %s at %s and is not made yet: "
+			"make it first",
+			name_of(p->first), json_str(open, "at"));
 	if (open) {
 		a = act(p, "init", name_of(p->first), "was begun at %s and has not ended",
 			json_str(open, "at"));
@@ -461,16 +467,22 @@ static bool is_staying(const struct planner *p, struct json_object *node)
 	       (!reached(p, name) || !joining(p, node, &why));
 }
 
+/* The first that can be asked to the end of the run; NULL: there is none. */
+static struct json_object *staying(const struct planner *p)
+{
+	struct json_object *node;
+
+	for (size_t i = 0; (node = cluster_control_plane(p->d, i)); i++)
+		if (is_staying(p, node) && reached(p, name_of(node)))
+			return node;
+	return NULL;
+}
+
 static void plan_kept(struct planner *p, const char *words)
 {
 	struct json_object *a = act(p, "options", NULL, "%s", words);
 
-	for (size_t i = 0; cluster_control_plane(p->d, i); i++) {
-		struct json_object *node = cluster_control_plane(p->d, i);
-
-		if (is_staying(p, node) && !json_has(a, "by"))
-			json_sets(a, "by", name_of(node));
-	}
+	json_sets(a, "by", name_of(staying(p)));
 	json_sets(a, "version", json_str(p->api, "version"));
 	after_all(p, a, "options", true);
 }
@@ -553,6 +565,22 @@ static struct err *check_step(const struct planner *p, const char *what, const c
 	return why ? err_at(err_new(ERR_CONFLICT, "%s: %s", what, why), "version") : NULL;
 }
 
+/* A worker that cannot be looked at stays behind, and the run fails for it; a control plane must not. */
+static struct err *check_reached(struct planner *p, struct json_object *node, bool *ret_reached)
+{
+	const char *name = name_of(node);
+	const char *why = seen(p, name) ? json_str(seen(p, name), "error") : "nobody looked";
+
+	*ret_reached = reached(p, name);
+	if (!*ret_reached && cluster_is_control_plane(node))
+		return err_new(ERR_CONFLICT,
+			       "control plane %s is to be upgraded, and cannot be reached: %s",
+			       name, why);
+	if (!*ret_reached)
+		warn(p, "node %s stays at its version, as it cannot be reached: %s", name, why);
+	return NULL;
+}
+
 static struct err *plan_upgrade(struct planner *p, struct json_object *node)
 {
 	const char *name = name_of(node), *to = json_str(p->d, "version");
@@ -562,6 +590,8 @@ static struct err *plan_upgrade(struct planner *p, struct json_object *node)
 	const bool control_plane = cluster_is_control_plane(node);
 	const bool first = control_plane && !p->upgrades && compared(p, all) < 0;
 	struct json_object *open = begun(p, name, "upgrade");
+	struct err *e;
+	bool there;
 
 	json_object_object_get_ex(json_at(p->api, "servers"), name, &server);
 	if (control_plane && server && compared(p, json_object_get_string(server)) < 0)
@@ -569,6 +599,9 @@ static struct err *plan_upgrade(struct planner *p, struct json_object *node)
 	if (!object || !is_meant(p, name) || is_to_go(p, name) || node == p->first ||
 	    (compared(p, from) >= 0 && !open && !first))
 		return check_step(p, name, from);
+	e = check_reached(p, node, &there);
+	if (e || !there)
+		return e;
 	AUTO_STR was = open ? xasprintf("; was begun at %s and has not ended", json_str(open, "at"))
 			    : xstrdup("");
 	a = act(p, "upgrade", name, "%s -> %s%s", from, to, was);
@@ -578,7 +611,7 @@ static struct err *plan_upgrade(struct planner *p, struct json_object *node)
 	p->upgrades = true;
 	after_all(p, a, "configure options", false);
 	after_all(p, a, "upgrade join", true);
-	struct err *e = check_step(p, name, from);
+	e = check_step(p, name, from);
 	return e ? e : put_slot(p, a, node);
 }
 
@@ -673,7 +706,7 @@ static bool plan_ended(struct planner *p)
 		const char *name = name_of(node);
 
 		worst = worst_of(json_at(seen(p, name), "certificates"));
-		if (!json_is_str(json_at(worst, "state"), "expired") ||
+		if (!is_meant(p, name) || !json_is_str(json_at(worst, "state"), "expired") ||
 		    !json_truth(seen(p, name), "admin_conf", false))
 			continue;
 		a = act(p, "renew", name, "%s: %s", json_str(worst, "name"),
@@ -772,6 +805,8 @@ static struct err *plan_removal(struct planner *p, const char *name)
 	json_sets(a, "how", control_plane ? "control_plane" : "worker");
 	json_sets(a, "slot", control_plane ? "control_plane" : "remove");
 	json_set(a, "limit", json_object_new_int64(1));
+	if (staying(p))
+		json_sets(a, "by", name_of(staying(p)));
 	after_all(p, a, "join upgrade", false);
 	return NULL;
 }
@@ -815,35 +850,53 @@ static void plan_prepare_first(struct planner *p)
 	json_object_array_add(json_at(init, "after"), json_copy(json_at(a, "id")));
 }
 
-/* What must be done before stands before. */
-static struct json_object *ordered(struct json_object *actions)
+/* Whether all that an action comes after is done. */
+static bool is_next(struct json_object *done, struct json_object *a)
 {
-	struct json_object *done = json_object_new_object(), *list = json_object_new_array();
+	struct json_object *needs = json_at(a, "after");
+
+	for (size_t k = 0; k < json_len(needs); k++)
+		if (!json_has(done, json_object_get_string(json_nth(needs, k))))
+			return false;
+	return !json_has(done, json_str(a, "id"));
+}
+
+/* What must be done before stands before. */
+static struct err *ordered(struct json_object *actions, struct json_object **ret)
+{
+	AUTO_JSON done = json_object_new_object();
+	AUTO_JSON list = json_object_new_array();
 	const size_t n = json_len(actions);
 
-	for (size_t left = n, before = n + 1; left && left < before;) {
-		before = left;
+	for (size_t before = n; json_len(list) < n && before != json_len(list);) {
+		before = json_len(list);
 		for (size_t i = 0; i < n; i++) {
-			struct json_object *a = json_nth(actions, i), *needs = json_at(a, "after");
-			bool ready = !json_has(done, json_str(a, "id"));
+			struct json_object *a = json_nth(actions, i);
 
-			for (size_t k = 0; k < json_len(needs) && ready; k++)
-				ready = json_has(done, json_object_get_string(json_nth(needs, k)));
-			if (!ready)
+			if (!is_next(done, a))
 				continue;
 			json_set(done, json_str(a, "id"), NULL);
 			json_object_array_add(list, json_object_get(a));
-			left--;
 		}
 	}
-	json_object_put(done);
-	return list;
+	for (size_t i = 0; i < n; i++)
+		if (!json_has(done, json_str(json_nth(actions, i), "id")))
+			return err_new(
+				ERR_CONFLICT,
+				"'%s' and others of this plan wait for each other: do a part of "
+				"what is declared first",
+				json_str(json_nth(actions, i), "id"));
+	*ret = TAKE(list);
+	return NULL;
 }
 
 /* What nothing here is done about, and a person should know. */
-static void tell_unready(struct planner *p)
+static void tell_rest(struct planner *p)
 {
-	struct json_object *list = json_at(p->api, "nodes");
+	struct json_object *list = json_at(p->api, "nodes"), *fixed = json_at(p->api, "fixed");
+
+	for (size_t i = 0; i < json_len(fixed); i++)
+		warn(p, "%s", json_object_get_string(json_nth(fixed, i)));
 
 	for (size_t i = 0; i < json_len(list); i++) {
 		struct json_object *node = json_nth(list, i);
@@ -909,7 +962,7 @@ static struct err *plan_all(struct planner *p)
 		after(p, a, "init", name_of(p->first));
 		after(p, a, "network", NULL);
 	}
-	tell_unready(p);
+	tell_rest(p);
 	return e;
 }
 
@@ -924,14 +977,17 @@ struct err *cluster_plan_make(const struct plan_input *in, struct json_object **
 		.actions = actions,
 		.warnings = warnings,
 	};
+	struct json_object *list = NULL;
 	struct err *e = check_one_cluster(&p);
 
 	if (!e)
 		e = plan_all(&p);
+	if (!e)
+		e = ordered(actions, &list);
 	if (e)
 		return e;
 	*ret = json_object_new_object();
-	json_set(*ret, "actions", ordered(actions));
+	json_set(*ret, "actions", list);
 	json_set(*ret, "warnings", TAKE(warnings));
 	return NULL;
 }
