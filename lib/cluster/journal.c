@@ -270,23 +270,23 @@ static struct err *load(struct journal *j)
 /* In place of the old one at once, or not at all. */
 static struct err *replace(const char *path, const char *text, size_t len)
 {
-	AUTO_STR new = xasprintf("%s.new", path);
-	const int fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO_STR draft = xasprintf("%s.new", path);
+	const int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	size_t done = 0;
 	struct err *e = NULL;
 
 	if (fd < 0)
-		return failed("making", new);
+		return failed("making", draft);
 	while (done < len && !e) {
 		const ssize_t n = write(fd, text + done, len - done);
 
 		if (n > 0)
 			done += (size_t)n;
 		else if (n == 0 || errno != EINTR)
-			e = failed("writing", new);
+			e = failed("writing", draft);
 	}
-	if (!e && (fsync(fd) || rename(new, path)))
-		e = failed("writing to disk", new);
+	if (!e && (fsync(fd) || rename(draft, path)))
+		e = failed("writing to disk", draft);
 	(void)close(fd);
 	return e;
 }
