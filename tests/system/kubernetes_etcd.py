@@ -249,9 +249,11 @@ def start_outside():
         with open(os.path.join(folder, name), 'rb') as f:
             on('h2', 'echo %s | base64 -d >/etc/outside/%s' % (base64.b64encode(f.read()).decode(), name))
     url = 'https://%s:2379' % address
-    on('h2', 'systemd-run --unit outside /srv/lab/v%s/etcd --name outside --data-dir /var/lib/outside --listen-client-urls %s '
-       '--advertise-client-urls %s --listen-peer-urls http://127.0.0.1:2380 --cert-file /etc/outside/server.crt '
-       '--key-file /etc/outside/server.key --trusted-ca-file /etc/outside/ca.crt --client-cert-auth' % (NEW, url, url))
+    on('h2', 'cd /etc/outside && tar -xOf /srv/lab/images/etcd.tar layer.tar | tar -x --strip-components 3 --wildcards "*bin/etcd"')
+    said = on('h2', 'systemd-run --unit outside /etc/outside/etcd --name outside --data-dir /var/lib/outside --listen-client-urls %s '
+              '--advertise-client-urls %s --listen-peer-urls http://127.0.0.1:2380 --cert-file /etc/outside/server.crt '
+              '--key-file /etc/outside/server.key --trusted-ca-file /etc/outside/ca.crt --client-cert-auth' % (url, url))
+    until(120, 'an etcd elsewhere', lambda s: '2379' in s, lambda: on('h2', "ss -Hlnt 'sport = 2379'") or said)
     return {'kind': 'external', 'endpoints': [url], 'ca_file': os.path.join(folder, 'ca.crt'),
             'cert_file': os.path.join(folder, 'client.crt'), 'key_file': os.path.join(folder, 'client.key')}
 
