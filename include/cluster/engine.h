@@ -148,6 +148,8 @@ bool facts_member(struct json_object *report);
 /* Applies the pod network's manifests; *ret_titles (owned): what was changed, or (check) would be. (network.c) */
 MUST_USE struct err *engine_network(struct engine *g, bool check, struct json_object **ret_titles);
 
+/* Takes a node's member out of a stacked etcd; `check`: whether that may be. One that is not there is fine. (act_leave.c) */
+MUST_USE struct err *engine_leave_etcd(struct engine *g, const char *node, bool check);
 /* Empties a node as the declaration says, and waits for its pods' end if it is `alive`. (act_leave.c) */
 MUST_USE struct err *engine_drain(struct engine *g, struct cluster *api, const char *node,
 				  bool alive);

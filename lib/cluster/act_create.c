@@ -441,6 +441,10 @@ struct err *do_join(struct doing *d)
 	AUTO_JSON marks = kept_marks(d);
 	struct err *e = engine_connect(d->g);
 
+	/* Of whoever had the name: a member that comes back without its data would end at once. */
+	if (!e && strcmp(d->how, "replace") == 0 && cluster_is_control_plane(d->declared) &&
+	    !is_external(d->g))
+		e = engine_leave_etcd(d->g, d->node, false);
 	if (!e && strcmp(d->how, "replace") == 0)
 		e = forget(d, &marks);
 	if (!e && strcmp(d->how, "finish") != 0)

@@ -77,7 +77,7 @@ static struct json_object *kubeadm_reset(const char *socket)
 }
 
 /*
- * kubeadm would ask the other members of etcd, which may be gone, and wait for them; leave_etcd() has where some stay. What lies
+ * kubeadm would ask the other members of etcd, which may be gone, and wait for them; engine_leave_etcd() has where some stay. What lies
  * there is marked first: it is deleted also by the run after one that was killed, but only if it is kubeadm's.
  */
 static void add_reset(struct json_object *steps, struct json_object *reset, bool etcd)
@@ -159,14 +159,14 @@ static struct err *lasting_api(struct doing *d, struct cluster **ret, bool *ret_
 	return engine_connect(d->g);
 }
 
-static struct err *leave_etcd(struct doing *d, bool check)
+struct err *engine_leave_etcd(struct engine *g, const char *node, bool check)
 {
 	struct etcd_ways w;
 	bool changed = false;
-	struct err *e = etcd_ways_open(d->g, &w);
+	struct err *e = etcd_ways_open(g, &w);
 
 	if (!e)
-		e = etcd_remove(w.all, w.n, d->node, check, &changed);
+		e = etcd_remove(w.all, w.n, node, check, &changed);
 	etcd_ways_close(&w);
 	return e;
 }
@@ -217,12 +217,12 @@ static struct err *leave(struct doing *d, struct cluster *api, bool control_plan
 	const bool etcd = control_plane && is_stacked(d->g);
 	bool member = false, changed = false;
 	/* Whether it may, before it is emptied. */
-	struct err *e = etcd ? leave_etcd(d, true) : NULL;
+	struct err *e = etcd ? engine_leave_etcd(d->g, d->node, true) : NULL;
 
 	if (!e)
 		e = empty(d, api, &member);
 	if (!e && etcd)
-		e = leave_etcd(d, false);
+		e = engine_leave_etcd(d->g, d->node, false);
 	if (!e && d->declared && is_reached(d->g, d->node))
 		e = reset_host(d->g, d->node);
 	else if (!e)

@@ -179,6 +179,54 @@ static struct err *ask_members(struct engine *g, struct json_object *warnings,
 	return NULL;
 }
 
+/* etcd's member of this name is one that is restored. */
+static bool is_restored(struct json_object *members, const char *name)
+{
+	json_object_object_foreach(members, node, m) {
+		(void)node;
+		if (json_is_str(json_at(m, "member"), name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Members on control planes that are not declared: with a quorum they may go on by themselves. Without one they are lost, or away;
+ * and an etcd that does not answer at all cannot be asked.
+ */
+static struct err *check_strangers(struct engine *g, struct json_object *members,
+				   struct json_object *warnings)
+{
+	AUTO_JSON health = NULL;
+	AUTO_BUF names = BUF_INIT;
+	struct etcd_ways w;
+	struct err *e = etcd_ways_open(g, &w);
+
+	if (!e)
+		e = etcd_health(w.all, w.n, CALL_MS, &health);
+	etcd_ways_close(&w);
+	err_free(e);
+	for (size_t i = 0; i < json_len(json_at(health, "members")); i++) {
+		const char *name = json_str(json_nth(json_at(health, "members"), i), "name");
+
+		if (*name && !is_restored(members, name))
+			buf_addf(&names, "%s%s", names.len ? ", " : "", name);
+	}
+	if (!names.len)
+		return NULL;
+	if (json_truth(health, "quorum", false))
+		return err_new(ERR_CONFLICT,
+			       "members of etcd are on control planes that are not declared, and "
+			       "would go on with what they have: %s. Declare them, or remove them "
+			       "first (prune)",
+			       names.s);
+	AUTO_STR s = xasprintf("members of etcd are not declared, and must not come back as they "
+			       "were: %s",
+			       names.s);
+	json_object_array_add(warnings, json_object_new_string(s));
+	return NULL;
+}
+
 static char *members_words(struct json_object *members)
 {
 	AUTO_BUF b = BUF_INIT;
@@ -727,6 +775,57 @@ static struct err *check_identity(const struct restore *r, const char *ca,
 	return NULL;
 }
 
+/* What is encrypted in it has names of keys before it; older ones may be in it beside, in what was replaced. */
+static struct err *check_keys(struct engine *g, const struct restore *r, const char *node)
+{
+	static const char *const providers[] = { "secretbox", "aescbc", "aesgcm" };
+	struct json_object *o = NULL, *keys;
+	bool encrypted = false, known = false;
+	struct err *e = NULL;
+
+	json_object_object_get_ex(json_at(g->observed, "nodes"), node, &o);
+	keys = json_at(json_at(o, "encryption"), "keys");
+	for (size_t i = 0; i < COUNT(providers) && !encrypted && !e; i++) {
+		AUTO_STR prefix = xasprintf("k8s:enc:%s:v1:", providers[i]);
+
+		e = etcd_snapshot_has(r->given->path, prefix, &encrypted);
+	}
+	for (size_t i = 0; i < json_len(keys) && !known && !e; i++) {
+		const char *key = json_object_get_string(json_nth(keys, i));
+		const size_t provider = strcspn(key, ":");
+		AUTO_STR prefix =
+			xasprintf("k8s:enc:%.*s:v1%s:", (int)provider, key, key + provider);
+
+		e = etcd_snapshot_has(r->given->path, prefix, &known);
+	}
+	if (e || !encrypted || known || r->given->other_cluster)
+		return e;
+	return err_at(
+		err_new(ERR_CONFLICT,
+			"what %s holds was encrypted by keys that control plane %s has no more "
+			"(" PKI_ENCRYPTION "), and could not be read: bring them back there "
+			"first. other_cluster: true restores it all the same",
+			r->given->path, node),
+		"path");
+}
+
+/* Before anything is changed. */
+static struct err *check_all(struct engine *g, const struct restore *r, struct json_object *members,
+			     const char *ca, struct json_object *warnings)
+{
+	struct err *e = check_identity(r, ca, warnings);
+
+	json_object_object_foreach(members, node, m) {
+		(void)m;
+		if (!e)
+			e = check_keys(g, r, node);
+	}
+	/* What is under way may have stopped them. */
+	if (!e && !journal_open_action(g->state, NULL, "restore"))
+		e = check_strangers(g, members, warnings);
+	return e;
+}
+
 static struct err *act(struct engine *g, struct cluster_outcome *ret)
 {
 	struct err *e = engine_act(g, ret), *lost;
@@ -755,7 +854,7 @@ static struct err *restore(struct engine *g, struct cluster_outcome *ret)
 	ret->observed = json_copy(g->observed);
 	e = ask_members(g, ret->warnings, &members, &ca);
 	if (!e)
-		e = check_identity(r, ca, ret->warnings);
+		e = check_all(g, r, members, ca, ret->warnings);
 	if (e)
 		return e;
 	choose_id(g, r);

@@ -3,6 +3,7 @@
 
 #include "cluster/cluster.h"
 #include "cluster/journal.h"
+#include "cluster/pki.h"
 #include "cluster/plan.h"
 #include "cluster/syntax.h"
 #include "kubernetes/drain.h"
@@ -736,53 +737,86 @@ static bool is_encrypted(const struct planner *p, struct json_object *have, cons
 	return json_len(keys) == 1 && json_is_str(json_nth(keys, 0), key);
 }
 
-/* Why nothing can be done about it; owned; NULL: it can. */
-static char *no_rotation(const struct planner *p, struct json_object *node)
+/* A server that is left out goes on with the key that it has. Why one would be; owned; NULL: none. */
+static char *left_out(const struct planner *p, struct json_object *object)
 {
-	const char *name = name_of(node), *why;
-	struct json_object *have = json_at(seen(p, name), "encryption");
+	const char *name = json_str(object, "metadata.name");
 
+	if (!is_labelled_control_plane(object))
+		return NULL;
+	if (!cluster_node(p->d, name))
+		return xasprintf("control plane %s is not declared", name);
 	if (!reached(p, name))
 		return xasprintf("control plane %s is not reached", name);
-	why = json_str(have, "error");
-	if (why)
-		return xasprintf("control plane %s: %s", name, why);
-	return have ? NULL
-		    : xasprintf("control plane %s was made without encryption, which is not "
-				"brought about later",
-				name);
+	if (is_to_go(p, name) || planned(p, "join", name))
+		return xasprintf("control plane %s leaves, or joins: run it again then", name);
+	const char *why = json_str(json_at(seen(p, name), "encryption"), "error");
+	return why ? xasprintf("control plane %s: %s", name, why) : NULL;
 }
 
-/* All control planes must know of a key before the first uses it. */
-static void plan_rotation(struct planner *p)
+/* The API server's option follows what is declared, and its file must be what all of etcd was written with. */
+static struct err *check_encryption(const struct planner *p, const char *name, bool wanted)
 {
-	const char *provider = json_str(p->d, "encryption.provider");
-	AUTO_STR key = xasprintf("%s:%s", provider, json_str(p->d, "encryption.key"));
-	struct json_object *servers = json_object_new_array(), *node, *a;
-	bool due = begun(p, NULL, "rotate");
+	struct json_object *have = json_at(seen(p, name), "encryption");
+
+	if (!reached(p, name) || wanted == (have != NULL))
+		return NULL;
+	return err_at(
+		err_new(ERR_CONFLICT,
+			wanted ? "control plane %s was made without encryption at rest, which "
+				 "is not begun later: leave it out of the declaration"
+			       : "control plane %s has encryption at rest, which is not "
+				 "declared: without its keys (" PKI_ENCRYPTION
+				 ") what is in etcd could not be read. Declare it",
+			name),
+		"encryption");
+}
+
+static void rotate(struct planner *p, const char *key, struct json_object *servers)
+{
+	struct json_object *list = json_at(p->api, "nodes"), *a;
 	AUTO_STR why = NULL;
 
-	if (!provider)
-		provider = "none";
-	for (size_t i = 0; p->api && (node = cluster_control_plane(p->d, i)); i++) {
-		const char *name = name_of(node);
-
-		if (!member(p, name) || node == p->first || is_to_go(p, name) ||
-		    planned(p, "join", name) || !seen(p, name))
-			continue;
-		due = due || !is_encrypted(p, json_at(seen(p, name), "encryption"), key);
-		why = why ? why : no_rotation(p, node);
-		json_object_array_add(servers, json_object_new_string(name));
-	}
-	if (strcmp(provider, "none") == 0 || !due || !json_len(servers) || why) {
-		if (strcmp(provider, "none") != 0 && due && why)
-			warn(p, "the key %s does not encrypt what is in etcd: %s", key, why);
-		json_object_put(servers);
+	for (size_t i = 0; i < json_len(list) && !why; i++)
+		why = left_out(p, json_nth(list, i));
+	/* Whoever joins copies what another has. */
+	for (size_t i = 0; i < json_len(p->actions) && !why; i++)
+		if (json_is_str(json_at(json_nth(p->actions, i), "action"), "join") &&
+		    cluster_is_control_plane(
+			    cluster_node(p->d, json_str(json_nth(p->actions, i), "node"))))
+			why = xstrdup("a control plane joins: run it again then");
+	if (why) {
+		warn(p, "the key %s does not encrypt what is in etcd: %s", key, why);
 		return;
 	}
 	a = act(p, "rotate", NULL, "%s is to be the key that encrypts", key);
-	json_set(a, "servers", servers);
-	after_all(p, a, "configure upgrade join renew", true);
+	json_set(a, "servers", json_copy(servers));
+	after_all(p, a, "configure options upgrade renew", true);
+}
+
+/* All control planes must know of a key before the first uses it. */
+static struct err *plan_rotation(struct planner *p)
+{
+	const char *provider = json_str(p->d, "encryption.provider");
+	AUTO_STR key = xasprintf("%s:%s", provider, json_str(p->d, "encryption.key"));
+	const bool wanted = strcmp(provider, "none") != 0;
+	AUTO_JSON servers = json_object_new_array();
+	struct json_object *node;
+	bool due = begun(p, NULL, "rotate");
+	struct err *e = NULL;
+
+	for (size_t i = 0; !e && p->api && (node = cluster_control_plane(p->d, i)); i++) {
+		const char *name = name_of(node);
+
+		if (!member(p, name) || node == p->first || planned(p, "join", name))
+			continue;
+		e = check_encryption(p, name, wanted);
+		due = due || !is_encrypted(p, json_at(seen(p, name), "encryption"), key);
+		json_object_array_add(servers, json_object_new_string(name));
+	}
+	if (!e && wanted && due && json_len(servers) && !p->in->wish->only)
+		rotate(p, key, servers);
+	return e;
 }
 
 /* ---- those who leave ---- */
@@ -953,7 +987,7 @@ static struct err *plan_all(struct planner *p)
 	for (int workers = 0; workers < 2 && !e; workers++)
 		e = plan_nodes(p, !workers, plan_renewal);
 	if (!e)
-		plan_rotation(p);
+		e = plan_rotation(p);
 	if (!e)
 		e = plan_removals(p);
 	if (!e && p->first) {
