@@ -17,7 +17,7 @@
  *  "subject": "CN=kube-apiserver", "issuer": "CN=kubernetes", "serial": "1f..", "sha256": "...",
  *  "not_before", "not_after": "2026-01-31T10:00:00Z", "not_before_s", "not_after_s": 1769853600, "ca": false,
  *  "renewed_by": "kubeadm"}
- * renewed_by: kubeadm (certs renew), kubelet (by itself, as long as it runs), removal (of kubelet.crt and kubelet.key: at its next start
+ * renewed_by: kubeadm (certs renew), user (whoever runs an etcd elsewhere; certificates_of_user()), kubelet (by itself, as long as it runs), removal (of kubelet.crt and kubelet.key: at its next start
  * the kubelet makes new ones), restart (of the program, which has it in no file); not there: of CAs, and of what is served out of a file.
  * What could not be looked at has "error" in place of what follows "place". Of several in one place the first is meant.
  */
@@ -41,6 +41,11 @@ struct json_object *certificates_of_facts(struct json_object *facts);
  */
 struct json_object *certificates_times_step(void);
 struct json_object *certificates_times(const char *out);
+
+/* The client certificate for an etcd elsewhere is not kubeadm's. */
+void certificates_of_user(struct json_object *files);
+/* Whether another renews a certificate of a report than a run of ours. */
+bool certificate_is_others(struct json_object *certificate);
 
 /* ---- as served ---- */
 

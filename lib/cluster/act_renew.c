@@ -101,6 +101,8 @@ static struct json_object *judged(struct engine *g, struct json_object *report,
 
 	pthread_mutex_lock(&g->lock);
 	in.warn_days = (int)json_int(g->d, "certificates.renew_days", 0);
+	if (json_is_str(json_at(g->d, "etcd.kind"), "external"))
+		certificates_of_user(files);
 	pthread_mutex_unlock(&g->lock);
 	return certificates_report(&in);
 }
@@ -311,7 +313,7 @@ static struct json_object *bad(struct json_object *report, bool soon_is_bad)
 		struct json_object *c = json_nth(all, i);
 		const char *state = json_str(c, "state");
 
-		if (json_truth(c, "ca", false) || json_is_str(json_at(c, "renewed_by"), "kubelet"))
+		if (json_truth(c, "ca", false) || certificate_is_others(c))
 			continue;
 		if (words_have("expired stale unknown", state) ||
 		    (soon_is_bad && strcmp(state, "ends_soon") == 0))

@@ -222,6 +222,20 @@ static char *short_name(const char *program)
 	return xstrndup(program, strnlen(program, COMM));
 }
 
+void certificates_of_user(struct json_object *all)
+{
+	for (size_t i = 0; i < json_len(all); i++)
+		if (json_is_str(json_at(json_nth(all, i), "name"), "apiserver-etcd-client"))
+			json_sets(json_nth(all, i), "renewed_by", "user");
+}
+
+bool certificate_is_others(struct json_object *certificate)
+{
+	const char *by = json_str(certificate, "renewed_by");
+
+	return by && words_have("kubelet user", by);
+}
+
 struct json_object *certificates_times_step(void)
 {
 	struct json_object *s = json_object_new_object(), *argv = json_object_new_array();

@@ -82,7 +82,12 @@ static struct err *refusal(const struct http_answer *a)
 		said = json_str(o, "reason"); /* of /health */
 	if (!said && a->status == 404)
 		return err_new(ERR_PROTOCOL, "404: it has no JSON gateway (--enable-grpc-gateway)");
-	e = err_new(kind_of(a->status), "%d %.*s", a->status, SHORT, said ? said : a->body);
+	/* To itself it comes with its server's certificate, unless it has another one for that. */
+	e = err_new(kind_of(a->status), "%d %.*s%s", a->status, SHORT, said ? said : a->body,
+		    said && strstr(said, "bad certificate")
+			    ? " (its JSON gateway is a client of its own: the server's certificate "
+			      "must be one for clients, too, or --client-cert-file name one)"
+			    : "");
 	e->status = a->status;
 	return e;
 }

@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cluster/certificates.h"
 #include "cluster/cluster.h"
 #include "cluster/journal.h"
 #include "cluster/pki.h"
@@ -663,8 +664,7 @@ static struct json_object *worst_of(struct json_object *report)
 		struct json_object *c = json_nth(list, i);
 
 		if (json_truth(c, "ca", false) || json_is_str(json_at(c, "state"), "ok") ||
-		    json_is_str(json_at(c, "state"), "unknown") ||
-		    json_is_str(json_at(c, "renewed_by"), "kubelet"))
+		    json_is_str(json_at(c, "state"), "unknown") || certificate_is_others(c))
 			continue;
 		if (!worst || json_int(c, "days_left", 0) < json_int(worst, "days_left", 0))
 			worst = c;

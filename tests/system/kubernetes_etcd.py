@@ -231,7 +231,7 @@ def certificates(folder, address):
 
     key = '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'
     openssl('req', '-x509', *key, '-subj', '/CN=outside-ca', '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '30')
-    for name, usage in ('server', 'serverAuth'), ('client', 'clientAuth'):
+    for name, usage in ('server', 'serverAuth, clientAuth'), ('client', 'clientAuth'):
         openssl('req', *key, '-subj', '/CN=' + name, '-keyout', name + '.key', '-out', name + '.csr')
         with open(os.path.join(folder, name + '.ext'), 'w') as f:
             f.write('extendedKeyUsage = %s\nsubjectAltName = IP:%s\n' % (usage, address))
@@ -266,7 +266,7 @@ def external():
     cluster['kubeadm']['ignore_preflight_errors'] = ['ExternalEtcdVersion']
     done(run('cluster', cluster), 'a cluster on an etcd elsewhere')
     same(cluster, 'it was made')
-    check(on('h1', 'ls /etc/kubernetes/manifests/etcd.yaml /var/lib/etcd 2>/dev/null') == '', 'has none of its own')
+    check(on('h1', 'ls -d /etc/kubernetes/manifests/etcd.yaml /var/lib/etcd/member 2>/dev/null') == '', 'has none of its own')
     info = run('cluster_info', cluster)
     etcd = (info.get('health') or {}).get('etcd') or {}
     check(etcd.get('quorum') and [m['name'] for m in etcd['members']] == ['outside'] and info['health']['healthy'],
