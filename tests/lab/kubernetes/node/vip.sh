@@ -3,6 +3,7 @@
 # kube-vip's settings that it needs for that. Who has not heard of the holder for vip_leaseduration
 # seconds takes its place; who cannot say that it is there gives up.
 set -u
+shared=${address:?}/${vip_subnet:?}
 config=/etc/kubernetes/admin.conf url=https://kubernetes:${port:?}/apis/coordination.k8s.io/v1/namespaces/${cp_namespace:?}/leases
 interface=${vip_interface:-$(ip route show default | sed -n '1s/.* dev \([^ ]*\).*/\1/p')}
 for part in certificate-authority client-certificate client-key; do
@@ -33,7 +34,6 @@ lease()
 # try: whether we hold it now
 try()
 {
-	local have version
 	have=$(api GET "/$vip_leasename" </dev/null) || {
 		grep -q ' 404' /run/error && lease | api POST '' >/dev/null
 		return
@@ -47,7 +47,7 @@ try()
 
 give_up()
 {
-	ip addr del "$address/$vip_subnet" dev "$interface" 2>/dev/null
+	ip addr del "$shared" dev "$interface" 2>/dev/null
 }
 
 trap 'give_up; exit' TERM INT
@@ -55,7 +55,7 @@ give_up
 seen='' since=$(date +%s) held=$since
 while :; do
 	if try; then
-		ip addr add "$address/$vip_subnet" dev "$interface" 2>/dev/null && echo "holds $address"
+		ip addr add "$shared" dev "$interface" 2>/dev/null && echo "holds $address"
 		arping -q -U -c 1 -I "$interface" "$address"
 		held=$(date +%s)
 	elif [ $(($(date +%s) - held)) -ge "$vip_renewdeadline" ]; then
