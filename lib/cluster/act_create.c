@@ -390,6 +390,7 @@ static struct err *run_join(struct doing *d)
 	pki_free(keys);
 	add_config(steps, config.s, discovery.s);
 	buf_wipe(&config);
+	buf_wipe(&discovery);
 	add_kubeadm(d->g, steps, "kubeadm join --config " KUBEADM_CONFIG);
 	return e ? e : run_steps(d, steps, &report);
 }
