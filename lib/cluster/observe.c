@@ -388,8 +388,16 @@ static struct err *explained(struct engine *g, struct err *e)
 	if (!no)
 		no = etcd_health(w.all, w.n, ETCD_MS, &health);
 	etcd_ways_close(&w);
-	err_free(no);
-	if (!health || json_truth(health, "quorum", false))
+	if (no) {
+		struct err *both = err_new(e->kind, "%s; nor is there an answer of etcd: %s",
+					   e->text, no->text);
+
+		both->status = e->status;
+		err_free(no);
+		err_free(e);
+		return both;
+	}
+	if (json_truth(health, "quorum", false))
 		return e;
 	err_free(e);
 	return err_new(

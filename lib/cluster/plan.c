@@ -320,7 +320,8 @@ static const char *joining(const struct planner *p, struct json_object *node, ch
 
 	if (open) {
 		*why = xasprintf("was begun at %s and has not ended", json_str(open, "at"));
-		return whole ? "finish" : has ? "resume" : object ? "replace" : "new";
+		/* kubeadm has files there from its first moment on, and that of the kubelet last. */
+		return whole ? "finish" : has || !object ? "resume" : "replace";
 	}
 	if (object && has)
 		return NULL;
