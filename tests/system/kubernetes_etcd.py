@@ -196,6 +196,7 @@ def members():
     done(run('cluster', cluster), 'three control planes')
     until(300, 'three members', lambda n: n == 3, healthy)
     kubectl('create configmap before')
+    kubectl('create secret generic before --from-literal=a=plain-to-see')
     saved(cluster)
     kubectl('create configmap after')
 
