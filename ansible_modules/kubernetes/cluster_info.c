@@ -42,8 +42,9 @@ const struct resource kube_cluster_info = {
 	.attrs = attrs,
 	.run = run,
 	.returned = returned,
-	.example = "- name: Look at the cluster\n"
+	.example = "- name: Wait until it is well; what was restarted takes a moment\n"
 		   "  treenail.kubernetes.cluster_info:\n" EXAMPLE_CLUSTER "  register: demo\n"
-		   "- ansible.builtin.assert:\n"
-		   "    that: demo.health.healthy\n",
+		   "  until: demo.health.healthy | default(false)\n"
+		   "  retries: 60\n"
+		   "  delay: 5\n",
 };
