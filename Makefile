@@ -222,7 +222,7 @@ check-san: ## the same with the sanitizers of addresses, leaks and undefined beh
 		CFLAGS='$(SANITIZE) -fsanitize=address,undefined' check
 
 # Those that have threads of their own.
-THREADED = $(filter t_terraform t_plugin t_values t_engine t_scenarios t_http t_session t_cluster t_wait t_ssh,$(UNITS))
+THREADED = $(filter t_terraform t_plugin t_values t_engine t_scenarios t_http t_session t_cluster t_wait t_ssh t_ssh_pool t_forward t_treenail,$(UNITS))
 check-tsan: ## the threaded ones with the sanitizer of threads
 	$(Q)TORTURE=networking_network_v2 $(MAKE) --no-print-directory O=$(dir $(O))tsan B=$(dir $(O))tsan/bin LDFLAGS= \
 		CFLAGS='$(SANITIZE) -fsanitize=thread' UNITS='$(THREADED)' check

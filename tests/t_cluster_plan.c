@@ -232,6 +232,7 @@ START_TEST(plans)
 	AUTO_JSON plan = NULL;
 	const struct plan_wish wish = {
 		.prune = json_truth(c, "prune", false),
+		.made = json_truth(c, "made", false),
 		.no_upgrade = json_truth(c, "no_upgrade", false),
 		.only = json_at(c, "only"),
 		.remove = json_at(c, "remove"),

@@ -5,7 +5,7 @@
 /* The declaration with another version; everything else that differs is done, too. */
 static struct err *run(struct op *op)
 {
-	const struct plan_wish wish = { .prune = false };
+	const struct plan_wish wish = { .made = true };
 	const char *version = json_str(op->want, "version");
 
 	if (version)

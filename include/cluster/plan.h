@@ -50,6 +50,7 @@
 struct plan_wish {
 	bool prune;               /* members that are not declared are removed */
 	bool no_upgrade;          /* another version than the declared one is left as it is */
+	bool made;                /* it is an error that there is no cluster yet */
 	bool renew;               /* certificates are renewed, however long they last */
 	struct json_object *only; /* names: nothing is done on other nodes; NULL: all */
 	struct json_object

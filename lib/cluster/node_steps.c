@@ -309,6 +309,8 @@ static struct json_object *package_step(struct job *j, const char *id, struct js
 	struct json_object *s = step_add(j, id, "package"), *lower;
 
 	json_set(s, "packages", all);
+	if (j->in->phase != NODE_MEMBER) /* what another cluster left there may be newer */
+		json_set(s, "allow_downgrade", json_object_new_boolean(true));
 	if (env) {
 		lower = json_object_new_object();
 		json_sets(lower, "http_proxy", json_str(env, "HTTP_PROXY"));

@@ -252,6 +252,13 @@ static struct err *check_silent(const struct planner *p)
 	}
 }
 
+static struct err *check_made(const struct planner *p)
+{
+	struct err *e = check_silent(p);
+
+	return e ? e : err_new(ERR_CONFLICT, "there is no cluster yet: make it first");
+}
+
 /* A node by itself, and nobody has a cluster: it can be of none, and is made of none. */
 static struct err *check_alone(const struct planner *p)
 {
@@ -287,6 +294,8 @@ static struct err *plan_first(struct planner *p)
 		return NULL;
 	if (p->in->wish->only)
 		return check_alone(p);
+	if (p->in->wish->made)
+		return check_made(p);
 	p->first = cluster_control_plane(p->d, 0);
 	a = act(p, "init", name_of(p->first), "there is no cluster yet");
 	json_sets(a, "how", "new");
