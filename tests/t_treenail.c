@@ -389,7 +389,7 @@ START_TEST(unknown_block_is_no_error_before_it_matters)
 }
 END_TEST
 
-/* ---- clusters; made on real hosts by tests/system/kubernetes_terraform_hosts.py ---- */
+/* ---- clusters; made on real hosts by tests/system/hosts_cluster_terraform.py ---- */
 
 #define CLUSTER_ROOT(version, node)                                                       \
 	"{'c':{'type':'treenail_cluster','config':{'name':'lab','version':'" version "'," \

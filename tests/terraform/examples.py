@@ -5,7 +5,7 @@
   examples.py --kubeconfig FILE --state DIR --bin DIR [PAGE ...]      the provider kubernetes
   examples.py --hosts --state DIR --bin DIR [PAGE ...]                the provider treenail, on this machine
 
-Examples of clusters on hosts are validated alone: tests/system/kubernetes_terraform_hosts.py applies them.
+Examples of clusters on hosts are validated alone: tests/system/hosts_cluster_terraform.py applies them.
 
 A page: resources/networking_network_v2. Two examples run side by side if they have no name in common. Pages
 are looked at, too: front matter, an example, no empty section, no attribute without words, no markup of Ansible's.

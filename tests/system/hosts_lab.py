@@ -156,7 +156,7 @@ def farm():
 def main():
     obstacle = run('bash', '-c', '. "$1/kubernetes/common.sh"; . "$LAB/hosts.sh"; hosts_obstacle "$2"', '-', LAB, common.TEMP)
     if obstacle.stdout.strip():
-        print('kubernetes_hosts.py: LEFT OUT: %s' % obstacle.stdout.strip())
+        print('hosts_lab.py: LEFT OUT: %s' % obstacle.stdout.strip())
         print('0 passed, 0 failed')
         sys.exit(0)
     nodes()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """From bare hosts to a cluster with its first object in one `terraform apply`, and what may happen to it afterwards.
 
-  kubernetes_terraform_hosts.py [PART ...]      unfinished only if it is named
+  hosts_cluster_terraform.py [PART ...]      unfinished only if it is named
 
 Of hosts that are up already (hosted.py) it wants three.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Clusters that are made in another way than the usual one, on bare hosts.
 
-kubernetes_variants.py [apart | vip | docker]...: by default the first.
+hosts_cluster_variants.py [apart | vip | docker]...: by default the first.
 apart    no registry is reached but mirrors, of which one is behind a proxy, images come from here, and the API is reached
          through SSH alone, at another port than usual; with what can be said of kubelets, patches and certificates
 vip      two control planes and a worker, with kube-vip's manifest, whose address moves. What runs in it is the lab's own
@@ -299,7 +299,7 @@ def debian():
 
 def docker():
     if not os.environ.get('CRI_DOCKERD'):
-        print('kubernetes_variants.py: LEFT OUT: docker: CRI_DOCKERD does not name a package of cri-dockerd')
+        print('hosts_cluster_variants.py: LEFT OUT: docker: CRI_DOCKERD does not name a package of cri-dockerd')
         return
     subprocess.run(['scp', '-q', '-r', '-F', os.path.join(NODES, 'ssh/config'), debian(), 'h1:/srv/docker'], check=True)
     cluster = declaration(NEW, 1)
@@ -330,6 +330,6 @@ def main():
 
 chosen = sys.argv[1:] or ['apart']
 if not set(chosen) <= set(VARIANTS):
-    sys.exit('usage: kubernetes_variants.py [%s]...' % ' | '.join(VARIANTS))
+    sys.exit('usage: hosts_cluster_variants.py [%s]...' % ' | '.join(VARIANTS))
 with_hosts(max(VARIANTS[name][0] for name in chosen), main)
 finish()
