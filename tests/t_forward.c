@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "sandbox.h"
 #include "ssh/key.h"
+#include "ssh/session.h"
 #include "sshd.h"
 #include "unit.h"
 
@@ -154,8 +155,10 @@ struct scene {
 	int port;                      /* to forward to */
 	void (*use)(struct scene *sc); /* in a thread of its own */
 	bool works;                    /* the session runs commands meanwhile */
+	bool late;                     /* the work that asks for the forward is over its time */
 	struct ssh_forward *forward;
 	atomic_bool used;
+	bool closed;
 	int commands;
 };
 
@@ -180,9 +183,14 @@ static void *run_use(void *arg)
 static struct err *act(struct ssh_session *s, void *arg)
 {
 	struct scene *sc = arg;
-	struct err *e = ssh_forward(s, "127.0.0.1", sc->port, &sc->forward);
+	const int64_t deadline = s->deadline;
+	struct err *e;
 	pthread_t thread;
 
+	if (sc->late)
+		s->deadline = clock_ms();
+	e = ssh_forward(s, "127.0.0.1", sc->port, &sc->forward);
+	s->deadline = deadline;
 	if (e)
 		return e;
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_use, sc), 0);
@@ -238,6 +246,8 @@ static struct err *play(struct scene *sc)
 		ret = err_new(ssh_job_err(j)->kind, "%s", ssh_job_err(j)->text);
 	ssh_run_free(run);
 	ssh_key_free(key);
+	if (!sc->closed)
+		ssh_forward_close(sc->forward);
 	return ret;
 }
 
@@ -546,7 +556,57 @@ START_TEST(one_that_nobody_uses)
 }
 END_TEST
 
+/* As in a pool, whose session stays while the work that made the forward has ended. */
+START_TEST(it_outlives_the_deadline_of_who_asked)
+{
+	struct server s;
+	struct scene sc = { .use = many_clients, .late = true };
+
+	NEED_SSHD;
+	sc.d = sshd_start("");
+	server_start(&s, echo);
+	sc.port = s.port;
+	unit_ok(play(&sc));
+	ck_assert_uint_eq(s.got, CLIENTS);
+	server_stop(&s);
+	sshd_stop(&sc.d);
+}
+END_TEST
+
+/* Both the port and what goes on through it, while the session's task runs on. */
+static void close_and_try(struct scene *sc)
+{
+	const struct sockaddr_in a = loopback(ssh_forward_port(sc->forward));
+	const int open = connect_here(sc), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char part[4];
+
+	ck_assert_int_eq(recv(open, part, 4, MSG_WAITALL), 4);
+	ck_assert(!ssh_forward_ended(sc->forward));
+	ssh_forward_close(sc->forward);
+	sc->closed = true;
+	ck_assert_int_eq(count(open), -1);
+	(void)close(open);
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&a, sizeof(a)), -1);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	(void)close(fd);
+}
+
+START_TEST(it_can_be_closed)
+{
+	struct server s;
+	struct scene sc = { .use = close_and_try, .works = true };
+
+	NEED_SSHD;
+	sc.d = sshd_start("");
+	server_start(&s, say_part);
+	sc.port = s.port;
+	unit_ok(play(&sc));
+	server_stop(&s);
+	sshd_stop(&sc.d);
+}
+END_TEST
+
 UNIT_MAIN_IN("forward", sshd_enter, sandbox_leave, many_at_once_while_the_session_works,
 	     big_data_both_ways, our_end_is_handed_on, their_end_is_handed_on, who_refuses_resets,
 	     a_server_that_forbids_it, a_server_that_dies_resets, it_ends_with_the_task,
-	     one_that_nobody_uses)
+	     one_that_nobody_uses, it_outlives_the_deadline_of_who_asked, it_can_be_closed)

@@ -33,6 +33,7 @@ struct engine {
 	struct cluster *api;
 	struct json_object *admin; /* kubeconfig, as its file says it; NULL: not yet; secret */
 	struct tunnel *tunnel;     /* through a control plane; NULL: it is not needed */
+	struct tunnel *through;    /* those of engine_api_through() */
 	char *token;               /* of bootstrap; NULL: none yet; secret */
 	bool token_known;          /* to the cluster */
 	bool token_noted;          /* in the journal */
@@ -97,11 +98,13 @@ MUST_USE struct err *engine_token_new(struct engine *g);
 /* Takes all back that the journal knows of, also of runs that were killed; or (the cluster is gone) notes that they are. */
 void engine_tokens_revoke(struct engine *g);
 void engine_tokens_forget(struct engine *g);
-/* The way through a control plane: a port here, for as long as the run. */
+/* The way through a control plane: a port here, until it is closed, which is due before the run ends. */
 MUST_USE struct err *tunnel_open(struct engine *g, const char *node, const char *host, int port,
 				 struct tunnel **ret);
 int tunnel_port(const struct tunnel *t);
+/* NULL is fine. */
 void tunnel_close(struct tunnel *t);
+void tunnels_close(struct engine *g);
 /* The API by the server of one control plane, whatever becomes of the others; owned. (access.c) */
 MUST_USE struct err *engine_api_through(struct engine *g, const char *node, struct cluster **ret);
 /* Until the server of one control plane reads from etcd. (act_restore.c) */

@@ -29,14 +29,15 @@
  * - A peer that says nothing for 15 s while we wait is asked for a sign of life; after 45 s of silence
  *   it is gone: ERR_NETWORK. A command may be silent as long as its sshd is not.
  * - Targets behind the same bastion share its session (more of them, up to 8, if one is held up by a
- *   host that does not answer). Bastions may be behind bastions, 16 in all.
+ *   host that does not answer), if they would come in by the same keys and trust it alike. Bastions may be behind
+ *   bastions, 16 in all.
  * - Keys are tried in their order, then the agent's, then password and keyboard-interactive.
  * - Secrets come in memory, and are in no error and on no command line.
  * - Of key exchanges ecdh-sha2-nistp256 is asked for first, as it costs sshd least; the rest in libssh2's order.
  *
  * libssh2 1.10 (Debian 12) knows the host keys ssh-ed25519, ecdsa-sha2-* and ssh-rsa with SHA-1 alone: a
- * server that has nothing but an RSA key and refuses SHA-1 (OpenSSH 8.8) cannot be reached, and the
- * error says so. Neither does it know certificates. A user's RSA key is signed with SHA-2 for OpenSSH
+ * server that has nothing but an RSA key and refuses SHA-1 (OpenSSH 8.8) cannot be reached before libssh2 1.11, and
+ * the error says so. Neither does it know certificates. A user's RSA key is signed with SHA-2 for OpenSSH
  * since 7.2; for other servers with SHA-1, until libssh2 1.11 is there.
  */
 struct ssh_run;
@@ -44,15 +45,17 @@ struct ssh_session;
 struct ssh_job;
 struct ssh_key; /* ssh/key.h */
 
-/* The host keys that can be asked for. */
+/* The host keys that can be asked for, those of them that libssh2 knows. */
 #define SSH_HOST_KEYS                                          \
 	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384," \
-	"ecdsa-sha2-nistp521,ssh-rsa"
+	"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256,ssh-rsa"
 
 struct ssh_host_key {
 	const char *type; /* "ssh-ed25519" */
 	const unsigned char *blob;
 	size_t len;
+	/* To be set if it is taken although another one is known: no password goes there then, nor sudo's. */
+	bool *doubted;
 };
 
 struct ssh_target {
@@ -69,9 +72,14 @@ struct ssh_target {
 	/* For sudo; NULL: it must not ask for one. */
 	const char *sudo_password;
 	const struct ssh_target *jump; /* the bastion just before it, which may have one itself */
-	/* NULL: it is the one. The error is the host's, with its name put before. */
+	/*
+	 * NULL: it is the one. The error is the host's, with its name put before; but ERR_CONFLICT, that it cannot be
+	 * told at present, is asked again until the attempt's deadline. Must not block.
+	 */
 	struct err *(*check)(void *arg, const struct ssh_target *t, const struct ssh_host_key *key);
 	void *check_arg;
+	/* Whether two args of it come to the same, whatever the key is; NULL: no two do. */
+	bool (*check_same)(const void *a, const void *b);
 	/* To ask for, best first, by commas: those whose keys are known. NULL: SSH_HOST_KEYS. */
 	const char *host_key_algorithms;
 	bool booting;        /* that it does not answer yet is no error */
@@ -116,15 +124,20 @@ int64_t ssh_deadline(const struct ssh_session *s);
  * (direct-tcpip, RFC 4254, 7.2), for as long as the task runs: whatever this session does meanwhile, and for any
  * thread, but not for a task, which must not block. They go by a session of their own to the same host, shared by
  * all forwards there, connected when the first one comes: it counts as one more connection to it. An
- * end is handed on each way; a connection that the other side does not take is reset.
+ * end is handed on each way; a connection that the other side does not take is reset. Each has host_ms to be
+ * connected in, from when it comes, whenever the session's own deadline is.
  * Any user of this machine can connect to it: what is reached by it has to ask who is there.
  */
 struct ssh_forward;
 MUST_USE struct err *ssh_forward(struct ssh_session *s, const char *host, int port,
 				 struct ssh_forward **ret);
 int ssh_forward_port(const struct ssh_forward *f);
-/* Why a connection came to nothing, last; owned; NULL: none did. From any thread, while the task runs. */
+/* Why a connection came to nothing, last; owned; NULL: none did. From any thread. */
 char *ssh_forward_fault(struct ssh_forward *f);
+/* It takes no more connections, and none is left. From any thread. */
+bool ssh_forward_ended(struct ssh_forward *f);
+/* Due once for each, before or after the task's end; ends its connections. From any thread. NULL is fine. */
+void ssh_forward_close(struct ssh_forward *f);
 
 enum { SSH_OUT_MAX = 16 << 20 };
 

@@ -18,43 +18,92 @@ enum { REACH_MS = 1500, TUNNEL_MS = 30000 };
 
 /* The host's session keeps it open, and that stays as long as the run. */
 struct tunnel {
+	struct tunnel *next; /* of g->through: */
+	char *node;
+	struct ssh_forward *forward;
+};
+
+struct way {
 	const char *host;
-	int far_port, port;
+	int port;
+	struct ssh_forward *forward;
 };
 
 static struct err *forward(struct ssh_session *s, void *arg)
 {
-	struct tunnel *t = arg;
-	struct ssh_forward *f = NULL;
-	struct err *e = ssh_forward(s, t->host, t->far_port, &f);
+	struct way *w = arg;
 
-	if (!e)
-		t->port = ssh_forward_port(f);
-	return e;
+	return ssh_forward(s, w->host, w->port, &w->forward);
 }
 
 struct err *tunnel_open(struct engine *g, const char *node, const char *host, int port,
 			struct tunnel **ret)
 {
-	struct tunnel t = { .host = host, .far_port = port };
-	struct err *e = engine_host(g, node, forward, &t, TUNNEL_MS);
+	struct way w = { .host = host, .port = port };
+	struct err *e = engine_host(g, node, forward, &w, TUNNEL_MS);
 
 	if (e)
 		return err_wrap(e, "reaching port %d through it", port);
-	*ret = xcalloc(1, sizeof(t));
-	**ret = t;
-	(*ret)->host = NULL;
+	*ret = xcalloc(1, sizeof(**ret));
+	(*ret)->forward = w.forward;
 	return NULL;
 }
 
 int tunnel_port(const struct tunnel *t)
 {
-	return t->port;
+	return ssh_forward_port(t->forward);
 }
 
 void tunnel_close(struct tunnel *t)
 {
+	if (!t)
+		return;
+	ssh_forward_close(t->forward);
+	free(t->node);
 	free(t);
+}
+
+void tunnels_close(struct engine *g)
+{
+	while (g->through) {
+		struct tunnel *t = g->through;
+
+		g->through = t->next;
+		tunnel_close(t);
+	}
+}
+
+static int kept_port(struct engine *g, const char *node)
+{
+	int port = 0;
+
+	pthread_mutex_lock(&g->lock);
+	for (const struct tunnel *t = g->through; t && !port; t = t->next)
+		if (strcmp(t->node, node) == 0 && !ssh_forward_ended(t->forward))
+			port = tunnel_port(t);
+	pthread_mutex_unlock(&g->lock);
+	return port;
+}
+
+/* The one to a node's API server is kept for whoever asks again, as often as that may be. */
+static struct err *api_port_through(struct engine *g, const char *node, int far_port, int *ret)
+{
+	struct tunnel *t = NULL;
+	struct err *e;
+
+	*ret = kept_port(g, node);
+	if (*ret)
+		return NULL;
+	e = tunnel_open(g, node, "127.0.0.1", far_port, &t);
+	if (e)
+		return e;
+	t->node = xstrdup(node);
+	*ret = tunnel_port(t);
+	pthread_mutex_lock(&g->lock);
+	t->next = g->through;
+	g->through = t;
+	pthread_mutex_unlock(&g->lock);
+	return NULL;
 }
 
 /* ---- the administrator's kubeconfig ---- */
@@ -172,20 +221,19 @@ static struct err *ask(struct cluster *c, int64_t ms)
 
 struct err *engine_api_through(struct engine *g, const char *node, struct cluster **ret)
 {
-	struct tunnel *t = NULL;
 	struct err *e;
+	int here;
 
 	pthread_mutex_lock(&g->lock);
 	const int port = cluster_api_port(g->d);
 	pthread_mutex_unlock(&g->lock);
-	e = tunnel_open(g, node, "127.0.0.1", port, &t);
+	e = api_port_through(g, node, port, &here);
 	if (e)
 		return e;
 	pthread_mutex_lock(&g->lock);
-	e = g->admin ? connect_to(g, "127.0.0.1", tunnel_port(t), ret)
+	e = g->admin ? connect_to(g, "127.0.0.1", here, ret)
 		     : err_new(ERR_NOT_FOUND, "no administrator's kubeconfig was read");
 	pthread_mutex_unlock(&g->lock);
-	tunnel_close(t);
 	return e;
 }
 
@@ -244,6 +292,7 @@ static struct err *connect_through(struct engine *g, struct cluster **ret)
 			e = ask(c, 15000);
 		if (!e) {
 			err_free(first);
+			tunnel_close(g->tunnel);
 			g->tunnel = t;
 			*ret = c;
 			return NULL;

@@ -37,7 +37,8 @@ struct served_ways {
 	struct engine *g;
 	const char *node;
 	struct {
-		int there, here;
+		int there;
+		struct tunnel *tunnel;
 	} ports[8];
 	size_t n;
 };
@@ -58,12 +59,11 @@ static struct err *way(void *arg, const char *host, int port, const char **ret_h
 		if (e)
 			return e;
 		w->ports[i].there = port;
-		w->ports[i].here = tunnel_port(t);
+		w->ports[i].tunnel = t;
 		w->n++;
-		tunnel_close(t);
 	}
 	*ret_host = "127.0.0.1";
-	*ret_port = w->ports[i].here;
+	*ret_port = tunnel_port(w->ports[i].tunnel);
 	return NULL;
 }
 
@@ -82,7 +82,11 @@ static struct json_object *served_of(struct served_ways *w)
 	pthread_mutex_unlock(&w->g->lock);
 	look.address = address;
 	look.deadline_ms = clock_ms() + HANDSHAKE_MS;
-	return certificates_served(&look);
+	struct json_object *ret = certificates_served(&look);
+
+	while (w->n)
+		tunnel_close(w->ports[--w->n].tunnel);
+	return ret;
 }
 
 /* `ways` NULL: files alone, which costs no further connection. */

@@ -130,6 +130,7 @@ void engine_close(struct engine *g)
 	engine_tokens_revoke(g);
 	cluster_free(g->api);
 	tunnel_close(g->tunnel);
+	tunnels_close(g);
 	ssh_pool_free(g->pool);
 	ssh_hosts_free(g->hosts);
 	journal_close(g->journal);

@@ -35,18 +35,21 @@ struct connection {
 };
 
 struct ssh_forward {
-	struct ssh_forward *next; /* of its session */
+	struct ssh_forward *next; /* of its session: */
+	struct ssh_session *session;
 	struct ssh_run *run;
 	struct ssh_target target; /* behind the host */
 	char *host;
-	int64_t deadline;
 	int fd, port;
 	struct task *task;
 	struct connection *connections;
 	int n;
-	bool over; /* the session's task has ended: all do */
+	bool over; /* closed, or the session's task has ended: all do */
 	pthread_mutex_t lock;
-	char *fault; /* under the lock */
+	/* Under the lock: */
+	char *fault;
+	bool held;  /* whoever asked for it has not closed it */
+	bool ended; /* the loop has nothing more to do with it */
 };
 
 /* ---- the end ---- */
@@ -85,25 +88,75 @@ static void free_forward(struct ssh_forward *f)
 /* Whoever goes last. */
 static void leave(struct ssh_forward *f)
 {
-	if (!f->task && !f->n)
-		free_forward(f);
-	else
+	bool held;
+
+	if (f->task || f->n) {
 		task_wake(f->task); /* there is room for one more */
+		return;
+	}
+	(void)pthread_mutex_lock(&f->lock);
+	f->ended = true;
+	held = f->held;
+	(void)pthread_mutex_unlock(&f->lock);
+	if (!held)
+		free_forward(f);
+}
+
+void ssh_forward_close(struct ssh_forward *f)
+{
+	bool ended;
+
+	if (!f)
+		return;
+	(void)pthread_mutex_lock(&f->lock);
+	f->held = false;
+	ended = f->ended;
+	if (!ended)
+		loop_poke(run_loop(f->run));
+	(void)pthread_mutex_unlock(&f->lock);
+	if (ended)
+		free_forward(f);
+}
+
+bool ssh_forward_ended(struct ssh_forward *f)
+{
+	bool ret;
+
+	(void)pthread_mutex_lock(&f->lock);
+	ret = f->ended;
+	(void)pthread_mutex_unlock(&f->lock);
+	return ret;
+}
+
+static bool is_held(struct ssh_forward *f)
+{
+	bool ret;
+
+	(void)pthread_mutex_lock(&f->lock);
+	ret = f->held;
+	(void)pthread_mutex_unlock(&f->lock);
+	return ret;
+}
+
+static void end(struct ssh_forward *f)
+{
+	struct ssh_forward **at = &f->session->forwards;
+
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
+	f->over = true;
+	task_wake(f->task);
+	for (struct connection *c = f->connections; c; c = c->next) {
+		c->s.until = c->s.deadline = 0;
+		task_wake(c->s.task);
+	}
 }
 
 void session_end_forwards(struct ssh_session *s)
 {
-	while (s->forwards) {
-		struct ssh_forward *f = s->forwards;
-
-		s->forwards = f->next;
-		f->over = true;
-		task_wake(f->task);
-		for (struct connection *c = f->connections; c; c = c->next) {
-			c->s.until = c->s.deadline = 0;
-			task_wake(c->s.task);
-		}
-	}
+	while (s->forwards)
+		end(s->forwards);
 }
 
 /* ---- a connection ---- */
@@ -244,17 +297,18 @@ static void run_connection(struct task *t, void *arg)
 
 /* ---- a forward ---- */
 
+/* Its time to be connected in is its own: the work that asked for the forward may have ended long ago. */
 static void add_connection(struct ssh_forward *f, int fd)
 {
 	struct connection *c = xcalloc(1, sizeof(*c));
+	const int64_t due = clock_ms() + run_options(f->run)->host_ms;
+	const int64_t until = due < run_deadline(f->run) ? due : run_deadline(f->run);
 
 	c->forward = f;
 	c->fd = fd;
-	c->s = (struct ssh_session){ .run = f->run,
-				     .target = &f->target,
-				     .fd = -1,
-				     .deadline = f->deadline,
-				     .until = f->deadline };
+	c->s = (struct ssh_session){
+		.run = f->run, .target = &f->target, .fd = -1, .deadline = until, .until = until
+	};
 	c->next = f->connections;
 	f->connections = c;
 	f->n++;
@@ -265,7 +319,7 @@ static void run_forward(struct task *t, void *arg)
 {
 	struct ssh_forward *f = arg;
 
-	while (!f->over && !clock_is_cut()) {
+	while (!f->over && is_held(f) && !clock_is_cut()) {
 		const int fd = f->n < CONNECTIONS
 				       ? accept4(f->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
 				       : -1;
@@ -273,14 +327,14 @@ static void run_forward(struct task *t, void *arg)
 		if (fd >= 0)
 			add_connection(f, fd);
 		else
-			task_wait(t, f->n < CONNECTIONS ? f->fd : -1, TASK_READS, INT64_MAX);
+			task_wait(t, f->n < CONNECTIONS ? f->fd : -1, TASK_READS | TASK_POKED,
+				  INT64_MAX);
 	}
 	task_forget(t, f->fd);
 	(void)close(f->fd);
-	/* Until its session's task has ended, it is there to be asked. */
-	while (!f->over)
-		task_wait(t, -1, 0, INT64_MAX);
-	f->task = NULL;
+	f->task = NULL; /* nobody is to wake what ends here */
+	if (!f->over)
+		end(f);
 	leave(f);
 }
 
@@ -312,9 +366,10 @@ struct err *ssh_forward(struct ssh_session *s, const char *host, int port, struc
 			       host, port, strerrordesc_np(errno));
 	f = xcalloc(1, sizeof(*f));
 	f->run = s->run;
+	f->session = s;
+	f->held = true;
 	f->host = xstrdup(host);
 	f->target = (struct ssh_target){ .host = f->host, .port = port, .jump = s->target };
-	f->deadline = s->deadline;
 	f->fd = fd;
 	f->port = here;
 	(void)pthread_mutex_init(&f->lock, NULL);
