@@ -48,6 +48,7 @@ struct sftp {
 	struct buf in;
 	size_t at; /* what is before it has been read */
 	bool statvfs;
+	bool dead; /* the channel failed or has ended: nothing more goes by it */
 };
 
 /* What came: the rest of a packet, borrowed until the next is read. */
@@ -75,8 +76,10 @@ static struct err *put_bytes(struct ssh_session *s, const char *at, size_t n)
 		do
 			rc = libssh2_channel_write(s->sftp->channel, at, n);
 		while (session_again(s, rc));
-		if (rc < 0)
+		if (rc < 0) {
+			s->sftp->dead = true;
 			return session_fault(s, "sending");
+		}
 		at += rc;
 		n -= (size_t)rc;
 	}
@@ -111,6 +114,7 @@ static struct err *need(struct ssh_session *s, size_t n)
 		do
 			rc = libssh2_channel_read(f->channel, chunk, sizeof(chunk));
 		while (session_again(s, rc));
+		f->dead = f->dead || rc <= 0;
 		if (rc < 0)
 			return session_fault(s, "receiving");
 		if (!rc)
@@ -249,14 +253,14 @@ static struct err *ready(struct ssh_session *s)
 	return e;
 }
 
-/* After an answer that makes no sense nothing else would. */
+/* After an answer that makes no sense nothing else would; a channel that is dead is no use to who comes next. */
 static struct err *done(struct ssh_session *s, struct err *e)
 {
 	if (s->sftp && s->sftp->at == s->sftp->in.len) {
 		buf_release(&s->sftp->in);
 		s->sftp->at = 0;
 	}
-	if (e && e->kind == ERR_PROTOCOL && s->sftp) {
+	if (e && s->sftp && (e->kind == ERR_PROTOCOL || s->sftp->dead)) {
 		session_end_channel(s, s->sftp->channel);
 		sftp_free(s->sftp);
 		s->sftp = NULL;
@@ -347,7 +351,7 @@ static struct err *send_all(struct upload *u)
 		if (!u->over && u->flying < FLIGHT) {
 			struct err *own = send_block(u, block);
 
-			if (own && u->s->fault)
+			if (own && (u->s->fault || u->s->sftp->dead))
 				e = own;
 			else if (own && !bad)
 				bad = own;
@@ -377,7 +381,7 @@ static struct err *explain(struct ssh_session *s, const char *path, uint64_t siz
 	uint64_t unit = 0, avail = 0;
 	struct err *e;
 
-	if (why->kind != ERR_REMOTE || s->fault || !s->sftp->statvfs)
+	if (why->kind != ERR_REMOTE || s->fault || s->sftp->dead || !s->sftp->statvfs)
 		return why;
 	begin(s, &b, FXP_EXTENDED);
 	wire_puts(&b, "statvfs@openssh.com");
@@ -417,7 +421,7 @@ struct err *sftp_put(struct ssh_session *s, const char *path, uint64_t size, sft
 	e = send_all(&u);
 	if (e)
 		e = explain(s, path, size, e);
-	if (!s->fault) {
+	if (!s->fault && !s->sftp->dead) {
 		closing = close_file(s, &handle);
 		if (e)
 			err_free(closing);
