@@ -205,23 +205,25 @@ static bool answers(int port)
 static char *write_config(int port, const char *config)
 {
 	AUTO_STR name = xasprintf("sshd_config.%d", port);
-	AUTO_STR text = xasprintf("%s"
-				  "ListenAddress 127.0.0.1:%d\n"
-				  "HostKey %s/host/ed25519\n"
-				  "HostKey %s/host/ecdsa\n"
-				  "AuthorizedKeysFile %s/authorized_keys\n"
-				  "StrictModes no\n"
-				  "PidFile none\n"
-				  "UsePAM no\n"
-				  "UseDNS no\n"
-				  "PasswordAuthentication no\n"
-				  "PermitRootLogin yes\n"
-				  "LoginGraceTime 0\n"
-				  "MaxSessions 1000\n"
-				  "Subsystem sftp internal-sftp\n"
-				  "%s",
-				  config, port, sandbox_path(), sandbox_path(), sandbox_path(),
-				  strstr(config, "MaxStartups") ? "" : "MaxStartups 1000\n");
+	AUTO_STR text =
+		xasprintf("%s"
+			  "ListenAddress 127.0.0.1:%d\n"
+			  "HostKey %s/host/ed25519\n"
+			  "HostKey %s/host/ecdsa\n"
+			  "AuthorizedKeysFile %s/authorized_keys\n"
+			  "StrictModes no\n"
+			  "PidFile none\n"
+			  "UsePAM no\n"
+			  "UseDNS no\n"
+			  "PasswordAuthentication no\n"
+			  "PermitRootLogin yes\n"
+			  "LoginGraceTime 0\n"
+			  "MaxSessions 1000\n"
+			  "%s"
+			  "%s",
+			  config, port, sandbox_path(), sandbox_path(), sandbox_path(),
+			  strstr(config, "Subsystem") ? "" : "Subsystem sftp internal-sftp\n",
+			  strstr(config, "MaxStartups") ? "" : "MaxStartups 1000\n");
 
 	sandbox_write(name, text);
 	return sshd_path(name);

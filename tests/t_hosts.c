@@ -477,6 +477,48 @@ START_TEST(through_a_bastion)
 }
 END_TEST
 
+/* Each host has a bastion of its own in its options; they are the same, but for the one that accepts all. */
+START_TEST(hosts_share_a_bastion_that_they_trust_alike)
+{
+	const struct ssh_options o = { .connect_ms = 3000000, .host_ms = 3000000 };
+	struct asked a[4] = { { 0 } };
+	struct ssh_job *jobs[COUNT(a)];
+	struct sshd d, b;
+	int sessions = 0;
+
+	NEED_SSHD;
+	d = sshd_start("");
+	b = sshd_start("");
+	AUTO_STR key = public_key("host/ed25519.pub");
+	AUTO_STR lines =
+		xasprintf("[127.0.0.1]:%d %s\n[127.0.0.1]:%d %s\n", d.port, key, b.port, key);
+	AUTO_STR defaults = xasprintf(
+		"{'address':'127.0.0.1','port':%d,'user':'%s','known_hosts_file':'shared',"
+		"'private_key_file':'keys/ed25519','jump':'%s@127.0.0.1:%d'}",
+		d.port, sshd_user(), sshd_user(), b.port);
+	sandbox_write("shared", lines);
+	struct ssh_hosts *h = hosts("[{'name':'a'},{'name':'b'},{'name':'c'},"
+				    "{'name':'d','host_key_checking':'no'}]",
+				    defaults);
+	struct ssh_run *run = ssh_run_new(&o);
+	for (size_t i = 0; i < COUNT(a); i++)
+		jobs[i] = ssh_run_add(run, &ssh_hosts_at(h, i)->target, ask, &a[i]);
+	ssh_run_all(run);
+	for (size_t i = 0; i < COUNT(a); i++)
+		ck_assert_ptr_null(ssh_job_err(jobs[i]));
+	ssh_run_free(run);
+	ssh_hosts_free(h);
+	AUTO_STR log = sshd_log(&b);
+	AUTO_BUF said = BUF_INIT;
+	unit_ok(file_text(log, 1 << 20, &said));
+	for (const char *at = said.s; (at = strstr(at, "Accepted publickey")); at++)
+		sessions++;
+	ck_assert_int_eq(sessions, 2);
+	sshd_stop(&d);
+	sshd_stop(&b);
+}
+END_TEST
+
 START_TEST(many_hosts_are_opened)
 {
 	AUTO_JSON list = json_object_new_array();
@@ -500,4 +542,4 @@ UNIT_MAIN_IN("hosts", set_up, sandbox_leave, names_and_addresses, what_is_no_hos
 	     keys_are_read_once, an_encrypted_key_needs_its_passphrase,
 	     keys_of_ssh_config_are_taken_as_far_as_they_go, secrets_may_be_in_memory,
 	     bastions_by_option, bastions_of_ssh_config, host_keys_are_checked, through_a_bastion,
-	     many_hosts_are_opened)
+	     hosts_share_a_bastion_that_they_trust_alike, many_hosts_are_opened)

@@ -7,11 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "file.h"
 #include "oracle.h"
 #include "sandbox.h"
 #include "ssh/host_certificate.h"
 #include "ssh/known_hosts.h"
+#include "ssh/ssh.h"
 #include "text.h"
 #include "unit.h"
 
@@ -182,7 +184,9 @@ static struct err *verify(struct known_hosts *k, const char *host, int port, cha
 	const struct known_policy p = { .strict = strict, .now_s = NOW };
 	const struct key offered = key_named(key);
 
-	return known_hosts_verify(k, &name, offered.bytes, offered.len, &p);
+	bool changed = false;
+
+	return known_hosts_verify(k, &name, offered.bytes, offered.len, &p, &changed);
 }
 
 /* As after a crash: the rest of that line is nothing, and the others are what they are. */
@@ -220,6 +224,33 @@ START_TEST(too_much)
 }
 END_TEST
 
+START_TEST(changed_is_told)
+{
+	struct known_hosts *k = of_text("web %F\nweb %C\n");
+	const struct known_policy all = { .strict = SSH_ACCEPT_ALL, .now_s = NOW };
+	static const struct {
+		const char *host;
+		char key;
+		bool changed;
+	} cases[] = {
+		{ "web", 'E', true },
+		{ "web", 'F', false },
+		{ "new", 'E', false },
+		{ "web", 'R', true },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct known_name name = { cases[i].host, 22 };
+		const struct key key = key_named(cases[i].key);
+		bool changed = !cases[i].changed;
+
+		unit_ok(known_hosts_verify(k, &name, key.bytes, key.len, &all, &changed));
+		ck_assert_int_eq(changed, cases[i].changed);
+	}
+	known_hosts_free(k);
+}
+END_TEST
+
 START_TEST(messages)
 {
 	struct known_hosts *k = of_text("web %F\n@revoked * %R\nbroken\n[db]:24 %F\n");
@@ -238,7 +269,7 @@ START_TEST(messages)
 	unit_fails(verify(k, "other", 22, 'E', SSH_STRICT), ERR_AUTH, "accept-new");
 	unit_fails(verify(k, "other", 22, 'E', SSH_STRICT), ERR_AUTH, "known:3 cannot be read");
 	unit_fails(known_hosts_verify(k, &(struct known_name){ "web", 22 }, "no key", 6,
-				      &(struct known_policy){ 0 }),
+				      &(struct known_policy){ 0 }, &(bool){ false }),
 		   ERR_PROTOCOL, "what is no key");
 	unit_ok(verify(k, "web", 22, 'E', SSH_ACCEPT_ALL));
 	unit_ok(verify(k, "web", 22, 'F', SSH_STRICT));
@@ -249,7 +280,7 @@ START_TEST(messages)
 	known_hosts_free(k);
 	k = of_text("@cert-authority * %E\n");
 	unit_fails(verify(k, "web", 22, 'E', SSH_STRICT), ERR_AUTH,
-		   "it offers none, though a @cert-");
+		   "the host's own key has to be known, too");
 	known_hosts_free(k);
 }
 END_TEST
@@ -408,8 +439,17 @@ static void write_all(bool hash)
 	for (int i = 0; i < NAMES; i++) {
 		AUTO_STR host = xasprintf("host%d", i);
 		const struct known_name name = { host, 22 };
-		AUTO_ERR e = known_hosts_verify(k, &name, key.bytes, key.len, &p);
+		struct err *e;
+		bool changed;
 
+		/* As whoever connects does it. */
+		for (;;) {
+			e = known_hosts_verify(k, &name, key.bytes, key.len, &p, &changed);
+			if (!e || e->kind != ERR_CONFLICT)
+				break;
+			err_free(e);
+			clock_sleep_ms(1);
+		}
 		if (e)
 			_exit(1);
 	}
@@ -440,6 +480,23 @@ START_TEST(accepted_at_once)
 		lines++;
 	ck_assert_uint_eq(lines, NAMES);
 	ck_assert_int_eq(_i, *got == '|');
+}
+END_TEST
+
+/* Whoever connects has others to serve meanwhile. */
+START_TEST(accepted_while_locked)
+{
+	struct known_hosts *k = of_text("");
+	AUTO_STR path = in_sandbox("known");
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+	unit_fails(verify(k, "web", 22, 'E', SSH_ACCEPT_NEW), ERR_CONFLICT, "has locked it");
+	unit_ok(verify(k, "web", 22, 'E', SSH_ACCEPT_ALL));
+	(void)close(fd);
+	unit_ok(verify(k, "web", 22, 'E', SSH_ACCEPT_NEW));
+	unit_ok(verify(k, "web", 22, 'E', SSH_STRICT));
+	known_hosts_free(k);
 }
 END_TEST
 
@@ -482,6 +539,9 @@ static const struct {
 	{ "web %E\n", 22, "ssh-ed25519,rsa-sha2-512", "ssh-ed25519,rsa-sha2-512" },
 	{ "web %R\n", 22, "ssh-ed25519,rsa-sha2-512,rsa-sha2-256,ssh-rsa,ecdsa-sha2-nistp256",
 	  "rsa-sha2-512,rsa-sha2-256,ssh-rsa,ssh-ed25519,ecdsa-sha2-nistp256" },
+	{ "web %R\n", 22, SSH_HOST_KEYS,
+	  "rsa-sha2-512,rsa-sha2-256,ssh-rsa,ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
+	  "ecdsa-sha2-nistp521" },
 	{ "web %R\nweb %C\n", 22, "ssh-ed25519,ecdsa-sha2-nistp384,ecdsa-sha2-nistp256,ssh-rsa",
 	  "ecdsa-sha2-nistp256,ssh-rsa,ssh-ed25519,ecdsa-sha2-nistp384" },
 	{ "other %R\n@revoked web %R\n", 22, "ssh-ed25519,ssh-rsa", "ssh-ed25519,ssh-rsa" },
@@ -582,7 +642,7 @@ START_TEST(hashed_by_both)
 	unit_ok(verify(k, "a.x", 22, 'R', SSH_STRICT));
 	unit_fails(verify(k, "web", 22, 'F', SSH_STRICT), ERR_AUTH, "has changed");
 	unit_fails(verify(k, "other", 22, 'E', SSH_STRICT), ERR_AUTH, "is not known");
-	unit_ok(known_hosts_verify(k, &name, c.bytes, c.len, &p));
+	unit_ok(known_hosts_verify(k, &name, c.bytes, c.len, &p, &(bool){ false }));
 	known_hosts_free(k);
 	AUTO_STR found = ORACLE("ssh-keygen", "-F", "[new]:2200", "-f", path);
 	ck_assert_msg(strstr(found, "|1|") && strstr(found, EC), "%s", found);
@@ -902,6 +962,7 @@ int main(void)
 	tcase_add_checked_fixture(t, sandbox_enter, sandbox_leave);
 	tcase_add_loop_test(t, verdict, 0, COUNT(verdicts));
 	tcase_add_test(t, several_files);
+	tcase_add_test(t, changed_is_told);
 	tcase_add_test(t, messages);
 	tcase_add_test(t, nuls);
 	tcase_add_test(t, too_much);
@@ -911,6 +972,7 @@ int main(void)
 	tcase_add_test(t, accepted_behind_half_a_line);
 	tcase_add_test(t, accepted_meanwhile);
 	tcase_add_loop_test(t, accepted_at_once, 0, 2);
+	tcase_add_test(t, accepted_while_locked);
 	tcase_add_test(t, accepted_nowhere);
 	tcase_add_loop_test(t, order, 0, COUNT(orders));
 	tcase_add_loop_test(t, fingerprints, 0, COUNT(made));

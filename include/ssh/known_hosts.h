@@ -75,11 +75,12 @@ struct known_policy {
  * write at the end, under a lock, after a look at what others have added meanwhile, so that
  * processes which do the same at once make no line twice. File and folder are made (0600, 0700).
  * Where no file is named, what is not known is refused; where it cannot be written to, that is an error, but
- * for SSH_ACCEPT_ALL.
+ * for SSH_ACCEPT_ALL. Never waits: ERR_CONFLICT, that another process has the lock, goes by.
+ * *ret_changed: the policy took a key although another one is known.
  */
 MUST_USE struct err *known_hosts_verify(struct known_hosts *k, const struct known_name *name,
 					const void *key, size_t len,
-					const struct known_policy *policy);
+					const struct known_policy *policy, bool *ret_changed);
 
 /*
  * Of these algorithms (a list with commas) first those for which the host's key is known, so that

@@ -33,7 +33,8 @@ struct ssh_session {
 	bool drained;   /* nothing to be read since epoll was asked last */
 	bool exchanged; /* our keys: what follows is encrypted */
 	bool key_checked;
-	bool shaken; /* the key exchange is over */
+	bool doubted; /* the key is not the one that is known: no password goes there */
+	bool shaken;  /* the key exchange is over */
 	bool authenticated;
 	bool answered;                /* the password, to a question of keyboard-interactive */
 	bool gone;                    /* nothing can be sent any more */

@@ -11,7 +11,8 @@
 struct sudo;
 
 /* *line: what to run in place of `command`; owned. */
-struct sudo *sudo_new(const struct ssh_session *s, const char *command, char **line);
+MUST_USE struct err *sudo_new(const struct ssh_session *s, const char *command, char **line,
+			      struct sudo **ret);
 /* NULL is fine. */
 void sudo_free(struct sudo *u);
 /*

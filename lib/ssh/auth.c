@@ -276,6 +276,12 @@ static struct err *ask_methods(struct ssh_session *s, char **ret, bool *in)
 static struct err *denied(const struct ssh_session *s, const char *methods,
 			  const struct attempts *a)
 {
+	if (s->doubted && s->target->password)
+		return err_new(
+			ERR_AUTH,
+			"permission denied for user '%s' (%s)%s%s: a password is not sent to a "
+			"host whose key is not the known one: mend its line in the known hosts",
+			s->target->user, methods, a->offered.len ? ": offered " : "", a->offered.s);
 	if (!a->offered.len)
 		return err_new(ERR_AUTH,
 			       "permission denied for user '%s': the server takes %s, and we have "
@@ -312,7 +318,7 @@ static struct err *try_all(struct ssh_session *s, char **methods, struct attempt
 		e = try_files(s, a, &in);
 	if (!e && !in && keys && s->target->agent)
 		e = try_agent(s, a, &in);
-	if (!e && !in && s->target->password)
+	if (!e && !in && s->target->password && !s->doubted)
 		e = try_passwords(s, methods, a, &in);
 	return e || in ? e : denied(s, *methods, a);
 }

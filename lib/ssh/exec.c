@@ -312,13 +312,14 @@ struct err *ssh_exec(struct ssh_session *s, const struct ssh_exec *x, struct ssh
 	};
 	const int64_t until = clock_ms() + x->deadline_ms;
 	AUTO_STR line = NULL;
-	struct err *e;
+	struct err *e = NULL;
 
 	if (x->deadline_ms && until < s->deadline)
 		s->until = until;
 	if (x->sudo)
-		p.sudo = sudo_new(s, x->command, &line);
-	e = run(&p, line ? line : x->command);
+		e = sudo_new(s, x->command, &line, &p.sudo);
+	if (!e)
+		e = run(&p, line ? line : x->command);
 	session_end_channel(s, p.channel);
 	s->until = s->deadline;
 	sudo_free(p.sudo);

@@ -366,9 +366,20 @@ static struct err *check_host_key(void *arg, const struct ssh_target *t,
 	(void)t;
 	policy.now_s = time(NULL);
 	(void)pthread_mutex_lock(&n->set->lock);
-	e = known_hosts_verify(n->known, &n->known_name, key->blob, key->len, &policy);
+	e = known_hosts_verify(n->known, &n->known_name, key->blob, key->len, &policy,
+			       key->doubted);
 	(void)pthread_mutex_unlock(&n->set->lock);
 	return e;
+}
+
+/* Files are read once: the same ones are the same struct. */
+static bool same_check(const void *a, const void *b)
+{
+	const struct node *x = a, *y = b;
+
+	return x->set == y->set && x->known == y->known && x->policy.strict == y->policy.strict &&
+	       x->policy.hash == y->policy.hash && x->known_name.port == y->known_name.port &&
+	       strcmp(x->known_name.host, y->known_name.host) == 0;
 }
 
 static struct err *set_host_keys(struct ssh_hosts *h, struct node *n, struct json_object *options)
@@ -395,6 +406,7 @@ static struct err *set_host_keys(struct ssh_hosts *h, struct node *n, struct jso
 	t->host_key_algorithms = n->algorithms;
 	t->check = check_host_key;
 	t->check_arg = n;
+	t->check_same = same_check;
 	return NULL;
 }
 

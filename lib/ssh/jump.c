@@ -56,8 +56,7 @@ struct lane {
 struct bastion {
 	struct bastion *next;
 	struct jumps *jumps;
-	const struct ssh_target *target;
-	char *key;
+	struct ssh_target target; /* whoever came first may go before others do */
 	struct link *queue;
 	struct lane *lanes;
 	int nlanes;
@@ -488,7 +487,7 @@ static void add_lane(struct bastion *b)
 
 	lane->bastion = b;
 	lane->s.run = b->jumps->run;
-	lane->s.target = b->target;
+	lane->s.target = &b->target;
 	lane->s.fd = -1;
 	lane->next = b->lanes;
 	b->lanes = lane;
@@ -496,26 +495,52 @@ static void add_lane(struct bastion *b)
 	lane->s.task = loop_add(run_loop(b->jumps->run), run_lane, lane);
 }
 
-static char *key_of(const struct ssh_target *t)
+static bool same_text(const char *a, const char *b)
 {
-	AUTO_STR by = t->jump ? key_of(t->jump) : NULL;
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
 
-	return xasprintf("%s@%s:%d%s%s", t->user ? t->user : "", t->host, session_port(t),
-			 by ? " by " : "", by ? by : "");
+static bool same_keys(const struct ssh_target *a, const struct ssh_target *b)
+{
+	if (a->nkeys != b->nkeys)
+		return false;
+	for (size_t i = 0; i < a->nkeys; i++)
+		if (a->keys[i] != b->keys[i])
+			return false;
+	return true;
+}
+
+static bool same_check(const struct ssh_target *a, const struct ssh_target *b)
+{
+	return a->check == b->check &&
+	       (a->check_arg == b->check_arg ||
+		(a->check_same && a->check_same(a->check_arg, b->check_arg)));
+}
+
+/* A session is for those alone who would have come in as whom, and trusted what, it did itself. */
+static bool is_same(const struct ssh_target *a, const struct ssh_target *b)
+{
+	if (a == b)
+		return true;
+	if (!a || !b || !same_text(a->host, b->host))
+		return false;
+	return session_port(a) == session_port(b) && a->family == b->family &&
+	       a->identities_only == b->identities_only && same_text(a->user, b->user) &&
+	       same_text(a->agent, b->agent) && same_text(a->password, b->password) &&
+	       same_text(a->host_key_algorithms, b->host_key_algorithms) && same_keys(a, b) &&
+	       same_check(a, b) && is_same(a->jump, b->jump);
 }
 
 static struct bastion *bastion_of(struct jumps *j, const struct ssh_target *t)
 {
-	AUTO_STR key = key_of(t);
 	struct bastion *b = j->all;
 
-	while (b && strcmp(b->key, key) != 0)
+	while (b && !is_same(&b->target, t))
 		b = b->next;
 	if (!b) {
 		b = xcalloc(1, sizeof(*b));
 		b->jumps = j;
-		b->target = t;
-		b->key = TAKE(key);
+		b->target = *t;
 		b->next = j->all;
 		j->all = b;
 	}
@@ -615,7 +640,6 @@ void jumps_free(struct jumps *j)
 		struct bastion *b = j->all;
 
 		j->all = b->next;
-		free(b->key);
 		free(b);
 	}
 	free(j);

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "ssh/host_certificate.h"
 #include "text.h"
 
@@ -23,8 +22,6 @@ enum {
 	SHA1_BLOCK = 64,
 	CODED_SHA1 = 28,
 	SSH_PORT = 22,
-	LOCK_MS = 10000,
-	LOCK_PAUSE_MS = 10,
 	REPLACED_MAX = 8,
 };
 
@@ -558,7 +555,8 @@ static bool is_certified(const struct found *f, const struct offer *o,
 
 	free(TAKE(*why));
 	if (!o->certified && f->any_authority)
-		*why = xstrdup("it offers none, though a @cert-authority is known for it");
+		*why = xstrdup("a @cert-authority is known for it, but libssh2 cannot ask for one: "
+			       "the host's own key has to be known, too");
 	if (!o->certified)
 		return false;
 	e = f->authority ? certificate_check(&o->certificate, host, now_s)
@@ -688,16 +686,10 @@ static struct err *make_folder(const char *path)
 
 static struct err *lock(const char *path, int fd)
 {
-	const int64_t until = clock_ms() + LOCK_MS;
-
-	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return NULL; /* a file system without locks: the write is one all the same */
-		if (clock_ms() >= until || clock_is_cut())
-			return err_new(ERR_TIMEOUT, "%s: another process has locked it", path);
-		clock_sleep_ms(LOCK_PAUSE_MS);
-	}
-	return NULL;
+	/* A file system without locks: the write is one all the same. */
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 || (errno != EWOULDBLOCK && errno != EINTR))
+		return NULL;
+	return err_new(ERR_CONFLICT, "%s: another process has locked it", path);
 }
 
 static bool is_still(const char *path, int fd)
@@ -909,7 +901,8 @@ static struct err *refuse(const struct known_hosts *k, const struct known_answer
 }
 
 struct err *known_hosts_verify(struct known_hosts *k, const struct known_name *name,
-			       const void *key, size_t len, const struct known_policy *policy)
+			       const void *key, size_t len, const struct known_policy *policy,
+			       bool *ret_changed)
 {
 	AUTO_STR text = written(name);
 	struct known_answer a = { 0 };
@@ -923,6 +916,7 @@ struct err *known_hosts_verify(struct known_hosts *k, const struct known_name *n
 		e = accept(k, name, &o, policy, &a);
 	if (!e)
 		e = refuse(k, &a, text, policy);
+	*ret_changed = !e && a.verdict == KNOWN_CHANGED;
 	known_answer_release(&a);
 	drop_offer(&o);
 	return err_wrap(e, "host '%s'", text);

@@ -1,13 +1,13 @@
 #include "ssh/script.h"
 
 #include <ctype.h>
-#include <openssl/rand.h>
 #include <string.h>
 
+#include "random.h"
 #include "ssh/session.h"
 #include "text.h"
 
-enum { MARK_BYTES = 8, NOISE_MAX = 64 << 10, TITLE = 80, WORDS_MAX = 240 };
+enum { NOISE_MAX = 64 << 10, TITLE = 80, WORDS_MAX = 240 };
 
 void ssh_script_result_release(struct ssh_script_result *r)
 {
@@ -22,17 +22,6 @@ bool ssh_script_is_name(const char *s)
 	while (isalnum((unsigned char)*s) || *s == '_')
 		s++;
 	return !*s;
-}
-
-static char *random_mark(void)
-{
-	unsigned char s[MARK_BYTES] = { 0 };
-	AUTO_BUF text = BUF_INIT;
-
-	(void)RAND_bytes(s, sizeof(s));
-	for (size_t i = 0; i < sizeof(s); i++)
-		buf_addf(&text, "%02x", s[i]);
-	return buf_take(&text);
 }
 
 /*
@@ -209,11 +198,15 @@ struct err *ssh_script(struct ssh_session *s, const struct ssh_script *x,
 {
 	const size_t out_max = x->out_max ? x->out_max : SSH_OUT_MAX;
 	const char *title = x->command ? x->command : x->argv[0];
-	AUTO_STR mark = random_mark();
-	AUTO_STR line = launcher(mark);
+	AUTO_STR mark = NULL;
+	AUTO_STR line = NULL;
 	AUTO_BUF script = BUF_INIT;
-	struct err *e = write_script(&script, x, mark);
+	struct err *e = random_mark(&mark);
 
+	if (e)
+		return session_wrap(e, title);
+	line = launcher(mark);
+	e = write_script(&script, x, mark);
 	if (!e && x->in)
 		(void)buf_add(&script, x->in, x->in_len);
 	if (!e)

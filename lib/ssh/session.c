@@ -23,6 +23,7 @@ enum {
 	SILENCES = 3, /* signs of life that are waited for */
 	SSH_PORT = 22,
 	JUMPS_MAX = 16,
+	CHECK_PAUSE_MS = 20,
 };
 
 const char *session_name(const struct ssh_session *s)
@@ -95,7 +96,7 @@ static bool is_new_keys(struct ssh_session *s, const char *packet, size_t n)
 /* libssh2 has verified the key's signature when it sends anything else. */
 static bool check_key(struct ssh_session *s)
 {
-	struct ssh_host_key key = { 0 };
+	struct ssh_host_key key = { .doubted = &s->doubted };
 	AUTO_STR type = NULL;
 	int kind = 0;
 
@@ -105,7 +106,14 @@ static bool check_key(struct ssh_session *s)
 	if (key.len > 4 && key.len - 4 > key.blob[3])
 		type = xstrndup((const char *)key.blob + 4, key.blob[3]);
 	key.type = type ? type : "";
-	s->fault = s->target->check(s->target->check_arg, s->target, &key);
+	for (;;) {
+		s->fault = s->target->check(s->target->check_arg, s->target, &key);
+		if (!s->fault || s->fault->kind != ERR_CONFLICT || clock_ms() >= s->until ||
+		    clock_is_cut())
+			break;
+		err_free(TAKE(s->fault));
+		task_wait(s->task, -1, 0, clock_ms() + CHECK_PAUSE_MS);
+	}
 	s->key_checked = !s->fault;
 	return !s->fault;
 }
@@ -403,17 +411,40 @@ static struct err *no_agreement(struct ssh_session *s)
 		s->at);
 }
 
+/* libssh2 1.10 drops what it does not know by a memcpy() onto itself. */
+static struct err *ask_for_key(struct ssh_session *s)
+{
+	const char *wanted =
+		s->target->host_key_algorithms ? s->target->host_key_algorithms : SSH_HOST_KEYS;
+	const char **all = NULL;
+	const int n = libssh2_session_supported_algs(s->ssh, LIBSSH2_METHOD_HOSTKEY, &all);
+	AUTO_STR list = xstrdup(wanted);
+	AUTO_BUF known = BUF_INIT;
+	char *rest = list;
+
+	for (const char *one = strsep(&rest, ","); one; one = strsep(&rest, ","))
+		for (int i = 0; i < n; i++)
+			if (strcmp(all[i], one) == 0)
+				buf_addf(&known, "%s%s", known.len ? "," : "", one);
+	if (n > 0)
+		libssh2_free(s->ssh, all);
+	if (!known.len || libssh2_session_method_pref(s->ssh, LIBSSH2_METHOD_HOSTKEY, known.s))
+		return err_new(ERR_USAGE,
+			       "libssh2 " LIBSSH2_VERSION
+			       " knows none of the host key algorithms '%s'",
+			       wanted);
+	return NULL;
+}
+
 static struct err *shake_hands(struct ssh_session *s, enum again *again)
 {
-	int rc = libssh2_session_method_pref(
-		s->ssh, LIBSSH2_METHOD_HOSTKEY,
-		s->target->host_key_algorithms ? s->target->host_key_algorithms : SSH_HOST_KEYS);
+	struct err *e = ask_for_key(s);
 	bool late;
+	int rc;
 
 	*again = AGAIN_NEVER;
-	if (rc)
-		return err_new(ERR_USAGE, "none of the host key algorithms '%s' is known: %s",
-			       s->target->host_key_algorithms, SSH_HOST_KEYS);
+	if (e)
+		return e;
 	do
 		/* Through a link there is no socket, but libssh2 wants to see one. */
 		rc = libssh2_session_handshake(s->ssh,
@@ -459,6 +490,7 @@ struct err *session_connect(struct ssh_session *s, enum again *again)
 		return e;
 	s->lost = 0;
 	s->gone = s->drained = s->exchanged = s->key_checked = s->shaken = s->authenticated = false;
+	s->doubted = false;
 	s->heard_ms = s->asked_ms = 0;
 	e = s->target->jump ? connect_link(s, again) : connect_socket(s, again);
 	if (e)

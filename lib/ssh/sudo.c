@@ -1,41 +1,33 @@
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "mem.h"
+#include "random.h"
 #include "ssh/sudo.h"
 
-enum {
-	WORDS_MAX = 4096, /* of sudo's own that are kept */
-	MARK_BYTES = 8,
-};
+enum { WORDS_MAX = 4096 }; /* of sudo's own that are kept */
 
 struct sudo {
 	const char *user, *password; /* the target's */
-	char *mark;                  /* prompt and mark begin with it */
+	bool withheld;               /* there is one, and it is not for this host */
 	char *prompt, *begun_mark;
 	char *answer;     /* the password and a line's end */
 	struct buf words; /* what sudo says */
 	bool asked, begun;
 };
 
-static char *random_mark(void)
+struct err *sudo_new(const struct ssh_session *s, const char *command, char **line,
+		     struct sudo **ret)
 {
-	unsigned char s[MARK_BYTES] = { 0 };
-	AUTO_BUF text = BUF_INIT;
+	struct sudo *u;
+	AUTO_STR mark = NULL;
+	struct err *e = random_mark(&mark);
 
-	(void)RAND_bytes(s, sizeof(s));
-	for (size_t i = 0; i < sizeof(s); i++)
-		buf_addf(&text, "%02x", s[i]);
-	return buf_take(&text);
-}
-
-struct sudo *sudo_new(const struct ssh_session *s, const char *command, char **line)
-{
-	struct sudo *u = xcalloc(1, sizeof(*u));
-	AUTO_STR mark = random_mark();
-
+	if (e)
+		return e;
+	u = xcalloc(1, sizeof(*u));
 	u->user = s->target->user;
-	u->password = s->target->sudo_password;
+	u->withheld = s->doubted && s->target->sudo_password;
+	u->password = s->doubted ? NULL : s->target->sudo_password;
 	u->words = (struct buf){ .s = buf_empty, .max = WORDS_MAX };
 	u->prompt = xasprintf("[sudo %s]", mark);
 	u->begun_mark = xasprintf("[runs %s]", mark);
@@ -45,7 +37,8 @@ struct sudo *sudo_new(const struct ssh_session *s, const char *command, char **l
 	AUTO_STR quoted = ssh_quote(script);
 	*line = u->password ? xasprintf("sudo -S -p '%s' -- /bin/sh -c %s", u->prompt, quoted)
 			    : xasprintf("sudo -n -- /bin/sh -c %s", quoted);
-	return u;
+	*ret = u;
+	return NULL;
 }
 
 void sudo_free(struct sudo *u)
@@ -120,6 +113,11 @@ struct err *sudo_refused(const struct sudo *u)
 {
 	AUTO_STR words = session_words(u->words.s, u->words.len);
 
+	if (u->withheld && strstr(words, "password is required"))
+		return err_new(ERR_AUTH,
+			       "sudo wants the password of '%s', and a host whose key is not the "
+			       "known one does not get it: mend its line in the known hosts",
+			       u->user);
 	if (!u->password && strstr(words, "password is required"))
 		return err_new(ERR_AUTH,
 			       "sudo wants a password of '%s': give it by sudo_password_file",

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +8,13 @@
 
 #include "digest.h"
 #include "mem.h"
+#include "random.h"
 #include "ssh/sftp.h"
 
 enum {
 	MODE_DEFAULT = 0644,
 	MODE_BITS = 07777,
 	SHA256_TEXT = 64,
-	RANDOM_BYTES = 6,
 };
 
 /* What is to be done for one file. */
@@ -176,16 +175,14 @@ static void compare(struct item *i, const char *line)
 			   (f->owner && !owner_is(f->owner, names) && !owner_is(f->owner, numbers));
 }
 
-static char *temp_of(const char *path)
+static struct err *temp_of(const char *path, char **ret)
 {
-	unsigned char s[RANDOM_BYTES] = { 0 };
-	AUTO_BUF name = BUF_INIT;
+	AUTO_STR mark = NULL;
+	struct err *e = random_mark(&mark);
 
-	(void)RAND_bytes(s, sizeof(s));
-	buf_addf(&name, "%s.tmp-", path);
-	for (size_t i = 0; i < sizeof(s); i++)
-		buf_addf(&name, "%02x", s[i]);
-	return buf_take(&name);
+	if (!e)
+		*ret = xasprintf("%s.tmp-%s", path, mark);
+	return e;
 }
 
 static struct err *script_failed(const struct ssh_result *r)
@@ -341,11 +338,13 @@ struct err *ssh_upload(struct ssh_session *s, struct ssh_file *files, size_t n, 
 	for (size_t i = 0; i < n; i++) {
 		b.items[i].file = files + i;
 		b.items[i].fd = -1;
-		b.items[i].temp = temp_of(files[i].path);
 		files[i].changed = true;
 	}
-	for (size_t i = 0; i < n && !e; i++)
-		e = open_source(b.items + i);
+	for (size_t i = 0; i < n && !e; i++) {
+		e = temp_of(files[i].path, &b.items[i].temp);
+		if (!e)
+			e = open_source(b.items + i);
+	}
 	if (!e && n)
 		e = look(&b);
 	if (!e && !(flags & SSH_CHECK))
