@@ -1307,56 +1307,6 @@ START_TEST(what_cannot_be_written_is_told)
 END_TEST
 
 /* A file system of 1 MiB, which takes root; else a limit of the size of files for the server. */
-static struct err *upload_twice(struct ssh_session *s, void *arg)
-{
-	struct files *f = arg;
-	AUTO_ERR first = ssh_upload(s, f->files, f->n, f->flags);
-
-	ck_assert_ptr_nonnull(first);
-	return ssh_upload(s, f->files, f->n, f->flags);
-}
-
-/* The server's first sftp-server hears no more than the beginning. */
-START_TEST(a_dead_sftp_is_begun_anew)
-{
-	static const char *const servers[] = { "/usr/lib/openssh/sftp-server",
-					       "/usr/libexec/openssh/sftp-server",
-					       "/usr/lib/ssh/sftp-server" };
-	const char *server = NULL;
-
-	NEED_SSHD;
-	for (size_t i = 0; i < COUNT(servers) && !server; i++)
-		server = access(servers[i], X_OK) == 0 ? servers[i] : NULL;
-	if (!server) {
-		printf("LEFT OUT: no sftp-server\n");
-		return;
-	}
-	AUTO_STR wrapper = sshd_path("sftp");
-	AUTO_STR to = sshd_path("twice");
-	AUTO_STR from = sshd_path("much");
-	AUTO_STR text = xasprintf("#!/bin/sh\nmkdir \"$0.began\" 2>/dev/null || exec %s\n"
-				  "head -c 300000 | %s\n",
-				  server, server);
-	AUTO_STR config = xasprintf("Subsystem sftp %s\n", wrapper);
-	struct ssh_file file = { .path = to, .from = from };
-	struct files f = { .files = &file, .n = 1 };
-	struct sshd d;
-	struct user u;
-
-	sandbox_write("sftp", text);
-	(void)chmod(wrapper, 0755);
-	fill_file("much", 4 * MIB);
-	d = sshd_start(config);
-	user_init(&u, &d, "keys/ed25519");
-	unit_ok(on(&u.target, upload_twice, &f));
-	AUTO_STR sent = sum_of(from);
-	AUTO_STR got = sum_of(to);
-	ck_assert_str_eq(got, sent);
-	user_release(&u);
-	sshd_stop(&d);
-}
-END_TEST
-
 START_TEST(a_full_disk_leaves_what_was_there)
 {
 	NEED_SSHD;
@@ -1583,7 +1533,7 @@ UNIT_MAIN_IN("ssh", sshd_enter, sandbox_leave, fibers_begin_and_end, words_are_q
 	     nothing_to_offer_is_told, no_password_is_in_an_error, an_agent_signs,
 	     an_agent_is_asked_for_listed_keys_alone, an_agent_that_is_not_there_is_told,
 	     a_changed_host_key_ends_it_before_anything_is_sent, a_host_key_can_be_chosen,
-	     a_doubtful_host_gets_no_password, a_check_is_asked_again, a_dead_sftp_is_begun_anew,
+	     a_doubtful_host_gets_no_password, a_check_is_asked_again,
 	     a_doubtful_host_gets_no_password_for_sudo, bastions_one_behind_the_other,
 	     a_bastion_is_shared, a_bastion_is_shared_by_those_alone_who_trust_it_alike,
 	     a_bastion_that_refuses_is_told,
