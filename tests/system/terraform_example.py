@@ -44,7 +44,7 @@ def check_mirror():
     files = mirror()
     check(mirror() == files, 'make providers: the same bytes again')
     zips = [f for f in files if f.endswith('.zip')]
-    check(len(zips) == 16, 'three providers, one of them under two names; two registries, our addresses and those of the peers', sorted(files))
+    check(len(zips) == 2 * (5 + 4), 'five providers, four of them also at the addresses of their peers; two registries', sorted(files))
     for path in zips:
         with zipfile.ZipFile(path) as z:
             inside = [(i.filename, i.external_attr >> 16 & 0o777) for i in z.infolist()]
