@@ -40,7 +40,7 @@ without_lab()
 	part units make check
 	part sanitizers make check-san
 	part threads make check-tsan
-	part fuzz make fuzz
+	part fuzz make fuzz FUZZ_S=8
 	part lint tests/lint.sh quick
 	part jenkins make check-jenkins
 	part sanitized-programs make san
