@@ -23,6 +23,8 @@ static struct json_object *declaration_of(struct json_object *c)
 	struct json_object *d = NULL, *labels = json_at(c, "labels");
 
 	json_sets(given, "version", version ? version : "1.33.2");
+	if (json_truth(c, "no_network", false))
+		json_object_object_del(given, "cni");
 	if (json_at(c, "encryption"))
 		json_set(given, "encryption", json_copy(json_at(c, "encryption")));
 	WORDS_EACH(w, json_str(c, "nodes")) {

@@ -346,7 +346,7 @@ static struct err *check_stray(const struct planner *p, struct json_object *node
 		return err_new(ERR_CONFLICT,
 			       "node %s is no member, but its host has the kubelet configuration "
 			       "of one (/etc/kubernetes/kubelet.conf): if it belongs to no other "
-			       "cluster, reset it first",
+			       "cluster, reset it first (cluster_node with state: absent does)",
 			       name);
 	return NULL;
 }
@@ -845,7 +845,7 @@ static struct err *plan_removal(struct planner *p, const char *name)
 	a = act(p, "remove", name, "%s",
 		!object ? "is no member; its host is reset"
 		: node  ? "asked for"
-			: "not declared");
+			: "not declared, so its host is not known and stays as it is");
 	json_sets(a, "how", control_plane ? "control_plane" : "worker");
 	json_sets(a, "slot", control_plane ? "control_plane" : "remove");
 	json_set(a, "limit", json_object_new_int64(1));
@@ -941,7 +941,10 @@ static void tell_rest(struct planner *p)
 
 	for (size_t i = 0; i < json_len(fixed); i++)
 		warn(p, "%s", json_object_get_string(json_nth(fixed, i)));
-
+	if (planned(p, "init", p->first ? name_of(p->first) : NULL) &&
+	    !json_len(json_at(p->d, "cni.manifests")) && json_truth(p->d, "cni.wait", true))
+		warn(p, "cni.manifests is empty: nodes get ready when somebody else installs a pod "
+			"network, and are waited for");
 	for (size_t i = 0; i < json_len(list); i++) {
 		struct json_object *node = json_nth(list, i);
 		const char *name = json_str(node, "metadata.name");

@@ -638,9 +638,6 @@ static struct json_object *warnings_of(struct json_object *d)
 
 		warn(list, s);
 	}
-	if (!json_len(json_at(d, "cni.manifests")) && json_truth(d, "cni.wait", true))
-		warn(list, "cni.manifests is empty: nodes get ready when somebody else installs a "
-			   "pod network, and are waited for");
 	return list;
 }
 

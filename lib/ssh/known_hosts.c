@@ -879,7 +879,7 @@ static struct err *unknown(const struct known_hosts *k, const struct known_answe
 	else
 		buf_addf(&b,
 			 ": compare it with what the host's console shows, and give it%s%s, or "
-			 "say StrictHostKeyChecking accept-new",
+			 "set host_key_checking to accept-new (StrictHostKeyChecking in ssh_config)",
 			 k->writable ? " or add it to " : "", k->writable ? k->sources->path : "");
 	if (a->why)
 		buf_addf(&b, "; as to its certificate: %s", a->why);

@@ -354,6 +354,7 @@ BUDGET = '''{apiVersion: v1, kind: Pod, metadata: {name: held, namespace: defaul
 
 def upgrade(own):
     new = declaration(NEW, 2)
+    kubectl('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=%ds' % PATIENCE_S)  # what was restarted before takes its time
     subprocess.run(['ssh', '-F', os.path.join(NODES, 'ssh/config'), 'h1', 'KUBECONFIG=/etc/kubernetes/admin.conf kubectl apply -f -'],
                    input=BUDGET, text=True, check=True)
     until(lambda: kubectl('get', 'pdb', 'all-of-it', '-o', 'jsonpath={.status.currentHealthy}') == '1', 'a pod with a budget')
