@@ -20,13 +20,34 @@ const char *__lsan_default_suppressions(void)
 	return "leak:libcrypto.so";
 }
 
-enum { PATIENCE_MS = 40 }; /* less than the pause before a second attempt */
+enum {
+	PATIENCE_MS = 40, /* less than the pause before a second attempt */
+	SAID_MAX = 1 << 16,
+};
 
+/* Who comes may be taken in after he has gone, when something else is to be said: the lock is about that. */
 static struct {
-	const uint8_t *data;
+	pthread_mutex_t lock;
+	uint8_t data[SAID_MAX];
 	size_t size;
 	int listens, port;
-} server;
+} server = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void set(const uint8_t *data, size_t size)
+{
+	(void)pthread_mutex_lock(&server.lock);
+	server.size = size < SAID_MAX ? size : SAID_MAX;
+	if (size)
+		memcpy(server.data, data, server.size);
+	(void)pthread_mutex_unlock(&server.lock);
+}
+
+static void say(int fd)
+{
+	(void)pthread_mutex_lock(&server.lock);
+	(void)send(fd, server.data, server.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)pthread_mutex_unlock(&server.lock);
+}
 
 /* Says it to whoever comes, and hears him out. */
 static void *serve(void *arg)
@@ -38,7 +59,7 @@ static void *serve(void *arg)
 
 		if (fd < 0)
 			return arg;
-		(void)send(fd, server.data, server.size, MSG_NOSIGNAL);
+		say(fd);
 		(void)shutdown(fd, SHUT_WR);
 		while (recv(fd, heard, sizeof(heard), 0) > 0)
 			;
@@ -86,8 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!server.port)
 		start();
 	target.port = server.port;
-	server.data = data;
-	server.size = size;
+	set(data, size);
 	run = ssh_run_new(NULL);
 	struct ssh_job *j = ssh_run_add(run, &target, task, NULL);
 	ssh_run_all(run);
