@@ -877,10 +877,11 @@ static struct err *unknown(const struct known_hosts *k, const struct known_answe
 		buf_adds(&b, ", and there is no file of UserKnownHostsFile to remember it in: name "
 			     "one, or give the host's key");
 	else
-		buf_addf(&b,
-			 ": compare it with what the host's console shows, and give it%s%s, or "
-			 "set host_key_checking to accept-new (StrictHostKeyChecking in ssh_config)",
-			 k->writable ? " or add it to " : "", k->writable ? k->sources->path : "");
+		buf_addf(
+			&b,
+			": compare it with what the host's console shows, and give it%s%s, or "
+			"set host_key_checking to accept-new (StrictHostKeyChecking in ssh_config)",
+			k->writable ? " or add it to " : "", k->writable ? k->sources->path : "");
 	if (a->why)
 		buf_addf(&b, "; as to its certificate: %s", a->why);
 	tell_unreadable(k, &b);
