@@ -65,7 +65,8 @@ class OpenStack(System):
 
 class Kubernetes(System):
     name, theirs, group, busiest = 'kubernetes', 'kubernetes.core.', 'k8s', 'k8s'
-    connects, apart, changes = 'context', ('kubeconfig',), (2, 1)
+    connects, changes = 'context', (2, 1)
+    apart = ('kubeconfig', 'cluster', 'cluster_backup', 'cluster_info', 'cluster_node', 'cluster_upgrade')
     options = {'kubeconfig': KUBECONFIG}
 
     def __init__(self):
