@@ -870,7 +870,10 @@ static struct err *plan_removals(struct planner *p)
 		struct json_object *object = json_nth(list, i);
 		const char *name = json_str(object, "metadata.name");
 
-		left += is_labelled_control_plane(object) && !planned(p, "remove", name);
+		/* The label comes last: who was killed before may lack it. */
+		left += (is_labelled_control_plane(object) ||
+			 cluster_is_control_plane(cluster_node(p->d, name))) &&
+			!planned(p, "remove", name);
 		if (!cluster_node(p->d, name) && !planned(p, "remove", name) && is_meant(p, name))
 			warn(p, "node %s is a member and not declared", name);
 	}

@@ -237,7 +237,11 @@ class Cluster:
                 break
             self.left, self.points, longest = self.left - 1, self.points + 1, min(40.0, longest * 1.1 + 1)
             self.is_the_same(what)
+        end = time.monotonic() + PATIENCE_S
         result = run(module, cluster, **how)
+        while 'KubeletNotReady' in result.get('msg', '') and time.monotonic() < end:  # refused while a kubelet begins anew
+            time.sleep(2)
+            result = run(module, cluster, **how)
         done(result, '%s, after %d kills in all' % (what, self.points))
         self.is_the_same(what)
         return result
@@ -354,7 +358,6 @@ BUDGET = '''{apiVersion: v1, kind: Pod, metadata: {name: held, namespace: defaul
 
 def upgrade(own):
     new = declaration(NEW, 2)
-    kubectl('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=%ds' % PATIENCE_S)  # what was restarted before takes its time
     subprocess.run(['ssh', '-F', os.path.join(NODES, 'ssh/config'), 'h1', 'KUBECONFIG=/etc/kubernetes/admin.conf kubectl apply -f -'],
                    input=BUDGET, text=True, check=True)
     until(lambda: kubectl('get', 'pdb', 'all-of-it', '-o', 'jsonpath={.status.currentHealthy}') == '1', 'a pod with a budget')
