@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Faults of real hosts, and a controller that is killed at any moment: people are told what they need, and the next run converges.
 
-NODES names the folder of two bare hosts that are up already (hosted.py). KILLS is how often runs are killed in all, 10 by default.
+NODES names the folder of two bare hosts that are up already (hosted.py). KILLS is how often runs are killed in all, 6 by default.
 LONG=yes adds the faults that somebody has to wait for: too many sessions, a lock of apt that stays, an etcd that is stopped, a kubelet
 that never gets ready.
 """
@@ -20,7 +20,7 @@ import hosted
 from common import ROOT, TEMP, check, finish
 from hosted import JOURNAL, NEW, NODES, OLD, declaration, kubectl, on, read, same, with_hosts
 
-KILLS = int(os.environ.get('KILLS', '10'))
+KILLS = int(os.environ.get('KILLS', '6'))
 LONG = os.environ.get('LONG') == 'yes'
 TOKEN = re.compile(r'(?<![a-z0-9.])[a-z0-9]{6}\.[a-z0-9]{16}(?![a-z0-9.])')
 PATIENCE_S = 900
