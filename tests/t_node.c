@@ -206,6 +206,24 @@ START_TEST(a_step_that_fails_is_named)
 }
 END_TEST
 
+/* Names of one host, or a home that hosts share: one session brings it between another's attempt and its look. */
+START_TEST(an_agent_that_another_session_brings)
+{
+	NEED_SSHD;
+	enum { SESSIONS = 12 };
+	AUTO_STR folder = at("shared");
+	struct work works[SESSIONS];
+
+	for (size_t i = 0; i < SESSIONS; i++)
+		works[i] = work_of("[{'do': 'facts', 'names': ['kernel']}]", folder);
+	unit_ok(on_host(works, SESSIONS, 0));
+	for (size_t i = 0; i < SESSIONS; i++) {
+		ck_assert_msg(json_truth(works[i].report, "ok", false), "session %zu", i);
+		work_release(works + i);
+	}
+}
+END_TEST
+
 /* Cut short by a power failure, say. */
 START_TEST(a_damaged_agent_is_replaced)
 {
@@ -468,7 +486,7 @@ static void tear_down(void)
 
 UNIT_MAIN_IN("node", set_up, tear_down, an_agent_is_brought_once, check_mode_changes_nothing,
 	     a_step_that_fails_is_named, a_damaged_agent_is_replaced,
-	     an_agent_for_another_machine_is_told, a_folder_where_nothing_may_run_is_told,
-	     files_are_sent_when_they_are_wanted, a_plan_has_a_deadline,
-	     a_controller_that_goes_ends_its_agent, many_hosts_at_once,
+	     an_agent_that_another_session_brings, an_agent_for_another_machine_is_told,
+	     a_folder_where_nothing_may_run_is_told, files_are_sent_when_they_are_wanted,
+	     a_plan_has_a_deadline, a_controller_that_goes_ends_its_agent, many_hosts_at_once,
 	     what_is_left_after_a_restart, a_part_of_a_plan_knows_what_was_before)

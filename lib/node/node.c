@@ -284,17 +284,13 @@ static struct err *help(struct ssh_session *s, const struct node_place *place, c
 			const struct ssh_result *r, struct tries *tries, enum next *next)
 {
 	struct json_object *lacking = json_at(t->last, "lacking");
-	struct err *e;
 
 	*next = NEXT_AGAIN;
 	if (lacking && tries->blobs++ < BLOB_TURNS)
 		return node_send_blobs(s, place, t->plan, lacking);
-	if (!has_begun(t)) {
-		bool changed = false;
-
-		e = tries->installed++ ? NULL : node_install(s, place, &changed);
-		return e || changed ? e : node_not_started(s, place, r, &t->noise);
-	}
+	if (!has_begun(t))
+		return tries->installed++ ? node_not_started(s, place, r, &t->noise)
+					  : node_install(s, place);
 	*next = NEXT_END;
 	return lacking ? err_new(ERR_REMOTE, "the agent does not see the files it was sent")
 		       : verdict(t, r);
