@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Lists of words in one string, separated by blanks: what the tables use for choices and aliases.
@@ -17,6 +18,12 @@ bool words_have(const char *words, const char *word);
 
 /* Length of the beginning of `s` that has at most `most` bytes and no half of a UTF-8 character. */
 size_t text_cut(const char *s, size_t most);
+
+/*
+ * "2024-01-31T12:00:00.5Z" or with "+02:00" at its end (RFC 3339), or with no zone, which is UTC: seconds since 1970.
+ * 0: it is none. NULL is none.
+ */
+int64_t text_time(const char *s);
 
 char *base64_of(const char *s, size_t len); /* owned */
 /* Undoes it, white space in it or none; also the variant for URLs. False: it is none. */

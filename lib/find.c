@@ -1,8 +1,8 @@
 /* Finding objects: by ID, by name, by what identifies them, one or many, with few requests. */
 #include <string.h>
-#include <time.h>
 
 #include "find.h"
+#include "text.h"
 
 enum { MAX_PARAMS = 1500 };
 
@@ -375,14 +375,6 @@ struct err *resource_find_ops(struct op *ops, size_t n)
 
 enum { CLOCKS_DIFFER_S = 120 };
 
-/* "2026-11-22T00:45:35Z", with or without its zone (always UTC); 0 if it is no such thing. */
-static int64_t wall_clock(const char *s)
-{
-	struct tm tm = { 0 };
-
-	return s && strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : 0;
-}
-
 /* What is set by calls of its own may not have been set yet; a secret is not told. */
 static bool as_created(struct op *op, struct json_object *object)
 {
@@ -404,7 +396,7 @@ static bool may_be_ours(struct op *op, struct json_object *object)
 {
 	const struct keeper *k = op->keeper;
 	const char *name = json_str(op->want, "name");
-	const int64_t made = wall_clock(json_str(object, "created_at"));
+	const int64_t made = text_time(json_str(object, "created_at"));
 
 	if (name && !json_is_str(json_at(object, "name"), name))
 		return false;

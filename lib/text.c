@@ -1,4 +1,5 @@
 #include <string.h>
+#include <time.h>
 
 #include "mem.h"
 #include "text.h"
@@ -34,6 +35,27 @@ size_t text_cut(const char *s, size_t most)
 	for (len = most; len && ((unsigned char)s[len] & 0xC0) == 0x80; len--)
 		;
 	return len;
+}
+
+int64_t text_time(const char *s)
+{
+	struct tm tm = { 0 };
+	const char *end = s ? strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	int hours, minutes;
+	char sign;
+
+	if (!end)
+		return 0;
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	if (!*end || strcmp(end, "Z") == 0)
+		return (int64_t)timegm(&tm);
+	sign = *end;
+	if ((sign != '+' && sign != '-') || strlen(end) != 6 || end[3] != ':')
+		return 0;
+	hours = (end[1] - '0') * 10 + end[2] - '0';
+	minutes = (end[4] - '0') * 10 + end[5] - '0';
+	return (int64_t)timegm(&tm) - (sign == '-' ? -1 : 1) * (hours * 60 + minutes) * 60;
 }
 
 /* Levenshtein's distance, one row at a time. */

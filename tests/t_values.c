@@ -168,6 +168,24 @@ START_TEST(text_words)
 }
 END_TEST
 
+START_TEST(text_times)
+{
+	enum { NOON = 1706702400 };
+
+	ck_assert_int_eq(text_time("2024-01-31T12:00:00Z"), NOON);
+	ck_assert_int_eq(text_time("2024-01-31T12:00:00.000123Z"), NOON);
+	ck_assert_int_eq(text_time("2024-01-31T12:00:00.5"), NOON);
+	ck_assert_int_eq(text_time("2024-01-31T12:00:00"), NOON);
+	ck_assert_int_eq(text_time("2024-01-31T14:30:00+02:30"), NOON);
+	ck_assert_int_eq(text_time("2024-01-31T10:00:00.0-02:00"), NOON);
+	ck_assert_int_eq(text_time("2024-01-31T12:00:00+02"), 0);
+	ck_assert_int_eq(text_time("2024-01-31T12:00:00 "), 0);
+	ck_assert_int_eq(text_time("2024-01-31"), 0);
+	ck_assert_int_eq(text_time("never"), 0);
+	ck_assert_int_eq(text_time(NULL), 0);
+}
+END_TEST
+
 START_TEST(text_nearest)
 {
 	char longest[200];
@@ -395,6 +413,6 @@ START_TEST(pool_each_once)
 END_TEST
 
 UNIT_MAIN("values", mem_strings, mem_arrays, mem_gone_ends_the_process, err_chain, err_kinds,
-	  buf_grows, buf_cap, buf_url, buf_hand_on, text_words, text_nearest, json_good, json_bad,
-	  json_depth, json_paths, json_texts, json_writes, json_lists, json_emptiness,
+	  buf_grows, buf_cap, buf_url, buf_hand_on, text_words, text_times, text_nearest, json_good,
+	  json_bad, json_depth, json_paths, json_texts, json_writes, json_lists, json_emptiness,
 	  pool_each_once)

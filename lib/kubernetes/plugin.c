@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -414,27 +413,6 @@ static struct err *judge(struct child *c, bool ended, int status)
 
 /* ---- what it printed ---- */
 
-static int64_t time_of(const char *s)
-{
-	struct tm tm = { 0 };
-	const char *end = s ? strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	int hours, minutes;
-	char sign;
-
-	if (!end)
-		return 0;
-	if (*end == '.')
-		end += 1 + strspn(end + 1, "0123456789");
-	if (strcmp(end, "Z") == 0)
-		return (int64_t)timegm(&tm);
-	sign = *end;
-	if ((sign != '+' && sign != '-') || strlen(end) != 6 || end[3] != ':')
-		return 0;
-	hours = (end[1] - '0') * 10 + end[2] - '0';
-	minutes = (end[4] - '0') * 10 + end[5] - '0';
-	return (int64_t)timegm(&tm) - (sign == '-' ? -1 : 1) * (hours * 60 + minutes) * 60;
-}
-
 static struct err *status_take(struct json_object *o, const char *version, struct granted *ret)
 {
 	const char *said = str_at(o, "apiVersion"), *until;
@@ -449,7 +427,7 @@ static struct err *status_take(struct json_object *o, const char *version, struc
 	ret->cert = xstrdup(str_at(o, "status.clientCertificateData"));
 	ret->key = xstrdup(str_at(o, "status.clientKeyData"));
 	until = str_at(o, "status.expirationTimestamp");
-	ret->until_s = time_of(until);
+	ret->until_s = text_time(until);
 	if (until && !ret->until_s)
 		return err_new(ERR_PROTOCOL, "its expirationTimestamp '%.40s' is no time", until);
 	if (!ret->cert != !ret->key)

@@ -6,6 +6,7 @@
 #include "session/auth.h"
 #include "session/catalog.h"
 #include "session/fault.h"
+#include "text.h"
 
 enum { TRIES = 3, PAUSE_MS = 500 };
 enum { ENDPOINTS_MAX = 20000, MARGIN_S = 60, LIFE_MAX_S = 90 * 86400 };
@@ -31,15 +32,6 @@ void login_free(struct login *l)
 	free(l->project);
 	free(l->user);
 	free(l);
-}
-
-/* 2024-01-31T12:00:00.000000Z, as Keystone writes times; 0: it is none. */
-static int64_t time_read(const char *s)
-{
-	struct tm tm = { 0 };
-	const char *rest = s ? strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-
-	return rest && strchr("Z.+", *rest) ? (int64_t)timegm(&tm) : 0;
 }
 
 /* Once token, access, obtained_s and life_s are there. */
@@ -101,8 +93,8 @@ static void catalog_read(struct login *l, struct json_object *catalog)
 /* The life Keystone gives a token, by Keystone's own clock: ours may differ. */
 static int64_t life_of(struct json_object *token)
 {
-	const int64_t issued = time_read(json_str(token, "issued_at"));
-	const int64_t expires = time_read(json_str(token, "expires_at"));
+	const int64_t issued = text_time(json_str(token, "issued_at"));
+	const int64_t expires = text_time(json_str(token, "expires_at"));
 
 	if (!issued || !expires || expires <= issued || expires - issued > LIFE_MAX_S)
 		return 0;
