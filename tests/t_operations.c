@@ -416,6 +416,32 @@ START_TEST(findings_of_an_upgrade)
 }
 END_TEST
 
+START_TEST(what_is_over_soon)
+{
+	static const struct {
+		const char *nodes;
+		bool soon;
+	} cases[] = {
+		{ "[{'name': 'a', 'version': 'v1.33.12', 'ready': false, 'since_s': 3}]", true },
+		{ "[{'name': 'a', 'version': 'v1.33.12', 'ready': false, 'since_s': 3000}]",
+		  false },
+		{ "[{'name': 'a', 'version': 'v1.33.12', 'ready': false}]", false },
+		{ "[{'name': 'a', 'version': 'v1.33.12', 'ready': true, 'since_s': 3}]", false },
+		{ "[{'name': 'a', 'version': 'v1.33.12', 'ready': false, 'since_s': 3},"
+		  " {'name': 'b', 'version': 'v1.20.0', 'ready': true}]",
+		  false },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		AUTO_STR text = xasprintf("{'servers': ['v1.33.12'], 'nodes': %s}", cases[i].nodes);
+		AUTO_JSON seen = unit_json(text);
+		AUTO_JSON found = preflight_judge(&(struct preflight){ .target = "1.33.13" }, seen);
+
+		ck_assert_msg(preflight_passes_soon(found) == cases[i].soon, "case %zu", i);
+	}
+}
+END_TEST
+
 START_TEST(findings_of_a_drain)
 {
 	static const char pods[] =
@@ -624,5 +650,5 @@ END_TEST
 
 UNIT_MAIN("operations", waves_never_take_too_many, waves_stop, waves_limits, marks_of_a_declaration,
 	  marks_of_people, fates_of_pods, versions, skews, findings_of_an_upgrade,
-	  findings_of_a_drain, findings_of_facts, health_of_a_well_cluster, health_of_a_sick_one,
-	  snapshots_are_checked, snapshots_are_known)
+	  what_is_over_soon, findings_of_a_drain, findings_of_facts, health_of_a_well_cluster,
+	  health_of_a_sick_one, snapshots_are_checked, snapshots_are_known)

@@ -9,6 +9,7 @@
  * A finding: {"severity": "error" | "warning" | "info", "check": "disruption-budget", "what": "pod shop/web-1 on node w1",
  * "why": "budget shop/web allows no disruption: 3 healthy pods are needed, there are 3", "do": "..."}.
  * Errors are what would fail or break something; warnings what a person should know; sorted so. An empty list: go.
+ * "soon": true: it is likely to be over within seconds, as where a kubelet has just begun anew.
  */
 
 struct preflight {
@@ -30,6 +31,8 @@ struct preflight {
 
 /* Reads only, and evicts with dryRun=All. The error is that it could not be found out. *ret: array; owned. */
 MUST_USE struct err *preflight(const struct preflight *p, struct json_object **ret);
+/* Whether there are errors, and all of them are likely to be over soon. */
+bool preflight_passes_soon(struct json_object *findings);
 /* Whether any is an error; *ret_text (owned; may be NULL): all of them for people, one a line. */
 bool preflight_blocks(struct json_object *findings, char **ret_text);
 
@@ -37,7 +40,7 @@ bool preflight_blocks(struct json_object *findings, char **ret_text);
 
 /*
  * {"servers": ["v1.33.12"],
- *  "nodes": [{"name", "version", "ready", "why", "unschedulable"}],
+ *  "nodes": [{"name", "version", "ready", "since_s", "why", "unschedulable"}]   (since_s: how long it is ready, or not, if that is told),
  *  "parts": [{"node", "part": "kube-apiserver", "version"}]   (of their images),
  *  "deprecated": [{"group", "version", "resource", "removed_release"}]   (somebody asked for since the servers were started),
  *  "deprecated_error": why that could not be asked,

@@ -101,6 +101,21 @@ static struct json_object *space_of(struct engine *g, struct json_object *names)
 	return all;
 }
 
+/* What a killed run or a restart has left is waited for. */
+static struct err *settled(const struct preflight *p, struct json_object **ret)
+{
+	const int64_t until = clock_ms() + READY_MS;
+	struct err *e = preflight(p, ret);
+
+	while (!e && preflight_passes_soon(*ret) && clock_ms() < until && !clock_is_cut()) {
+		clock_sleep_ms(AGAIN_MS);
+		json_object_put(*ret);
+		*ret = NULL;
+		e = preflight(p, ret);
+	}
+	return e;
+}
+
 struct err *engine_preflight(struct engine *g, struct json_object *plan,
 			     struct json_object *warnings)
 {
@@ -130,7 +145,7 @@ struct err *engine_preflight(struct engine *g, struct json_object *plan,
 	if (!e && stacked && upgrades)
 		e = ask_etcd(g, facts);
 	if (!e)
-		e = preflight(&p, &findings);
+		e = settled(&p, &findings);
 	if (e)
 		return err_wrap(e, "looking whether %s",
 				upgrades ? "an upgrade may begin" : "nodes may be emptied");

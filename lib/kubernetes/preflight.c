@@ -8,7 +8,11 @@
 #include "kubernetes/drain.h"
 #include "text.h"
 
-enum { WHY_BYTES = 1000 };
+enum {
+	WHY_BYTES = 1000,
+	SOON_S =
+		90 /* a kubelet that begins anew tells after some 10 s, or after 40 s as nobody hears of it, that it is not ready */
+};
 
 static const char *const severities[] = { "error", "warning", "info" };
 enum severity { ERROR, WARNING, INFO };
@@ -19,9 +23,9 @@ struct check {
 	struct json_object *seen, *found[COUNT(severities)];
 };
 
-/* Takes what and why; `advice` is what to do. */
-static void find(struct check *c, enum severity s, const char *check, char *what, char *why,
-		 const char *advice)
+/* Takes what and why; `advice` is what to do. Borrowed: for what else there is to say. */
+static struct json_object *find(struct check *c, enum severity s, const char *check, char *what,
+				char *why, const char *advice)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -34,6 +38,7 @@ static void find(struct check *c, enum severity s, const char *check, char *what
 	json_object_array_add(c->found[s], o);
 	free(what);
 	free(why);
+	return o;
 }
 
 static const char *str(struct json_object *o, const char *key)
@@ -235,12 +240,15 @@ static void check_nodes(struct check *c)
 	struct json_object *nodes = json_at(c->seen, "nodes");
 
 	for (size_t i = 0; i < json_len(nodes); i++) {
-		struct json_object *n = json_nth(nodes, i);
+		struct json_object *n = json_nth(nodes, i), *found;
 
-		if (!json_truth(n, "ready", false))
-			find(c, ERROR, "node-not-ready", xasprintf("node %s", str(n, "name")),
-			     xstrdup(str(n, "why")), "repair it, or take it out first");
-		else if (json_truth(n, "unschedulable", false))
+		if (!json_truth(n, "ready", false)) {
+			found = find(c, ERROR, "node-not-ready",
+				     xasprintf("node %s", str(n, "name")), xstrdup(str(n, "why")),
+				     "repair it, or take it out first");
+			if (json_int(n, "since_s", SOON_S) < SOON_S)
+				json_set(found, "soon", json_object_new_boolean(true));
+		} else if (json_truth(n, "unschedulable", false))
 			find(c, INFO, "node-cordoned", xasprintf("node %s", str(n, "name")),
 			     xstrdup("it takes no new pods"), "uncordon it, if nobody works there");
 	}
@@ -375,6 +383,22 @@ struct err *preflight(const struct preflight *p, struct json_object **ret)
 	if (!e)
 		*ret = preflight_judge(p, observed);
 	return e;
+}
+
+bool preflight_passes_soon(struct json_object *findings)
+{
+	size_t errors = 0;
+
+	for (size_t i = 0; i < json_len(findings); i++) {
+		struct json_object *f = json_nth(findings, i);
+
+		if (strcmp(str(f, "severity"), severities[ERROR]) != 0)
+			continue;
+		if (!json_truth(f, "soon", false))
+			return false;
+		errors++;
+	}
+	return errors > 0;
 }
 
 bool preflight_blocks(struct json_object *findings, char **ret_text)

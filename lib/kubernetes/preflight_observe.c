@@ -1,5 +1,6 @@
 /* What an upgrade or a drain would meet, as the API servers tell it. */
 #include <string.h>
+#include <time.h>
 
 #include "clock.h"
 #include "kubernetes/compare.h"
@@ -7,21 +8,38 @@
 #include "kubernetes/objects.h"
 #include "kubernetes/preflight.h"
 #include "pool.h"
+#include "text.h"
 
 enum { WIDTH = 16, LINE_BYTES = 16 << 10, METRICS_MS = 60000, OBJECTS_TOLD = 20 };
 
 /* ---- nodes and the control plane ---- */
+
+/* How long its condition Ready is what it is; -1: it does not tell. */
+static int64_t ready_since(struct json_object *node)
+{
+	struct json_object *all = json_at(node, "status.conditions");
+	int64_t at = 0, s;
+
+	for (size_t i = 0; i < json_len(all); i++)
+		if (json_is_str(json_at(json_nth(all, i), "type"), "Ready"))
+			at = text_time(json_str(json_nth(all, i), "lastTransitionTime"));
+	s = (int64_t)time(NULL) - at;
+	return !at ? -1 : s > 0 ? s : 0;
+}
 
 static struct json_object *node_told(struct json_object *node)
 {
 	struct json_object *o = json_object_new_object();
 	AUTO_STR why = NULL;
 	const bool ready = object_readiness(node, NULL, &why) == READY;
+	const int64_t since_s = ready_since(node);
 
 	json_sets(o, "name", json_str(node, "metadata.name"));
 	json_sets(o, "version", json_str(node, "status.nodeInfo.kubeletVersion"));
 	json_set(o, "ready", json_object_new_boolean(ready));
 	json_sets(o, "why", why ? why : "");
+	if (since_s >= 0)
+		json_set(o, "since_s", json_object_new_int64(since_s));
 	json_set(o, "unschedulable",
 		 json_object_new_boolean(json_truth(node, "spec.unschedulable", false)));
 	return o;

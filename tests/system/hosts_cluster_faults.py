@@ -237,11 +237,7 @@ class Cluster:
                 break
             self.left, self.points, longest = self.left - 1, self.points + 1, min(40.0, longest * 1.1 + 1)
             self.is_the_same(what)
-        end = time.monotonic() + PATIENCE_S
         result = run(module, cluster, **how)
-        while 'KubeletNotReady' in result.get('msg', '') and time.monotonic() < end:  # refused while a kubelet begins anew
-            time.sleep(2)
-            result = run(module, cluster, **how)
         done(result, '%s, after %d kills in all' % (what, self.points))
         self.is_the_same(what)
         return result
