@@ -1,6 +1,5 @@
 /* treenail_host_exec: a command that is run on a host once. */
 #include <ctype.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "adapter/journal.h"
@@ -9,12 +8,12 @@
 #include "kinds.h"
 #include "protocol/scalar.h"
 #include "protocol/value.h"
+#include "random.h"
 #include "text.h"
 
 enum {
 	OUT_MAX = 1 << 20,   /* that is taken */
 	OUT_KEPT = 64 << 10, /* in the state */
-	ID_BYTES = 8,
 	MASKED_MIN = 4,
 };
 
@@ -124,17 +123,6 @@ struct command {
 	char *mark; /* begins the first line that is said */
 	bool begun, needless;
 };
-
-static char *random_id(void)
-{
-	unsigned char s[ID_BYTES] = { 0 };
-	AUTO_BUF text = BUF_INIT;
-
-	(void)RAND_bytes(s, sizeof(s));
-	for (size_t i = 0; i < sizeof(s); i++)
-		buf_addf(&text, "%02x", s[i]);
-	return buf_take(&text);
-}
 
 static void add_variables(struct buf *to, struct json_object *map)
 {
@@ -271,9 +259,10 @@ static struct err *run(struct tf_op *t, struct command *c)
 	AUTO_BUF in = BUF_INIT;
 	AUTO_STR line = NULL;
 	struct ssh_exec x = { .out_max = OUT_MAX };
-	struct err *e;
+	struct err *e = random_mark(&c->mark);
 
-	c->mark = random_id();
+	if (e)
+		return e;
 	add_script(&in, c);
 	line = xasprintf("exec /bin/sh -c 'eval \"$(head -c %zu)\"'", in.len);
 	add_text(&in, json_at(c->values, "stdin"));
@@ -374,11 +363,16 @@ static struct err *create(struct tf_op *t)
 	struct journal_entry entry;
 	AUTO_STR key = key_of(t);
 	AUTO_STR id = NULL;
-	struct err *e = NULL;
+	struct err *e = random_mark(&id);
 
+	if (e)
+		return e;
 	journal_begin(&entry, KIND, key);
 	/* Done by a run that was killed before Terraform had written it down: what it said is lost. */
-	id = entry.id ? xstrdup(entry.id) : random_id();
+	if (entry.id) {
+		free(id);
+		id = xstrdup(entry.id);
+	}
 	show(t, &c, id);
 	if (!entry.id && entry.keeper.lost)
 		e = refuse_unsure(t);
