@@ -1,4 +1,5 @@
 /* Which session a target gets. Nothing is sent: a login comes with the first request. */
+#include "adapter/kind.h"
 #include "adapter/targets.h"
 #include "protocol/value.h"
 #include "sandbox.h"
@@ -9,14 +10,16 @@ static const char clouds[] = "clouds:\n"
 			     "  a: {region_name: R, auth: {auth_url: http://a, token: sesame-a}}\n"
 			     "  b: {region_name: R, auth: {auth_url: http://b, token: sesame-b}}\n";
 
-struct err *provider_session_options(struct json_object *block, const char *cloud,
-				     const char *region, struct json_object **ret)
+static struct err *options_of(struct json_object *block, const char *cloud, const char *region,
+			      struct json_object **ret)
 {
 	*ret = *cloud ? json_wrap("cloud", json_object_new_string(cloud)) : json_copy(block);
 	if (*region)
 		json_sets(*ret, "region_name", region);
 	return NULL;
 }
+
+const struct provider provider = { .targets = true, .session_options = options_of };
 
 static struct err *configure(const char *block)
 {

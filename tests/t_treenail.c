@@ -35,16 +35,6 @@ const struct provider provider = {
 	.backend = &hosts_backend,
 };
 
-struct err *provider_session_options(struct json_object *block, const char *cloud,
-				     const char *region, struct json_object **ret)
-{
-	(void)block;
-	(void)cloud;
-	(void)region;
-	(void)ret;
-	return err_new(ERR_USAGE, "no clouds");
-}
-
 /* ---- a host, and Terraform ---- */
 
 static void broken(const char *address, const char *what, struct json_object *value)

@@ -56,7 +56,10 @@ struct provider {
 	const struct tf_attr *config;          /* rows of the provider block */
 	const struct attr *options;            /* NULL; or further ones, but for those named in: */
 	const char *no_options;
-	bool targets;                     /* `cloud` and `region` on each resource */
+	bool targets; /* `cloud` and `region` on each resource */
+	/* The provider block as options of session_new(); owned. NULL: it has no clouds. */
+	struct err *(*session_options)(struct json_object *config, const char *cloud,
+				       const char *region, struct json_object **ret);
 	const struct backend *backend;    /* NULL: clouds, or nothing */
 	const struct function *functions; /* ends with an empty name; NULL: none */
 };

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "block.h"
+#include "kind.h"
 #include "session/session.h"
 #include "targets.h"
 
@@ -53,7 +54,7 @@ static struct err *begin(const char *cloud, const char *region, struct target **
 					  "%s: apply that first, or give the provider values that "
 					  "are known",
 					  unknown)
-				: provider_session_options(block.config, cloud, region, &options);
+				: provider.session_options(block.config, cloud, region, &options);
 
 	if (!e)
 		e = session_new(options, &session);

@@ -29,10 +29,4 @@ MUST_USE struct err *target_get(const char *cloud, const char *region, struct ap
 /* Text without the secrets of all sessions so far; owned. Takes text. */
 char *targets_mask(char *text);
 
-/* ---- of each program that has targets (openstack.c) ---- */
-
-/* The provider block as options of session_new(); owned. */
-MUST_USE struct err *provider_session_options(struct json_object *config, const char *cloud,
-					      const char *region, struct json_object **ret);
-
 #endif

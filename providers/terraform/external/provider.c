@@ -243,17 +243,6 @@ const struct provider provider = {
 	.config = config,
 };
 
-/* No clouds here: nobody asks. */
-struct err *provider_session_options(struct json_object *block, const char *cloud,
-				     const char *region, struct json_object **ret)
-{
-	(void)block;
-	(void)cloud;
-	(void)region;
-	(void)ret;
-	return err_new(ERR_USAGE, "this provider has no clouds");
-}
-
 int main(int argc, char **argv)
 {
 	return provider_main(argc, argv);

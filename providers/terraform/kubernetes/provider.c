@@ -56,17 +56,6 @@ const struct provider provider = {
 	.functions = kubernetes_functions,
 };
 
-/* No clouds here: nobody asks. */
-struct err *provider_session_options(struct json_object *block, const char *cloud,
-				     const char *region, struct json_object **ret)
-{
-	(void)block;
-	(void)cloud;
-	(void)region;
-	(void)ret;
-	return err_new(ERR_USAGE, "this provider has no clouds");
-}
-
 /* Variables of another tool's must not send us to another cluster than the one that was named. */
 static void forget_variables(void)
 {

@@ -268,7 +268,7 @@ static struct err *clouds_yaml(struct json_object *args, struct json_object **re
 	*at = 1;
 	e = check_arguments(block);
 	if (!e)
-		e = provider_session_options(block, "", "", &entry);
+		e = provider.session_options(block, "", "", &entry);
 	if (e)
 		return e;
 	rename_options(entry);

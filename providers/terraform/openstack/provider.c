@@ -162,8 +162,8 @@ static bool domain_is_default(struct json_object *block)
 	return described && needed && !named && !said;
 }
 
-struct err *provider_session_options(struct json_object *block, const char *cloud,
-				     const char *region, struct json_object **ret)
+static struct err *options_of(struct json_object *block, const char *cloud, const char *region,
+			      struct json_object **ret)
 {
 	struct json_object *options = json_object_new_object(), *auth = json_object_new_object();
 
@@ -224,6 +224,7 @@ const struct provider provider = {
 	.others = others,
 	.config = config,
 	.targets = true,
+	.session_options = options_of,
 	.functions = openstack_functions,
 };
 
