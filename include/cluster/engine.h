@@ -46,6 +46,11 @@ MUST_USE struct err *engine_open(struct engine *g, struct json_object *given,
 				 const struct cluster_options_run *o,
 				 struct json_object **ret_warnings);
 void engine_close(struct engine *g);
+/* Opens it, works with it, closes it. `restore`: what g->restore is to be, or NULL. `work` sees ret->warnings, an array. */
+MUST_USE struct err *engine_run(struct json_object *given, const struct cluster_options_run *o,
+				struct restore *restore,
+				struct err *(*work)(struct engine *g, struct cluster_outcome *ret),
+				struct cluster_outcome *ret);
 void engine_say(struct engine *g, const char *fmt, ...) PRINTF(2, 3);
 
 /* ---- work on a node ---- */

@@ -356,15 +356,5 @@ static struct err *reset(struct engine *g, struct cluster_outcome *ret)
 struct err *cluster_reset(struct json_object *given, const struct cluster_options_run *o,
 			  struct cluster_outcome *ret)
 {
-	struct engine g;
-	struct err *e = engine_open(&g, given, o, &ret->warnings);
-
-	if (!ret->warnings)
-		ret->warnings = json_object_new_array();
-	if (!e) {
-		e = reset(&g, ret);
-		ret->connections = ssh_pool_connections(g.pool);
-	}
-	engine_close(&g);
-	return e;
+	return engine_run(given, o, NULL, reset, ret);
 }

@@ -868,22 +868,13 @@ struct err *cluster_restore(struct json_object *given, const struct cluster_opti
 {
 	struct restore r = { .given = what };
 	AUTO_JSON told = NULL;
-	struct engine g = { .o = o };
 	struct err *e = etcd_snapshot_check(what->path, &told);
 
 	if (e)
 		return err_at(e, "path");
 	r.bytes = json_int(told, "bytes", 0);
 	r.sha256 = xstrdup(json_str(told, "sha256"));
-	e = engine_open(&g, given, o, &ret->warnings);
-	g.restore = &r;
-	if (!ret->warnings)
-		ret->warnings = json_object_new_array();
-	if (!e) {
-		e = restore(&g, ret);
-		ret->connections = ssh_pool_connections(g.pool);
-	}
-	engine_close(&g);
+	e = engine_run(given, o, &r, restore, ret);
 	free(r.sha256);
 	free(r.id);
 	free(r.members);

@@ -152,20 +152,29 @@ static struct err *make(struct engine *g, struct cluster_outcome *ret)
 	return e ? e : unseen(g);
 }
 
-struct err *cluster_make(struct json_object *given, const struct cluster_options_run *o,
-			 struct cluster_outcome *ret)
+struct err *engine_run(struct json_object *given, const struct cluster_options_run *o,
+		       struct restore *restore,
+		       struct err *(*work)(struct engine *g, struct cluster_outcome *ret),
+		       struct cluster_outcome *ret)
 {
 	struct engine g;
 	struct err *e = engine_open(&g, given, o, &ret->warnings);
 
+	g.restore = restore;
 	if (!ret->warnings)
 		ret->warnings = json_object_new_array();
 	if (!e) {
-		e = make(&g, ret);
+		e = work(&g, ret);
 		ret->connections = ssh_pool_connections(g.pool);
 	}
 	engine_close(&g);
 	return e;
+}
+
+struct err *cluster_make(struct json_object *given, const struct cluster_options_run *o,
+			 struct cluster_outcome *ret)
+{
+	return engine_run(given, o, NULL, make, ret);
 }
 
 void cluster_outcome_release(struct cluster_outcome *o)
