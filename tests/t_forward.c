@@ -152,6 +152,7 @@ static void say_part(struct server *s, int fd)
 
 struct scene {
 	struct sshd d;
+	struct server far;
 	int port;                      /* to forward to */
 	void (*use)(struct scene *sc); /* in a thread of its own */
 	bool works;                    /* the session runs commands meanwhile */
@@ -251,6 +252,21 @@ static struct err *play(struct scene *sc)
 	return ret;
 }
 
+/* With a server of its own on the far side. */
+static struct err *play_with(struct scene *sc, void (*serve)(struct server *s, int fd),
+			     const char *config)
+{
+	struct err *e;
+
+	sc->d = sshd_start(config);
+	server_start(&sc->far, serve);
+	sc->port = sc->far.port;
+	e = play(sc);
+	server_stop(&sc->far);
+	sshd_stop(&sc->d);
+	return e;
+}
+
 /* ---- the tests ---- */
 
 static char byte_at(size_t i)
@@ -325,18 +341,12 @@ static void many_clients(struct scene *sc)
 
 START_TEST(many_at_once_while_the_session_works)
 {
-	struct server s;
 	struct scene sc = { .use = many_clients, .works = true };
 
 	NEED_SSHD;
-	sc.d = sshd_start("");
-	server_start(&s, echo);
-	sc.port = s.port;
-	unit_ok(play(&sc));
-	ck_assert_uint_eq(s.got, CLIENTS);
+	unit_ok(play_with(&sc, echo, ""));
+	ck_assert_uint_eq(sc.far.got, CLIENTS);
 	ck_assert_int_gt(sc.commands, 0);
-	server_stop(&s);
-	sshd_stop(&sc.d);
 }
 END_TEST
 
@@ -350,16 +360,10 @@ static void much(struct scene *sc)
 
 START_TEST(big_data_both_ways)
 {
-	struct server s;
 	struct scene sc = { .use = much };
 
 	NEED_SSHD;
-	sc.d = sshd_start("");
-	server_start(&s, echo);
-	sc.port = s.port;
-	unit_ok(play(&sc));
-	server_stop(&s);
-	sshd_stop(&sc.d);
+	unit_ok(play_with(&sc, echo, ""));
 }
 END_TEST
 
@@ -379,16 +383,10 @@ static void end_and_listen(struct scene *sc)
 
 START_TEST(our_end_is_handed_on)
 {
-	struct server s;
 	struct scene sc = { .use = end_and_listen };
 
 	NEED_SSHD;
-	sc.d = sshd_start("");
-	server_start(&s, tell_count);
-	sc.port = s.port;
-	unit_ok(play(&sc));
-	server_stop(&s);
-	sshd_stop(&sc.d);
+	unit_ok(play_with(&sc, tell_count, ""));
 }
 END_TEST
 
@@ -409,11 +407,10 @@ static void wait_for(atomic_size_t *n, size_t value)
 		clock_sleep_ms(PAUSE_MS);
 }
 
-static struct server far_side;
 static void listen_and_see(struct scene *sc)
 {
 	listen_and_end(sc);
-	wait_for(&far_side.got, 5 * MIB);
+	wait_for(&sc->far.got, 5 * MIB);
 }
 
 /* What is still on its way when our side closes gets there. */
@@ -422,12 +419,7 @@ START_TEST(their_end_is_handed_on)
 	struct scene sc = { .use = listen_and_see };
 
 	NEED_SSHD;
-	sc.d = sshd_start("");
-	server_start(&far_side, end_first);
-	sc.port = far_side.port;
-	unit_ok(play(&sc));
-	server_stop(&far_side);
-	sshd_stop(&sc.d);
+	unit_ok(play_with(&sc, end_first, ""));
 }
 END_TEST
 
@@ -469,16 +461,10 @@ static void be_forbidden(struct scene *sc)
 
 START_TEST(a_server_that_forbids_it)
 {
-	struct server s;
 	struct scene sc = { .use = be_forbidden };
 
 	NEED_SSHD;
-	sc.d = sshd_start("AllowTcpForwarding no\n");
-	server_start(&s, echo);
-	sc.port = s.port;
-	unit_ok(play(&sc));
-	server_stop(&s);
-	sshd_stop(&sc.d);
+	unit_ok(play_with(&sc, echo, "AllowTcpForwarding no\n"));
 }
 END_TEST
 
@@ -499,16 +485,10 @@ static void be_cut_off(struct scene *sc)
 
 START_TEST(a_server_that_dies_resets)
 {
-	struct server s;
 	struct scene sc = { .use = be_cut_off };
 
 	NEED_SSHD;
-	sc.d = sshd_start("");
-	server_start(&s, say_part);
-	sc.port = s.port;
-	err_free(play(&sc)); /* its own session may be gone, too */
-	server_stop(&s);
-	sshd_stop(&sc.d);
+	err_free(play_with(&sc, say_part, "")); /* its own session may be gone, too */
 }
 END_TEST
 
@@ -523,18 +503,12 @@ static void leave_open(struct scene *sc)
 
 START_TEST(it_ends_with_the_task)
 {
-	struct server s;
 	struct scene sc = { .use = leave_open };
 
 	NEED_SSHD;
-	sc.d = sshd_start("");
-	server_start(&s, say_part);
-	sc.port = s.port;
-	unit_ok(play(&sc));
+	unit_ok(play_with(&sc, say_part, ""));
 	ck_assert_int_eq(count(left_open), -1);
 	(void)close(left_open);
-	server_stop(&s);
-	sshd_stop(&sc.d);
 }
 END_TEST
 
@@ -559,17 +533,11 @@ END_TEST
 /* As in a pool, whose session stays while the work that made the forward has ended. */
 START_TEST(it_outlives_the_deadline_of_who_asked)
 {
-	struct server s;
 	struct scene sc = { .use = many_clients, .late = true };
 
 	NEED_SSHD;
-	sc.d = sshd_start("");
-	server_start(&s, echo);
-	sc.port = s.port;
-	unit_ok(play(&sc));
-	ck_assert_uint_eq(s.got, CLIENTS);
-	server_stop(&s);
-	sshd_stop(&sc.d);
+	unit_ok(play_with(&sc, echo, ""));
+	ck_assert_uint_eq(sc.far.got, CLIENTS);
 }
 END_TEST
 
@@ -593,16 +561,10 @@ static void close_and_try(struct scene *sc)
 
 START_TEST(it_can_be_closed)
 {
-	struct server s;
 	struct scene sc = { .use = close_and_try, .works = true };
 
 	NEED_SSHD;
-	sc.d = sshd_start("");
-	server_start(&s, say_part);
-	sc.port = s.port;
-	unit_ok(play(&sc));
-	server_stop(&s);
-	sshd_stop(&sc.d);
+	unit_ok(play_with(&sc, say_part, ""));
 }
 END_TEST
 
