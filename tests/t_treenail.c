@@ -208,6 +208,19 @@ START_TEST(files_are_made_changed_and_removed)
 }
 END_TEST
 
+START_TEST(a_group_alone_is_compared)
+{
+	struct stage s;
+	AUTO_STR root =
+		xasprintf(FILE_ROOT("'path':'DIR/one','content':'','owner':':%d'"), (int)getgid());
+
+	NEED_SSHD;
+	stage_init(&s);
+	apply(&s, root, "{'f':'create'}");
+	stage_end(&s);
+}
+END_TEST
+
 START_TEST(files_are_imported)
 {
 	struct stage s;
@@ -461,7 +474,7 @@ START_TEST(rows_come_out_of_the_table_of_hosts)
 END_TEST
 
 UNIT_MAIN_IN("treenail", sshd_enter, sandbox_leave, files_are_made_changed_and_removed,
-	     files_are_imported, commands_run_once_and_again_by_triggers,
+	     a_group_alone_is_compared, files_are_imported, commands_run_once_and_again_by_triggers,
 	     commands_that_are_done_are_not_run, journal_knows_what_was_done,
 	     bad_input_is_refused_before_anything_is_done, host_that_is_down_is_not_gone,
 	     unknown_block_is_no_error_before_it_matters,

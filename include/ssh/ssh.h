@@ -199,6 +199,8 @@ struct ssh_file {
 		owner; /* "user", "user:group", ":group"; NULL: whoever writes it, and nobody compares */
 	bool changed; /* set by ssh_upload(): it was not there like this */
 };
+/* Whether `have`, "root:adm", is what such an owner asks for: "root" is root:any, ":adm" any:adm. */
+bool ssh_owner_is(const char *want, const char *have);
 enum ssh_upload {
 	SSH_SUDO = 1 << 0,  /* as root: over a command's input, since SFTP has no sudo */
 	SSH_CHECK = 1 << 1, /* say what is `changed`, and change nothing */

@@ -139,8 +139,7 @@ static int mode_of(const struct ssh_file *f)
 	return f->mode ? f->mode & MODE_BITS : MODE_DEFAULT;
 }
 
-/* "root" is root:any, ":adm" any:adm; `have` is "root:adm". */
-static bool owner_is(const char *want, const char *have)
+bool ssh_owner_is(const char *want, const char *have)
 {
 	const size_t n = strlen(want);
 
@@ -171,8 +170,9 @@ static void compare(struct item *i, const char *line)
 	}
 	if (strcmp(sum, i->sum) == 0)
 		free(TAKE(i->temp));
-	i->file->changed = i->temp || mode != mode_of(f) ||
-			   (f->owner && !owner_is(f->owner, names) && !owner_is(f->owner, numbers));
+	i->file->changed =
+		i->temp || mode != mode_of(f) ||
+		(f->owner && !ssh_owner_is(f->owner, names) && !ssh_owner_is(f->owner, numbers));
 }
 
 static struct err *temp_of(const char *path, char **ret)

@@ -28,7 +28,7 @@ static const struct tf_attr rows[] = {
 	  "inconsistent final plan) and nothing is written: plan again." },
 	{ "mode", 0, "", "Its permissions, in octal.", .value = "\"0644\"" },
 	{ "owner", 0, "",
-	  "Its owner, as user or user:group, by names or numbers; else whoever writes it." },
+	  "Its owner, as user, user:group or :group, by names or numbers; else whoever writes it." },
 	{ "sudo", 0, "", "Whether it is written and read as root; else as the host's `sudo` says.",
 	  .type = "\"bool\"" },
 	{ "sha256", TF_COMPUTED, "", "SHA-256 of its content, in hexadecimal." },
@@ -245,14 +245,6 @@ static bool is_gone(const struct ssh_result *r)
 	       (strstr(r->err.s, "No such file") || strstr(r->err.s, "Not a directory"));
 }
 
-/* "root" is root:any. */
-static bool owner_is(const char *want, const char *have)
-{
-	const size_t n = strlen(want);
-
-	return strncmp(want, have, n) == 0 && (!have[n] || (have[n] == ':' && !strchr(want, ':')));
-}
-
 /* What there is, in the words of the state where they mean the same. */
 static struct err *tell(struct tf_op *t, const char *line)
 {
@@ -273,7 +265,7 @@ static struct err *tell(struct tf_op *t, const char *line)
 
 		json_sets(t->state, "mode", now);
 	}
-	if (owner && !owner_is(owner, word[1]) && !owner_is(owner, word[2]))
+	if (owner && !ssh_owner_is(owner, word[1]) && !ssh_owner_is(owner, word[2]))
 		json_sets(t->state, "owner", word[1]);
 	json_sets(t->state, "sha256", strcmp(word[3], "-") == 0 ? "" : word[3]);
 	return NULL;
