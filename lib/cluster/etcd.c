@@ -166,17 +166,23 @@ static struct json_object *member_of(struct json_object *m)
 	return o;
 }
 
+static struct err *read_call(struct etcd *x, const char *path, bool once, int64_t deadline_ms,
+			     struct json_object **ret)
+{
+	return etcd_call(x,
+			 &(struct etcd_request){ .path = path,
+						 .body = "{}",
+						 .reads = true,
+						 .once = once,
+						 .deadline_ms = deadline_ms },
+			 ret);
+}
+
 static struct err *members(struct etcd *x, bool once, int64_t deadline_ms, struct json_object **ret)
 {
 	AUTO_JSON answer = NULL;
 	struct json_object *list, *all;
-	struct err *e = etcd_call(x,
-				  &(struct etcd_request){ .path = "/v3/cluster/member/list",
-							  .body = "{}",
-							  .reads = true,
-							  .once = once,
-							  .deadline_ms = deadline_ms },
-				  &answer);
+	struct err *e = read_call(x, "/v3/cluster/member/list", once, deadline_ms, &answer);
 
 	if (e)
 		return e;
@@ -201,13 +207,7 @@ static struct err *status(struct etcd *x, bool once, int64_t deadline_ms, struct
 	AUTO_JSON answer = NULL;
 	struct json_object *o;
 	const char *version;
-	struct err *e = etcd_call(x,
-				  &(struct etcd_request){ .path = "/v3/maintenance/status",
-							  .body = "{}",
-							  .reads = true,
-							  .once = once,
-							  .deadline_ms = deadline_ms },
-				  &answer);
+	struct err *e = read_call(x, "/v3/maintenance/status", once, deadline_ms, &answer);
 
 	if (e)
 		return e;
