@@ -118,24 +118,19 @@ void ssh_forward_close(struct ssh_forward *f)
 		free_forward(f);
 }
 
-bool ssh_forward_ended(struct ssh_forward *f)
+static bool is(struct ssh_forward *f, const bool *what)
 {
 	bool ret;
 
 	(void)pthread_mutex_lock(&f->lock);
-	ret = f->ended;
+	ret = *what;
 	(void)pthread_mutex_unlock(&f->lock);
 	return ret;
 }
 
-static bool is_held(struct ssh_forward *f)
+bool ssh_forward_ended(struct ssh_forward *f)
 {
-	bool ret;
-
-	(void)pthread_mutex_lock(&f->lock);
-	ret = f->held;
-	(void)pthread_mutex_unlock(&f->lock);
-	return ret;
+	return is(f, &f->ended);
 }
 
 static void end(struct ssh_forward *f)
@@ -319,7 +314,7 @@ static void run_forward(struct task *t, void *arg)
 {
 	struct ssh_forward *f = arg;
 
-	while (!f->over && is_held(f) && !clock_is_cut()) {
+	while (!f->over && is(f, &f->held) && !clock_is_cut()) {
 		const int fd = f->n < CONNECTIONS
 				       ? accept4(f->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
 				       : -1;
