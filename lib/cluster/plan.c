@@ -252,23 +252,11 @@ static struct err *check_silent(const struct planner *p)
 	}
 }
 
-static struct err *check_made(const struct planner *p)
+static struct err *refuse_unmade(const struct planner *p, const char *why)
 {
 	struct err *e = check_silent(p);
 
-	return e ? e : err_new(ERR_CONFLICT, "there is no cluster yet: make it first");
-}
-
-/* A node by itself, and nobody has a cluster: it can be of none, and is made of none. */
-static struct err *check_alone(const struct planner *p)
-{
-	struct err *e = check_silent(p);
-
-	if (!e && !p->in->wish->remove)
-		e = err_new(
-			ERR_CONFLICT,
-			"there is no cluster yet that a node can be made a member of: make it first");
-	return e;
+	return e ? e : err_new(ERR_CONFLICT, "there is no cluster yet%s: make it first", why);
 }
 
 static struct err *plan_first(struct planner *p)
@@ -292,10 +280,13 @@ static struct err *plan_first(struct planner *p)
 	p->first = NULL;
 	if (p->api)
 		return NULL;
+	/* A node by itself can be of no cluster, and is made of none. */
 	if (p->in->wish->only)
-		return check_alone(p);
+		return p->in->wish->remove
+			       ? check_silent(p)
+			       : refuse_unmade(p, " that a node can be made a member of");
 	if (p->in->wish->made)
-		return check_made(p);
+		return refuse_unmade(p, "");
 	p->first = cluster_control_plane(p->d, 0);
 	a = act(p, "init", name_of(p->first), "there is no cluster yet");
 	json_sets(a, "how", "new");
