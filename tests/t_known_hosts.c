@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "dice.h"
 #include "file.h"
 #include "oracle.h"
 #include "sandbox.h"
@@ -873,18 +874,6 @@ static bool have_server(void)
 		    stdout);
 	return false;
 }
-
-struct dice {
-	uint64_t state;
-};
-
-static size_t roll(struct dice *d, size_t n)
-{
-	d->state = d->state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (size_t)(d->state >> 33) % n;
-}
-
-#define one_of(d, list) ((list)[roll(d, COUNT(list))])
 
 static void write_known(struct dice *d)
 {

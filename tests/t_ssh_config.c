@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dice.h"
 #include "oracle.h"
 #include "sandbox.h"
 #include "ssh/config.h"
@@ -826,18 +827,6 @@ START_TEST(as_openssh)
 END_TEST
 
 /* ---- files made of everything, by chance that is the same each time ---- */
-
-struct dice {
-	uint64_t state;
-};
-
-static size_t roll(struct dice *d, size_t n)
-{
-	d->state = d->state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (size_t)(d->state >> 33) % n;
-}
-
-#define one_of(d, list) ((list)[roll(d, COUNT(list))])
 
 static void random_line(struct dice *d, struct buf *b, const char *includes)
 {
