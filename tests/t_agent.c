@@ -744,6 +744,7 @@ static const char SYSTEMCTL[] =
 	"show) [ -e /etc/$u ] && l=loaded || l=not-found\n"
 	"  echo LoadState=$l; echo ActiveState=$(cat $d/$u.active 2>/dev/null || echo inactive)\n"
 	"  echo SubState=x; echo UnitFileState=$(cat $d/$u.enabled 2>/dev/null || echo disabled)\n"
+	"  echo ActiveEnterTimestampMonotonic=$(cat $d/$u.since 2>/dev/null || echo 0)\n"
 	"  [ -e $d/reload ] && echo NeedDaemonReload=yes || echo NeedDaemonReload=no;;\n"
 	"daemon-reload) rm -f $d/reload;;\n"
 	"start|restart|reload-or-restart) [ ! -e $d/$u.broken ] || exit 1; echo active >$d/$u.active;;\n"
@@ -753,6 +754,8 @@ static const char SYSTEMCTL[] =
 
 START_TEST(services)
 {
+	struct run r;
+
 	NEED_MACHINE;
 	scratch_write("/fake/systemctl", SYSTEMCTL, 0755);
 	scratch_write("/fake/journalctl", "#!/bin/sh\necho last words of $*\n", 0755);
@@ -765,6 +768,15 @@ START_TEST(services)
 	comes_true(true, "{'do': 'service', 'unit': 'a.service', 'enabled': false, "
 			 "'state': 'stopped'}");
 	steps(true, "{'do': 'service', 'unit': 'a.service', 'state': 'restarted'}", "", true, true);
+	scratch_write("/run/units/a.service.since", "1000000", 0644);
+	r = agent_run(
+		true,
+		"{'steps': [{'id': 's', 'do': 'facts', 'names': ['services'], 'services': ['a.service']}]}");
+	struct json_object *told = json_at(run_line(&r, "s"), "facts.services"), *one = NULL;
+	ck_assert(json_object_object_get_ex(told, "a.service", &one));
+	ck_assert_str_eq(json_str(one, "active"), "active");
+	ck_assert_int_eq(llabs(json_int(one, "since_s", 0) - (clock_ms() / 1000 - 1)) < 600, 1);
+	run_release(&r);
 	steps(true, "{'do': 'service', 'unit': 'none', 'enabled': false, 'state': 'stopped'}", "",
 	      true, false);
 	steps(true, "{'do': 'service', 'unit': 'none', 'state': 'started'}", ", 'check': true",

@@ -13,7 +13,7 @@
  *   interfaces   {name: {"index", "mac", "mtu", "up", "addresses": ["10.0.0.5/24"]}}
  *   packages     {name: version}; of those in the step's "packages" (null: not installed) or of all
  *   held         [name, ...] of packages
- *   services     {unit: {"load", "active", "sub", "enabled"}} of those in "services"
+ *   services     {unit: {"load", "active", "sub", "enabled", "since_s": how long it is active}} of those in "services"
  *   files        {path: {"mode", "owner", "size", "sha256"}} of those in "files", which may be patterns
  *                (glob(7)); null: not there
  *   certificates {path: [PEM, ...]} of those in "certificates", which may be patterns: the certificates in

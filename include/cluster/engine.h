@@ -149,10 +149,12 @@ MUST_USE struct err *engine_configure(struct engine *g, const char *node, enum n
 				      const char *kubelet, const char *kubeadm,
 				      struct json_object **ret_report);
 /* The step "facts" that tells what a run must know of a host, and what it told: observed.nodes[].facts. (configure.c) */
-struct json_object *facts_step(void);
+struct json_object *facts_step(bool control_plane);
 struct json_object *facts_of(struct json_object *report);
 /* Whether the host has /etc/kubernetes/kubelet.conf, as the same step tells. (configure.c) */
 bool facts_member(struct json_object *report);
+/* For how many seconds a control plane's kubelet has been running; borrowed; NULL: it is not. (configure.c) */
+struct json_object *facts_kubelet_since(struct json_object *report);
 /* Applies the pod network's manifests; *ret_titles (owned): what was changed, or (check) would be. (network.c) */
 MUST_USE struct err *engine_network(struct engine *g, bool check, struct json_object **ret_titles);
 

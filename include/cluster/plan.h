@@ -10,10 +10,11 @@
  * What is to be done so that a declaration holds: a pure function of it, of what was observed, and of the journal.
  * It is what check mode and diffs show, and what apply does.
  *
- * Observed (observe.h makes it):
+ * Observed (observe.c makes it):
  * {"nodes": {NAME: {"error": why it was not reached,          and then nothing else
  *                   "facts": {"cgroup", "kubelet", "kubeadm"},  versions without revision, if installed
  *                   "kubelet_conf": bool, "admin_conf": bool, of /etc/kubernetes
+ *                   "kubelet_since_s": of a control plane: how long its kubelet has been running, or null,
  *                   "ca": digest of the authority that admin.conf names,
  *                   "steps": {"changed": [id, ...], "failed": {"id", "msg"}},  of its steps in check mode; absent: not looked at
  *                   "space": {path: MiB that are free}          of what cluster_space() names

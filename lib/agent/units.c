@@ -1,7 +1,9 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/child.h"
 #include "agent/facts.h"
+#include "clock.h"
 
 /* systemctl's name, and ours. */
 static const char *const names[][2] = {
@@ -9,8 +11,17 @@ static const char *const names[][2] = {
 	{ "UnitFileState", "enabled" }, { "NeedDaemonReload", "reload" },
 };
 
+static const char SINCE[] = "ActiveEnterTimestampMonotonic=";
+
 static void take_line(struct json_object *o, const char *line, size_t n)
 {
+	const long long since_us = strncmp(line, SINCE, strlen(SINCE)) == 0
+					   ? strtoll(line + strlen(SINCE), NULL, 10)
+					   : 0;
+
+	if (since_us > 0)
+		json_set(o, "since_s",
+			 json_object_new_int64(clock_ms() / 1000 - since_us / 1000000));
 	for (size_t i = 0; i < COUNT(names); i++) {
 		const size_t len = strlen(names[i][0]);
 
@@ -40,7 +51,8 @@ struct err *units_ask(struct agent *a, struct json_object *units, struct json_ob
 {
 	static const char *const always[] = {
 		"systemctl", "show", "-p",
-		"LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload", "--"
+		"LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic",
+		"--"
 	};
 	const char **argv = xcalloc(COUNT(always) + json_len(units) + 1, sizeof(*argv));
 	AUTO_STR text = NULL;

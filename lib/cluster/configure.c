@@ -18,15 +18,18 @@ static struct json_object *words(const char *s)
 	return list;
 }
 
-struct json_object *facts_step(void)
+struct json_object *facts_step(bool control_plane)
 {
 	struct json_object *s = json_object_new_object();
 
 	json_sets(s, "id", "facts");
 	json_sets(s, "do", "facts");
-	json_set(s, "names", words("cgroup packages files"));
+	json_set(s, "names",
+		 words(control_plane ? "cgroup packages files services" : "cgroup packages files"));
 	json_set(s, "packages", words(PACKAGES));
 	json_set(s, "files", words(KUBELET_CONF));
+	if (control_plane)
+		json_set(s, "services", words("kubelet"));
 	return s;
 }
 
@@ -67,6 +70,11 @@ bool facts_member(struct json_object *report)
 
 	json_object_object_get_ex(told(report, "files"), KUBELET_CONF, &file);
 	return file;
+}
+
+struct json_object *facts_kubelet_since(struct json_object *report)
+{
+	return json_at(told(report, "services"), "kubelet.since_s");
 }
 
 /* ---- steps ---- */
@@ -147,7 +155,7 @@ static struct err *run_steps(struct engine *g, const char *node, struct json_obj
 	AUTO_JSON all = json_copy(steps);
 	struct err *e;
 
-	steps_add(all, facts_step());
+	steps_add(all, facts_step(false));
 	j.steps = all;
 	e = engine_node(g, &j);
 	free(blobs);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "clock.h"
 #include "cluster/encryption.h"
 #include "cluster/engine.h"
 #include "cluster/etcd.h"
@@ -11,7 +12,15 @@
 
 /* What there is, before anything is planned: each node by one command, the API by a few requests. */
 
-enum { ETCD_MS = 10000, WIDTH = 256, LOOK_S = 120, BOOT_S = 600 };
+enum {
+	ETCD_MS = 10000,
+	WIDTH = 256,
+	LOOK_S = 120,
+	BOOT_S = 600,
+	BEGIN_S =
+		90, /* after its kubelet began, a control plane's API server may still be on its way */
+	AGAIN_MS = 2000
+};
 
 static const char ADMIN_CONF[] = "/etc/kubernetes/admin.conf";
 
@@ -73,7 +82,7 @@ static struct err *ask_node(struct look *l, bool with_steps)
 	AUTO_JSON more = NULL;
 	struct err *e = NULL;
 
-	steps_add(steps, facts_step());
+	steps_add(steps, facts_step(l->control_plane));
 	steps_add_all(steps, certificates_steps(l->control_plane));
 	if (l->control_plane) {
 		steps_add(steps, step_read("admin-conf", ADMIN_CONF));
@@ -208,6 +217,7 @@ static struct err *look_at(struct look *l)
 	if (!l->control_plane)
 		return NULL;
 	keep_encryption(l);
+	json_set(l->result, "kubelet_since_s", json_copy(facts_kubelet_since(l->report)));
 	return keep_admin(l);
 }
 
@@ -436,6 +446,37 @@ static void wait_begun(struct engine *g)
 	}
 }
 
+/* For how long what does not answer may be on its way: a host has restarted, or somebody its kubelet. */
+static int64_t beginning_ms(struct engine *g)
+{
+	struct json_object *nodes = json_at(g->observed, "nodes");
+	int64_t most = 0;
+
+	json_object_object_foreach(nodes, name, o) {
+		const int64_t left = BEGIN_S - json_int(o, "kubelet_since_s", BEGIN_S);
+
+		(void)name;
+		most = left > most ? left : most;
+	}
+	return have_ended(g->observed) || half_made(g) ? 0 : most * 1000;
+}
+
+static struct err *ask_api(struct engine *g)
+{
+	const int64_t until = clock_ms() + beginning_ms(g);
+
+	for (;;) {
+		struct err *e = engine_connect(g);
+
+		if (!e)
+			e = err_wrap(look_at_api(g), "looking at the cluster");
+		if (!e || !is_silence(g, e) || clock_ms() >= until || clock_is_cut())
+			return e;
+		err_free(e);
+		clock_sleep_ms(AGAIN_MS);
+	}
+}
+
 struct err *engine_observe(struct engine *g)
 {
 	struct err *e;
@@ -444,9 +485,7 @@ struct err *engine_observe(struct engine *g)
 	if (!g->admin)
 		return NULL;
 	wait_begun(g);
-	e = engine_connect(g);
-	if (!e)
-		e = err_wrap(look_at_api(g), "looking at the cluster");
+	e = ask_api(g);
 	if (e && !half_made(g))
 		e = explained(g, e);
 	if (e && is_silence(g, e)) {

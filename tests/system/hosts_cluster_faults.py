@@ -305,8 +305,7 @@ def reboot(own):
     t.join()
     told(out[0], 'a host that reboots in the middle', "host 'h1'|on h1|node h1")
     until(lambda: on('h1', 'cat /proc/sys/kernel/random/boot_id') not in (boot, ''), 'h1 is back')
-    well(cluster, 'and its API')
-    done(run('cluster', cluster, renew=True), 'then it is done')
+    done(run('cluster', cluster, renew=True), 'its API is waited for, and then it is done')
     own.is_the_same('a reboot')
 
 
