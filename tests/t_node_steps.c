@@ -470,7 +470,6 @@ START_TEST(cannot_be_told)
 }
 END_TEST
 
-/* What `kubeadm config images list` says; the table goes further than the kubeadm that is here. */
 static void check_differs(struct json_object *d, const char *kept, const char *want)
 {
 	AUTO_JSON have = unit_json(kept);
@@ -497,7 +496,8 @@ START_TEST(kept_options)
 		"'/etc/kubernetes/audit-policy.yaml'}, {'name': 'audit-log-path', 'value': "
 		"'/var/log/kubernetes/audit/audit.log'}, {'name': 'audit-log-maxage', 'value': '30'}, "
 		"{'name': 'audit-log-maxbackup', 'value': '10'}, {'name': 'audit-log-maxsize', 'value': '100'}, "
-		"{'name': 'v', 'value': '2'}";
+		"{'name': 'v', 'value': '2'}, "
+		"{'name': 'encryption-provider-config', 'value': '/somebody/elses'}"; /* stays */
 	AUTO_JSON given = unit_json(declarations[1]);
 	AUTO_JSON d = declared(given);
 	AUTO_STR same = xasprintf(like, args, "{}", "{}");
@@ -518,13 +518,14 @@ START_TEST(kept_options)
 	check_differs(d, same, "{'kube-apiserver': ['v'], 'certificate': ['new.example']}");
 	check_differs(
 		d, "{}",
-		"{'etcd': ['quota-backend-bytes'], 'kube-apiserver': ['audit-policy-file', "
-		"'audit-log-path', 'audit-log-maxage', 'audit-log-maxbackup', 'audit-log-maxsize', 'v', "
-		"'profiling', 'audit-policy', 'audit-log'], 'certificate': ['api.example', '10.9.9.9', "
-		"'x.example', 'new.example']}");
+		"{'etcd': ['quota-backend-bytes'], 'kube-apiserver': ['encryption-provider-config', "
+		"'audit-policy-file', 'audit-log-path', 'audit-log-maxage', 'audit-log-maxbackup', "
+		"'audit-log-maxsize', 'v', 'profiling', 'audit-policy', 'audit-log'], "
+		"'certificate': ['api.example', '10.9.9.9', 'x.example', 'new.example']}");
 }
 END_TEST
 
+/* What `kubeadm config images list` says; the table goes further than the kubeadm that is here. */
 START_TEST(pause_image)
 {
 	static const struct {

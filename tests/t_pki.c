@@ -435,6 +435,8 @@ START_TEST(encryption_stages)
 		{ "ab", ENCRYPTION_FIRST, "['secretbox:b', 'aescbc:a']" },
 		{ "acb", ENCRYPTION_FIRST, "['secretbox:b', 'aescbc:a', 'aescbc:c']" },
 		{ "ba", ENCRYPTION_FIRST, "['secretbox:b', 'aescbc:a']" },
+		{ "", ENCRYPTION_SECOND, "['identity', 'secretbox:b']" },
+		{ "", ENCRYPTION_FIRST, "['secretbox:b']" },
 		{ "ba", ENCRYPTION_ONLY, "['secretbox:b']" },
 		{ "b", ENCRYPTION_ONLY, "['secretbox:b']" },
 	};
@@ -464,17 +466,27 @@ START_TEST(encryption_stages)
 						ENCRYPTION_FIRST, &text));
 			json_object_put(key);
 		}
-		unit_ok(encryption_with(text.s, b, both, cases[i].stage, &after));
+		unit_ok(encryption_with(text.len ? text.s : NULL, b, both, cases[i].stage, &after));
 		unit_ok(encryption_with(after.s, b, both, cases[i].stage, &again));
 		ck_assert_str_eq(after.s, again.s);
 		unit_ok(encryption_shown(after.s, &shown));
 		unit_same(json_at(shown, "keys"), cases[i].after);
-		unit_same(json_at(shown, "resources"),
-			  later ? "['secrets', 'configmaps']" : "['secrets']");
+		unit_same(json_at(shown, "resources"), !*cases[i].before
+							       ? "['configmaps', 'secrets']"
+						       : later ? "['secrets', 'configmaps']"
+							       : "['secrets']");
 		AUTO_JSON found = encryption_find(after.s, "secretbox:b");
 		ck_assert(json_object_equal(found, b));
 		ck_assert_ptr_nonnull(strstr(after.s, "identity"));
 	}
+	/* It begins, and is known everywhere before it encrypts. */
+	AUTO_BUF begun = BUF_INIT;
+	AUTO_BUF then = BUF_INIT;
+	AUTO_JSON shown = NULL;
+	unit_ok(encryption_with(NULL, b, secrets, ENCRYPTION_SECOND, &begun));
+	unit_ok(encryption_with(begun.s, b, secrets, ENCRYPTION_FIRST, &then));
+	unit_ok(encryption_shown(then.s, &shown));
+	unit_same(json_at(shown, "keys"), "['secretbox:b']");
 	json_object_put(b);
 }
 END_TEST

@@ -193,6 +193,11 @@ struct doing {
 };
 /* Looks at its certificates until all are as they should be. (act_renew.c) */
 MUST_USE struct err *engine_settle(struct doing *d);
+/*
+ * An EncryptionConfiguration for a control plane that has none, with the key that others may have by now; nothing is encrypted
+ * by it yet. Secret: buf_wipe() it. (act_rotate.c)
+ */
+MUST_USE struct err *engine_encryption_begin(struct doing *d, struct buf *ret);
 /* do_NAME is what action NAME does. (act_*.c) */
 MUST_USE struct err *do_prepare(struct doing *d);
 MUST_USE struct err *do_init(struct doing *d);

@@ -10,7 +10,15 @@
 
 /* Hosts become members: prepare, init, network, join, ready; and what is changed on members. */
 
-enum { KUBEADM_S = 600, READY_MS = 600000, THERE_MS = 60000, LOOK_S = 30, WORDS_SHOWN = 4000 };
+enum {
+	KUBEADM_S = 600,
+	READY_MS = 600000,
+	RIGHTS_MS = 60000,
+	THERE_MS = 60000,
+	AGAIN_MS = 1000,
+	LOOK_S = 30,
+	WORDS_SHOWN = 4000
+};
 
 /* Kept only as long as they are needed. */
 #define AUTO_SECRET CLEANUP(auto_secret) struct json_object *
@@ -69,14 +77,23 @@ static struct err *run_steps(struct doing *d, struct json_object *steps,
 								      : e;
 }
 
+/* An API server that was just begun anew answers before it knows what the administrator may do: 403 is no last word yet. */
 static struct err *wait_ready(struct doing *d, const char *version)
 {
-	const int64_t most = 1000 * (int64_t)d->g->o->node_s;
+	const int64_t most = 1000 * (int64_t)d->g->o->node_s, until = clock_ms() + RIGHTS_MS;
 	const struct node_wish wish = { .version = version,
 					.timeout_ms = most && most < READY_MS ? most : READY_MS };
-	AUTO_JSON node = NULL;
+	struct err *e;
 
-	return with_kubelet_words(d, node_wait_ready(d->g->api, d->node, &wish, &node));
+	for (;;) {
+		AUTO_JSON node = NULL;
+
+		e = node_wait_ready(d->g->api, d->node, &wish, &node);
+		if (!e || e->status != 403 || clock_is_cut() || clock_ms() > until)
+			return with_kubelet_words(d, e);
+		err_free(e);
+		clock_sleep_ms(AGAIN_MS);
+	}
 }
 
 /* kubeadm does not wait until its kubelet has come to the API. */

@@ -96,6 +96,27 @@ static struct err *add_config(struct doing *d, const char *node, struct json_obj
 	return NULL;
 }
 
+/* An API server is told to use it here, and has none: it learns of the key, and encrypts nothing yet (act_rotate.c). */
+static struct err *add_encryption(struct doing *d, struct json_object *steps)
+{
+	AUTO_BUF text = BUF_INIT;
+	struct json_object *o = NULL;
+	struct err *e = NULL;
+	bool begins;
+
+	pthread_mutex_lock(&d->g->lock);
+	json_object_object_get_ex(json_at(d->g->observed, "nodes"), d->node, &o);
+	begins = !json_at(o, "encryption") &&
+		 !json_is_str(json_at(d->g->d, "encryption.provider"), "none");
+	pthread_mutex_unlock(&d->g->lock);
+	if (begins)
+		e = engine_encryption_begin(d, &text);
+	if (begins && !e)
+		steps_add(steps, step_secret_file("encryption", PKI_ENCRYPTION, text.s));
+	buf_wipe(&text);
+	return e;
+}
+
 static struct err *make_steps(struct doing *d, const char *node, struct json_object *steps)
 {
 	struct err *e;
@@ -126,10 +147,13 @@ struct err *do_options(struct doing *d)
 	const char *node = d->node ? d->node : json_str(d->a, "by");
 	AUTO_JSON steps = steps_new();
 	struct node_job j = { .node = node, .steps = steps, .timeout_s = 4 * PHASE_S };
-	struct err *e = make_steps(d, node, steps);
+	struct err *e = d->node ? add_encryption(d, steps) : NULL;
 
+	if (!e)
+		e = make_steps(d, node, steps);
 	if (!e)
 		e = engine_node(d->g, &j);
 	json_object_put(j.report);
+	json_wipe(steps);
 	return e || !is_named(d, "certificate") ? e : engine_settle(d);
 }

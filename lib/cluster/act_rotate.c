@@ -8,7 +8,7 @@
 #include "session/config.h"
 
 /*
- * Another key encrypts what is in etcd. Each stage is done on all control planes before the next begins, and its files say how far
+ * Another key encrypts what is in etcd, or the first one. Each stage is done on all control planes before the next begins, and its files say how far
  * it has come: a run that was killed is begun again from the first stage, which changes nothing where it is done.
  */
 
@@ -40,6 +40,7 @@ static void rotation_release(struct rotation *r)
 
 /* ---- what there is ---- */
 
+/* text NULL: it has none. */
 static struct err *read_text(struct engine *g, struct server *s)
 {
 	AUTO_JSON steps = steps_new();
@@ -50,9 +51,7 @@ static struct err *read_text(struct engine *g, struct server *s)
 	steps_add(steps, step_read("encryption", PKI_ENCRYPTION));
 	e = engine_node(g, &j);
 	text = json_str(report_step(j.report, "encryption"), "after.content");
-	if (!e && !text)
-		e = err_new(ERR_NOT_FOUND, "node %s has no " PKI_ENCRYPTION, s->node);
-	s->text = xstrdup(text);
+	s->text = text ? xstrdup(text) : NULL;
 	json_wipe(j.report);
 	json_object_put(j.report);
 	return e;
@@ -71,13 +70,12 @@ static struct err *choose_key(struct rotation *r)
 	pthread_mutex_unlock(&r->d->g->lock);
 	AUTO_STR id = xasprintf("%s:%s", provider, name);
 	for (size_t i = 0; i < r->n && !r->key; i++)
-		r->key = encryption_find(r->servers[i].text, id);
+		r->key = r->servers[i].text ? encryption_find(r->servers[i].text, id) : NULL;
 	return r->key ? NULL : encryption_key(provider, name, &r->key);
 }
 
-static struct err *look(struct rotation *r)
+static struct err *look(struct rotation *r, struct json_object *nodes)
 {
-	struct json_object *nodes = json_at(r->d->a, "servers");
 	struct err *e = NULL;
 
 	r->servers = xcalloc(json_len(nodes) + 1, sizeof(*r->servers));
@@ -88,6 +86,45 @@ static struct err *look(struct rotation *r)
 		e = read_text(r->d->g, s);
 	}
 	return e ? e : choose_key(r);
+}
+
+static struct err *check_texts(const struct rotation *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!r->servers[i].text)
+			return err_new(ERR_NOT_FOUND, "node %s has no " PKI_ENCRYPTION,
+				       r->servers[i].node);
+	return NULL;
+}
+
+/* Control planes of the cluster; owned. */
+static struct json_object *members(struct engine *g)
+{
+	struct json_object *all = json_object_new_array(), *node;
+
+	pthread_mutex_lock(&g->lock);
+	for (size_t i = 0; (node = cluster_control_plane(g->d, i)); i++) {
+		struct json_object *o = NULL;
+
+		json_object_object_get_ex(json_at(g->observed, "nodes"), json_str(node, "name"),
+					  &o);
+		if (json_truth(o, "kubelet_conf", false))
+			json_object_array_add(all, json_copy(json_at(node, "name")));
+	}
+	pthread_mutex_unlock(&g->lock);
+	return all;
+}
+
+struct err *engine_encryption_begin(struct doing *d, struct buf *ret)
+{
+	struct rotation r = { .d = d };
+	AUTO_JSON nodes = members(d->g);
+	struct err *e = look(&r, nodes);
+
+	if (!e)
+		e = encryption_with(NULL, r.key, r.resources, ENCRYPTION_SECOND, ret);
+	rotation_release(&r);
+	return e;
 }
 
 /* ---- the servers ---- */
@@ -237,8 +274,10 @@ static struct err *rewrite_all(struct rotation *r)
 struct err *do_rotate(struct doing *d)
 {
 	struct rotation r = { .d = d };
-	struct err *e = look(&r);
+	struct err *e = look(&r, json_at(d->a, "servers"));
 
+	if (!e)
+		e = check_texts(&r);
 	if (!e)
 		e = set_all(&r, ENCRYPTION_SECOND);
 	if (!e)

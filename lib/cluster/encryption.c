@@ -86,6 +86,7 @@ static struct err *add_entries(struct json_object *given, struct json_object *en
 
 struct content {
 	struct json_object *entries, *resources; /* secret; not secret */
+	bool plain;                              /* what is written is not encrypted */
 };
 
 static void content_release(struct content *c)
@@ -106,8 +107,8 @@ static struct err *parse(const char *text, struct content *ret)
 	struct json_object *list = json_at(json_nth(groups, 0), "providers");
 
 	*ret = (struct content){ .entries = json_object_new_array(),
-				 .resources =
-					 json_copy(json_at(json_nth(groups, 0), "resources")) };
+				 .resources = json_copy(json_at(json_nth(groups, 0), "resources")),
+				 .plain = json_has(json_nth(list, 0), "identity") };
 	err_free(e);
 	e = json_len(groups) == 1 && json_len(list) && json_len(ret->resources)
 		    ? NULL
@@ -126,6 +127,8 @@ struct err *encryption_shown(const char *text, struct json_object **ret)
 	if (e)
 		return e;
 	keys = json_object_new_array();
+	if (c.plain)
+		json_object_array_add(keys, json_object_new_string("identity"));
 	for (size_t i = 0; i < json_len(c.entries); i++) {
 		AUTO_STR name = name_of(json_nth(c.entries, i));
 
@@ -157,27 +160,30 @@ struct json_object *encryption_find(const char *text, const char *key)
 
 /* ---- with a key ---- */
 
-static struct json_object *entries_with(struct json_object *before, struct json_object *key,
+static struct json_object *entries_with(const struct content *before, struct json_object *key,
 					enum encryption_stage stage)
 {
-	struct json_object *all = json_object_new_array();
+	struct json_object *all = json_object_new_array(), *list = before->entries;
 	AUTO_STR name = name_of(key);
-	const bool has = find(before, name),
-		   first = stage != ENCRYPTION_SECOND || !json_len(before);
+	const bool plain = before->plain && stage == ENCRYPTION_SECOND, has = find(list, name),
+		   first = stage != ENCRYPTION_SECOND || (!plain && !json_len(list));
 
-	if (first)
+	if (plain)
+		json_object_array_add(all, json_wrap("identity", json_object_new_object()));
+	if (first || (plain && !has))
 		json_object_array_add(all, json_copy(key));
-	for (size_t i = 0; i < json_len(before) && stage != ENCRYPTION_ONLY; i++) {
-		struct json_object *one = json_nth(before, i);
+	for (size_t i = 0; i < json_len(list) && stage != ENCRYPTION_ONLY; i++) {
+		struct json_object *one = json_nth(list, i);
 		AUTO_STR its = name_of(one);
 
 		if (first && its && strcmp(its, name) == 0)
 			continue;
 		json_object_array_add(all, json_copy(one));
-		if (!first && !has && i == 0)
+		if (!first && !plain && !has && i == 0)
 			json_object_array_add(all, json_copy(key));
 	}
-	json_object_array_add(all, json_wrap("identity", json_object_new_object()));
+	if (!plain)
+		json_object_array_add(all, json_wrap("identity", json_object_new_object()));
 	return all;
 }
 
@@ -196,7 +202,7 @@ struct err *encryption_with(const char *text, struct json_object *key,
 			    struct json_object *resources, enum encryption_stage stage,
 			    struct buf *ret)
 {
-	AUTO_CONTENT before = { NULL };
+	AUTO_CONTENT before = { .plain = true };
 	AUTO_SECRET config = json_object_new_object();
 	struct json_object *group = json_object_new_object(), *groups = json_object_new_array();
 	struct err *e = text ? parse(text, &before) : NULL;
@@ -209,7 +215,7 @@ struct err *encryption_with(const char *text, struct json_object *key,
 		return e;
 	json_set(group, "resources",
 		 joined(before.resources, text && stage == ENCRYPTION_SECOND ? NULL : resources));
-	json_set(group, "providers", entries_with(before.entries, key, stage));
+	json_set(group, "providers", entries_with(&before, key, stage));
 	yaml_write(config, ret);
 	return NULL;
 }

@@ -470,7 +470,9 @@ static struct err *ask_api(struct engine *g)
 
 		if (!e)
 			e = err_wrap(look_at_api(g), "looking at the cluster");
-		if (!e || !is_silence(g, e) || clock_ms() >= until || clock_is_cut())
+		/* At first it knows of nobody's rights. */
+		if (!e || (!is_silence(g, e) && e->status != 403) || clock_ms() >= until ||
+		    clock_is_cut())
 			return e;
 		err_free(e);
 		clock_sleep_ms(AGAIN_MS);

@@ -751,6 +751,8 @@ static char *left_out(const struct planner *p, struct json_object *object)
 		return xasprintf("control plane %s is not reached", name);
 	if (is_to_go(p, name) || planned(p, "join", name))
 		return xasprintf("control plane %s leaves, or joins: run it again then", name);
+	if (!json_at(seen(p, name), "encryption") && !planned(p, "options", name))
+		return xasprintf("control plane %s does not know it yet", name);
 	const char *why = json_str(json_at(seen(p, name), "encryption"), "error");
 	return why ? xasprintf("control plane %s: %s", name, why) : NULL;
 }
@@ -759,13 +761,17 @@ static char *left_out(const struct planner *p, struct json_object *object)
 static struct err *check_encryption(const struct planner *p, const char *name, bool wanted)
 {
 	struct json_object *have = json_at(seen(p, name), "encryption");
+	struct json_object *options = json_at(json_at(p->api, "options"), "kube-apiserver");
+	AUTO_JSON begins = json_object_new_string("encryption-provider-config");
 
-	if (!reached(p, name) || wanted == (have != NULL))
+	if (!reached(p, name) || wanted == (have != NULL) ||
+	    (wanted && json_list_has(options, begins)))
 		return NULL;
 	return err_at(
 		err_new(ERR_CONFLICT,
-			wanted ? "control plane %s was made without encryption at rest, which "
-				 "is not begun later: leave it out of the declaration"
+			wanted ? "the API servers are told to encrypt, and control plane %s has no " PKI_ENCRYPTION
+				 ": bring the file there, or leave encryption out of "
+				 "the declaration"
 			       : "control plane %s has encryption at rest, which is not "
 				 "declared: without its keys (" PKI_ENCRYPTION
 				 ") what is in etcd could not be read. Declare it",
@@ -793,6 +799,7 @@ static void rotate(struct planner *p, const char *key, struct json_object *serve
 	a = act(p, "rotate", NULL, "%s is to be the key that encrypts", key);
 	json_set(a, "servers", json_copy(servers));
 	after_all(p, a, "configure options upgrade renew", true);
+	after(p, a, "options", NULL);
 }
 
 /* All control planes must know of a key before the first uses it. */

@@ -134,6 +134,19 @@ def raw_secrets():
     return [raw(key) for key in kubectl(ETCDCTL + 'get /registry/secrets --prefix --keys-only').split()] or ['none']
 
 
+def begun(cluster):
+    """In a cluster that was made without: what was plain is encrypted then."""
+    kubectl('create secret generic early --from-literal=a=too-early')
+    check(raw('/registry/secrets/default/early').startswith('k8s.'), 'nothing is encrypted')
+    cluster['encryption'] = {'provider': 'secretbox'}
+    planned = run('cluster', cluster, check_mode=True)
+    check([a['id'] for a in planned['actions']] == ['options h1', 'options', 'rotate'], 'encryption that begins is planned', planned)
+    done(killed('cluster', cluster), 'it begins')
+    values = raw_secrets()
+    check(all(v.startswith('k8s:enc:secretbox:v1:key1:') for v in values), 'what was there is encrypted, too', values)
+    same(cluster, 'it')
+
+
 def rotate(cluster):
     """By another key; the result."""
     cluster['encryption'] = {'provider': 'aescbc', 'key': 'second'}
@@ -158,8 +171,9 @@ def rotated(cluster):
 
 def single():
     cluster = declaration(NEW, 2)
-    cluster.update(encryption={'provider': 'secretbox'}, audit_policy=AUDIT)
+    cluster['audit_policy'] = AUDIT
     done(run('cluster', cluster), 'a cluster')
+    begun(cluster)
     pod('stays')
     until(300, 'a pod', lambda s: s == 'Running', lambda: phase('stays'))
     encrypted()
