@@ -1,6 +1,8 @@
 # Sourced by the other scripts: where things are.
 # shellcheck shell=bash disable=SC2034
 
+# From the top: beside a script in a folder of this one's, ../common.sh would be this file, and shellcheck busy for a minute.
+# shellcheck source=tests/lab/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 # shellcheck source=../process.sh
 . "$LAB/process.sh"
