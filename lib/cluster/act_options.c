@@ -21,22 +21,26 @@ static const struct program {
 
 /*
  * $1: the program, $2: its name as the kernel knows it, then what makes its manifest. Done when another process of it has been
- * there for some seconds; where two of them have ended, what was there before is put back. Where the manifest is the
- * one that was there (of a run that was killed), that one must stay, too. An API server that is told to end takes no more
- * requests, and waits for its watchers until it is killed: ten seconds are enough for what it had to answer.
+ * there for some seconds; where two of them have ended, what was there before is put back: some end too soon to be seen, but
+ * the kubelet counts a pod's attempts in the names of its logs. Where the manifest is the one that was there (of a run that was
+ * killed), that one must stay, too. An API server that is told to end takes no more requests, and waits for its watchers until
+ * it is killed: ten seconds are enough for what it had to answer.
  */
 static const char manifest_script[] =
 	"name=$1 comm=$2 m=/etc/kubernetes/manifests/$1.yaml was=" KUBEADM_FOLDER
 	"/was.yaml; shift 2; "
 	"pids() { for p in /proc/[0-9]*; do read -r c 2>/dev/null <$p/comm && [ \"$c\" = \"$comm\" ] && "
 	"grep -qs kubepods $p/cgroup && echo ${p#/proc/}; done; }; "
+	"tries() { d=$(ls -dt /var/log/pods/kube-system_$name-*/$name 2>/dev/null | head -n 1); "
+	"t=$(ls $d | sed -n 's/^\\([0-9]*\\)\\.log$/\\1/p' | sort -n | tail -n 1); t=${t:-0}; }; "
 	"back() { cp -p $was /etc/kubernetes/$name.was && mv /etc/kubernetes/$name.was $m; }; "
-	"cp -p $m $was || exit; old=$(pids); \"$@\" >&2 || { back; exit 1; }; "
+	"cp -p $m $was || exit; tries; d0=$d t0=$((t+1)); old=$(pids); \"$@\" >&2 || { back; exit 1; }; "
 	"! cmp -s $m $was || old=; n=0 steady=0 ended=0 last=; "
 	"while [ $n -lt 720 ] && [ $ended -lt 2 ]; do now=$(pids | grep -vxF \"$old\"); "
 	"[ $n != 40 ] || [ $name != kube-apiserver ] || kill -KILL $old 2>/dev/null; "
 	"if [ \"$now\" ] && [ \"$now\" = \"$last\" ]; then steady=$((steady+1)); "
 	"else steady=0; [ -z \"$last\" ] || ended=$((ended+1)); fi; "
+	"tries; [ \"$d\" = \"$d0\" ] || t0=0; [ $((t-t0)) -lt 2 ] || ended=2; "
 	"last=$now; [ $steady -lt 20 ] || exit 0; n=$((n+1)); sleep 0.25; done; "
 	"log=$(ls -t /var/log/pods/kube-system_$name-*/$name/*.log | head -n 1); back; "
 	"echo \"$name does not run with these options, and has those it had; it said last:\" >&2; "

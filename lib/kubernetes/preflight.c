@@ -11,7 +11,7 @@
 enum {
 	WHY_BYTES = 1000,
 	SOON_S =
-		90 /* a kubelet that begins anew tells after some 10 s, or after 40 s as nobody hears of it, that it is not ready */
+		200 /* a kubelet whose API server was away when it began tries for the last time after 140 s (its CSINode) */
 };
 
 static const char *const severities[] = { "error", "warning", "info" };
