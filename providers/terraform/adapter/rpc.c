@@ -107,11 +107,18 @@ static void fail(struct reply *r, const struct kind *k, const char *doing,
 	diags_err(&r->diags, summary, e);
 }
 
+/* Terraform shows but the first of several warnings of one title. */
 static void warn(struct reply *r, struct work *w)
 {
-	for (size_t i = 0; i < json_len(w->out.warnings); i++)
-		diags_add(&r->diags, DIAG_WARNING, NULL, w->k->type_name, "%s",
+	const size_t n = json_len(w->out.warnings);
+
+	for (size_t i = 0; i < n; i++) {
+		AUTO_STR title = n > 1 ? xasprintf("%s (%zu of %zu)", w->k->type_name, i + 1, n)
+				       : xstrdup(w->k->type_name);
+
+		diags_add(&r->diags, DIAG_WARNING, NULL, title, "%s",
 			  json_object_get_string(json_nth(w->out.warnings, i)));
+	}
 }
 
 static const struct kind *kind_of(struct reply *r, const char *type_name, enum tf_what what)
