@@ -8,8 +8,9 @@
 #include "session/config.h"
 
 /*
- * Another key encrypts what is in etcd, or the first one. Each stage is done on all control planes before the next begins, and its files say how far
- * it has come: a run that was killed is begun again from the first stage, which changes nothing where it is done.
+ * Another key encrypts what is in etcd, or the first one. Each stage is done on all control planes before the next begins, and
+ * its files say how far it has come: a run that was killed is begun again from the first stage, which changes nothing where it is
+ * done.
  */
 
 enum { LOOK_S = 30, RESTART_S = 180, WIDTH = 16 };

@@ -17,8 +17,7 @@ enum {
 	WIDTH = 256,
 	LOOK_S = 120,
 	BOOT_S = 600,
-	BEGIN_S =
-		90, /* after its kubelet began, a control plane's API server may still be on its way */
+	BEGIN_S = 90, /* for which an API server may be on its way after its kubelet began */
 	AGAIN_MS = 2000
 };
 
