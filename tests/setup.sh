@@ -5,7 +5,7 @@ set -euo pipefail
 build=(gcc make pkg-config libc6-dev libcurl4-openssl-dev libjson-c-dev libnghttp2-dev libprotobuf-c-dev libssh2-1-dev libssl-dev libyaml-dev
 	protobuf-c-compiler zlib1g-dev)
 tests=(check clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 codespell openssh-client openssh-server openssl procps
-	git ca-certificates curl default-jre-headless maven python3 python3.11 python3.11-venv shellcheck)
+	git ca-certificates curl default-jre-headless maven python3 python3.11 python3.11-venv shellcheck sudo)
 
 command -v "${TERRAFORM:-terraform}" tofu >/dev/null ||
 	echo "setup: there is no terraform or tofu on PATH, nor in Debian: their tests are left out" >&2

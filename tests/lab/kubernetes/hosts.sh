@@ -122,8 +122,13 @@ host_network()
 	address=$(cat "$HOSTS/$1/address")
 	link=$BRIDGE-$(cat "$HOSTS/$1/number")
 	space=$link
-	ip netns add "$space" 2>/dev/null || true
-	ip link show "$link" >/dev/null 2>&1 && return
+	if ip -o link show "$link" 2>/dev/null | grep -q " master $BRIDGE "; then
+		return
+	fi
+	# What a lab whose folder was deleted has left.
+	ip link del "$link" 2>/dev/null || true
+	ip netns del "$space" 2>/dev/null || true
+	ip netns add "$space"
 	ip link add "$link" type veth peer name eth0 netns "$space"
 	ip link set "$link" master "$BRIDGE" up
 	ip -n "$space" link set lo up
