@@ -24,8 +24,8 @@ MUST_USE struct err *node_place_find(struct ssh_session *s, const struct node_pl
 				     struct node_place *ret);
 void node_place_release(struct node_place *p);
 
-/* It may be there by now: another session with the same host brings it, too. */
-MUST_USE struct err *node_install(struct ssh_session *s, const struct node_place *p);
+/* *changed becomes true if it was not there like this. */
+MUST_USE struct err *node_install(struct ssh_session *s, const struct node_place *p, bool *changed);
 /* Why it does not start, though it is there: looks for noexec and another architecture. */
 MUST_USE struct err *node_not_started(struct ssh_session *s, const struct node_place *p,
 				      const struct ssh_result *r, const struct buf *noise);

@@ -86,7 +86,7 @@ static struct err *run_script(struct ssh_session *s, const struct node_place *p,
 	return e;
 }
 
-struct err *node_install(struct ssh_session *s, const struct node_place *p)
+struct err *node_install(struct ssh_session *s, const struct node_place *p, bool *changed)
 {
 	AUTO_STR script =
 		xasprintf("umask 077; mkdir -p %s/blobs && chmod 700 %s", p->folder, p->folder);
@@ -102,6 +102,7 @@ struct err *node_install(struct ssh_session *s, const struct node_place *p)
 	ssh_result_release(&r);
 	if (!e)
 		e = ssh_upload(s, &file, 1, p->sudo ? SSH_SUDO : 0);
+	*changed = *changed || file.changed;
 	return err_wrap(e, "bringing the agent");
 }
 

@@ -12,11 +12,13 @@
 
 enum {
 	REPORT_MAX = JSON_BYTES,
-	NOISE_MAX = 2048,   /* of what is said before the agent is */
-	SPARE_MS = 3000,    /* of the host's time, for the report of a plan whose own is over */
-	BLOB_TURNS = 2,     /* a damaged one is sent again */
-	TAIL = 64,          /* of the plan's text, made when it is sent */
-	WORDS_SHOWN = 4096, /* of what a failed step's program said */
+	NOISE_MAX = 2048,     /* of what is said before the agent is */
+	SPARE_MS = 3000,      /* of the host's time, for the report of a plan whose own is over */
+	BLOB_TURNS = 2,       /* a damaged one is sent again */
+	TAIL = 64,            /* of the plan's text, made when it is sent */
+	WORDS_SHOWN = 4096,   /* of what a failed step's program said */
+	NOT_EXECUTABLE = 126, /* as shells say it */
+	NOT_FOUND = 127,
 };
 
 /* One run of the agent. */
@@ -288,9 +290,15 @@ static struct err *help(struct ssh_session *s, const struct node_place *place, c
 	*next = NEXT_AGAIN;
 	if (lacking && tries->blobs++ < BLOB_TURNS)
 		return node_send_blobs(s, place, t->plan, lacking);
-	if (!has_begun(t))
-		return tries->installed++ ? node_not_started(s, place, r, &t->noise)
-					  : node_install(s, place);
+	if (!has_begun(t)) {
+		/* One that was not there may be by now: another session with the host brings it, too. */
+		bool changed = r->status == NOT_FOUND || r->status == NOT_EXECUTABLE;
+		struct err *e = tries->installed++ ? NULL : node_install(s, place, &changed);
+
+		if (e || (changed && tries->installed == 1))
+			return e;
+		return node_not_started(s, place, r, &t->noise);
+	}
 	*next = NEXT_END;
 	return lacking ? err_new(ERR_REMOTE, "the agent does not see the files it was sent")
 		       : verdict(t, r);
