@@ -9,7 +9,7 @@
  * A finding: {"severity": "error" | "warning" | "info", "check": "disruption-budget", "what": "pod shop/web-1 on node w1",
  * "why": "budget shop/web allows no disruption: 3 healthy pods are needed, there are 3", "do": "..."}.
  * Errors are what would fail or break something; warnings what a person should know; sorted so. An empty list: go.
- * "soon": true: it is likely to be over within seconds, as where a kubelet has just begun anew.
+ * "soon": true: it is likely to be over within minutes, as where a kubelet has just begun anew.
  */
 
 struct preflight {

@@ -101,19 +101,24 @@ static struct json_object *space_of(struct engine *g, struct json_object *names)
 	return all;
 }
 
-/* What a killed run or a restart has left is waited for. */
-static struct err *settled(const struct preflight *p, struct json_object **ret)
+/* Where nodes are upgraded, what a killed run or a restart has left is waited for. `etcd`: whether it is ours to ask. */
+static struct err *look(struct engine *g, const struct preflight *p, bool etcd,
+			struct json_object **ret)
 {
 	const int64_t until = clock_ms() + READY_MS;
-	struct err *e = preflight(p, ret);
 
-	while (!e && preflight_passes_soon(*ret) && clock_ms() < until && !clock_is_cut()) {
-		clock_sleep_ms(AGAIN_MS);
+	for (;;) {
+		struct err *e = p->target && etcd ? ask_etcd(g, p->facts) : NULL;
+
+		if (!e)
+			e = preflight(p, ret);
+		if (e || !p->target || !preflight_passes_soon(*ret) || clock_ms() >= until ||
+		    clock_is_cut())
+			return e;
 		json_object_put(*ret);
 		*ret = NULL;
-		e = preflight(p, ret);
+		clock_sleep_ms(AGAIN_MS);
 	}
-	return e;
 }
 
 struct err *engine_preflight(struct engine *g, struct json_object *plan,
@@ -142,10 +147,8 @@ struct err *engine_preflight(struct engine *g, struct json_object *plan,
 	p.target = upgrades ? target : NULL;
 	p.facts = facts;
 	e = engine_connect(g);
-	if (!e && stacked && upgrades)
-		e = ask_etcd(g, facts);
 	if (!e)
-		e = settled(&p, &findings);
+		e = look(g, &p, stacked, &findings);
 	if (e)
 		return err_wrap(e, "looking whether %s",
 				upgrades ? "an upgrade may begin" : "nodes may be emptied");

@@ -235,6 +235,11 @@ static void check_apis(struct check *c)
 
 /* ---- nodes and pods ---- */
 
+static bool is_soon_ready(struct json_object *node)
+{
+	return !json_truth(node, "ready", false) && json_int(node, "since_s", SOON_S) < SOON_S;
+}
+
 static void check_nodes(struct check *c)
 {
 	struct json_object *nodes = json_at(c->seen, "nodes");
@@ -246,8 +251,7 @@ static void check_nodes(struct check *c)
 			found = find(c, ERROR, "node-not-ready",
 				     xasprintf("node %s", str(n, "name")), xstrdup(str(n, "why")),
 				     "repair it, or take it out first");
-			if (json_int(n, "since_s", SOON_S) < SOON_S)
-				json_set(found, "soon", json_object_new_boolean(true));
+			json_set(found, "soon", json_object_new_boolean(is_soon_ready(n)));
 		} else if (json_truth(n, "unschedulable", false))
 			find(c, INFO, "node-cordoned", xasprintf("node %s", str(n, "name")),
 			     xstrdup("it takes no new pods"), "uncordon it, if nobody works there");
@@ -323,11 +327,18 @@ static void check_certificates(struct check *c)
 static void check_etcd(struct check *c)
 {
 	struct json_object *list = json_at(json_at(c->p->facts, "etcd"), "problems");
+	struct json_object *nodes = json_at(c->seen, "nodes"), *found;
+	bool soon = false;
 
-	for (size_t i = 0; i < json_len(list); i++)
-		find(c, ERROR, "etcd", xstrdup("etcd"),
-		     xstrdup(json_object_get_string(json_nth(list, i))),
-		     "bring all members to health first");
+	/* A member comes back with its node. */
+	for (size_t i = 0; i < json_len(nodes) && !soon; i++)
+		soon = is_soon_ready(json_nth(nodes, i));
+	for (size_t i = 0; i < json_len(list); i++) {
+		found = find(c, ERROR, "etcd", xstrdup("etcd"),
+			     xstrdup(json_object_get_string(json_nth(list, i))),
+			     "bring all members to health first");
+		json_set(found, "soon", json_object_new_boolean(soon));
+	}
 }
 
 static void check_space(struct check *c)
