@@ -34,10 +34,9 @@ part()
 	rm "$log.said"
 }
 
-# On bare hosts, which need what the lab of Kubernetes builds; most of it is waiting. Whoever is free takes the next.
+# On bare hosts; most of it is waiting. Whoever is free takes the next.
 on_hosts()
 {
-	wait_for "$1"
 	scripts '^hosts(\.|_[^o])'
 }
 
@@ -50,7 +49,8 @@ without_lab()
 	part lint tests/lint.sh quick
 	part jenkins make check-jenkins
 	part sanitized-programs make san
-	on_hosts "$1"
+	wait_for "$1" # they need what the lab of Kubernetes builds
+	on_hosts
 }
 
 scripts() # those whose names match, and that have not begun
@@ -80,7 +80,7 @@ with_lab()
 	part terraform-examples make terraform-examples
 	scripts '^(kubernetes|versions|hosts_openstack)'
 	wait $torture
-	on_hosts "$2"
+	on_hosts
 }
 
 wait_for()

@@ -122,7 +122,8 @@ host_network()
 	address=$(cat "$HOSTS/$1/address")
 	link=$BRIDGE-$(cat "$HOSTS/$1/number")
 	space=$link
-	if ip -o link show "$link" 2>/dev/null | grep -q " master $BRIDGE "; then
+	if ip -o link show "$link" 2>/dev/null | grep -q " master $BRIDGE " &&
+		ip -n "$space" -o addr show eth0 | grep -qF " $address "; then
 		return
 	fi
 	# What a lab whose folder was deleted has left.
