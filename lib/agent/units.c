@@ -43,6 +43,8 @@ static void take_all(struct json_object *units, const char *text, struct json_ob
 			take_line(o, text, n);
 			text += n + (text[n] == '\n');
 		}
+		if (!json_is_str(json_at(o, "active"), "active"))
+			json_object_object_del(o, "since_s"); /* systemd keeps it */
 		text += *text == '\n';
 	}
 }
