@@ -112,6 +112,11 @@ static struct json_object *host_of(const char *words)
 	if (words_have(words, "member"))
 		json_set(o, "certificates", certificates_of(words));
 	json_set(o, "encryption", encryption_of(words));
+	WORDS_EACH(w, words) {
+		if (strncmp(w, "file=", 5) == 0)
+			json_set(o, "encryption_file",
+				 json_object_new_string_len(w + 5, (int)words_len(w) - 5));
+	}
 	return o;
 }
 

@@ -485,8 +485,26 @@ START_TEST(encryption_stages)
 	AUTO_JSON shown = NULL;
 	unit_ok(encryption_with(NULL, b, secrets, ENCRYPTION_SECOND, &begun));
 	unit_ok(encryption_with(begun.s, b, secrets, ENCRYPTION_FIRST, &then));
+	/* Whoever was killed then must not be taken for done. */
 	unit_ok(encryption_shown(then.s, &shown));
-	unit_same(json_at(shown, "keys"), "['secretbox:b']");
+	unit_same(json_at(shown, "keys"), "['secretbox:b', 'secretbox:.unwritten']");
+	AUTO_BUF same = BUF_INIT;
+	unit_ok(encryption_with(then.s, b, secrets, ENCRYPTION_SECOND, &same));
+	ck_assert_str_eq(same.s, then.s);
+	AUTO_BUF still = BUF_INIT;
+	unit_ok(encryption_with(then.s, b, secrets, ENCRYPTION_FIRST, &still));
+	ck_assert_str_eq(still.s, then.s);
+	AUTO_BUF only = BUF_INIT;
+	AUTO_JSON last = NULL;
+	unit_ok(encryption_with(then.s, b, secrets, ENCRYPTION_ONLY, &only));
+	unit_ok(encryption_shown(only.s, &last));
+	unit_same(json_at(last, "keys"), "['secretbox:b']");
+	/* So it is where more is to be encrypted by the same key. */
+	AUTO_BUF more = BUF_INIT;
+	AUTO_JSON marked = NULL;
+	unit_ok(encryption_with(only.s, b, both, ENCRYPTION_FIRST, &more));
+	unit_ok(encryption_shown(more.s, &marked));
+	unit_same(json_at(marked, "keys"), "['secretbox:b', 'secretbox:.unwritten']");
 	json_object_put(b);
 }
 END_TEST

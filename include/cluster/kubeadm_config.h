@@ -67,7 +67,7 @@ MUST_USE struct err *kubeadm_check(struct json_object *declaration);
 /*
  * What of a declaration is other than in the ClusterConfiguration that kubeadm keeps: {"kube-apiserver": [name of an option or
  * volume, ...], "certificate": [name that its certificate is for, ...]}, with etcd, kube-controller-manager and kube-scheduler;
- * {}: nothing. Not looked at: encryption at rest. Owned. (options.c)
+ * {}: nothing. Of encryption at rest only that it begins: what has begun is not looked at. Owned. (options.c)
  */
 MUST_USE struct err *kubeadm_differs(struct json_object *declaration, struct json_object *kept,
 				     struct json_object **ret);

@@ -19,7 +19,8 @@
  *                   "steps": {"changed": [id, ...], "failed": {"id", "msg"}},  of its steps in check mode; absent: not looked at
  *                   "space": {path: MiB that are free}          of what cluster_space() names
  *                   "certificates": report (certificates.h),               of members' files
- *                   "encryption": encryption_shown() of a control plane's, {"error"}, or null: it has none}},
+ *                   "encryption": encryption_shown() of a control plane's, {"error"}, or null: it has none,
+ *                   "encryption_file": that its API server's manifest names; absent: none}},
  *  "api": null: none answers; else
  *         {"nodes": [Node, ...], "version": "1.33.12" (that kubeadm last set up),
  *          "options": kubeadm_differs(), "fixed": kubeadm_fixed() (kubeadm_config.h),

@@ -184,6 +184,17 @@ static struct err *read_keys(struct doing *d, const char *node, struct json_obje
 	return NULL;
 }
 
+/* With the lock held. */
+static struct err *add_encryption(struct engine *g, struct pki *keys)
+{
+	const char *provider = json_str(g->d, "encryption.provider");
+
+	return strcmp(provider, "none") == 0
+		       ? NULL
+		       : pki_encryption(keys, provider, json_str(g->d, "encryption.key"),
+					json_at(g->d, "encryption.resources"));
+}
+
 static struct err *new_keys(struct engine *g, struct pki **ret)
 {
 	static const char *const etcd[][2] = {
@@ -191,7 +202,6 @@ static struct err *new_keys(struct engine *g, struct pki **ret)
 		{ "etcd.cert_file", PKI_FOLDER "/apiserver-etcd-client.crt" },
 		{ "etcd.key_file", PKI_FOLDER "/apiserver-etcd-client.key" },
 	};
-	const char *provider = json_str(g->d, "encryption.provider");
 	const struct pki_options o = {
 		.key_type = json_str(g->d, "certificates.key_type"),
 		.ca_days = (int)json_int(g->d, "certificates.ca_days", 0),
@@ -199,9 +209,8 @@ static struct err *new_keys(struct engine *g, struct pki **ret)
 	};
 	struct err *e = pki_new(&o, ret);
 
-	if (!e && strcmp(provider, "none") != 0)
-		e = pki_encryption(*ret, provider, json_str(g->d, "encryption.key"),
-				   json_at(g->d, "encryption.resources"));
+	if (!e)
+		e = add_encryption(g, *ret);
 	for (size_t i = 0; i < COUNT(etcd) && !e && o.external_etcd; i++) {
 		AUTO_BUF text = BUF_INIT;
 
@@ -223,12 +232,16 @@ static struct err *keys_for_init(struct doing *d, struct pki **ret)
 		return e;
 	if (files) {
 		e = pki_from_files(files, is_external(d->g), ret);
-		if (!e || e->kind != ERR_NOT_FOUND)
+		if (e && e->kind != ERR_NOT_FOUND)
 			return e;
-		err_free(e);
 	}
 	pthread_mutex_lock(&d->g->lock);
-	e = new_keys(d->g, ret);
+	if (files && !e) {
+		e = add_encryption(d->g, *ret); /* it may have been declared since */
+	} else {
+		err_free(e);
+		e = new_keys(d->g, ret);
+	}
 	pthread_mutex_unlock(&d->g->lock);
 	return e;
 }

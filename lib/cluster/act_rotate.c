@@ -46,12 +46,16 @@ static struct err *read_text(struct engine *g, struct server *s)
 {
 	AUTO_JSON steps = steps_new();
 	struct node_job j = { .node = s->node, .steps = steps, .check = true, .timeout_s = LOOK_S };
+	struct json_object *file;
 	const char *text;
 	struct err *e;
 
 	steps_add(steps, step_read("encryption", PKI_ENCRYPTION));
 	e = engine_node(g, &j);
-	text = json_str(report_step(j.report, "encryption"), "after.content");
+	file = json_at(report_step(j.report, "encryption"), "after");
+	text = json_str(file, "content");
+	if (file && !text && !e)
+		e = err_new(ERR_PROTOCOL, PKI_ENCRYPTION " of node %s is no text", s->node);
 	s->text = text ? xstrdup(text) : NULL;
 	json_wipe(j.report);
 	json_object_put(j.report);

@@ -122,7 +122,8 @@ struct err *encryption_shown(const char *text, struct json_object **ret)
 {
 	AUTO_CONTENT c = { NULL };
 	struct json_object *keys;
-	struct err *e = parse(text, &c);
+	struct err *e = text ? parse(text, &c)
+			     : err_new(ERR_PROTOCOL, "EncryptionConfiguration: it is no text");
 
 	if (e)
 		return e;
@@ -160,8 +161,22 @@ struct json_object *encryption_find(const char *text, const char *key)
 
 /* ---- with a key ---- */
 
+/*
+ * While all is written anew by the only key that there is, the text says so: by the same key under a name that nobody can declare.
+ */
+static void add_mark(struct json_object *entries, struct json_object *key)
+{
+	json_object_object_foreach(key, provider, v) {
+		struct json_object *same = json_copy(json_nth(json_at(v, "keys"), 0));
+
+		json_sets(same, "name", ".unwritten");
+		json_object_array_add(entries, entry(provider, same));
+	}
+}
+
+/* `more`: what was not encrypted before is to be. */
 static struct json_object *entries_with(const struct content *before, struct json_object *key,
-					enum encryption_stage stage)
+					enum encryption_stage stage, bool more)
 {
 	struct json_object *all = json_object_new_array(), *list = before->entries;
 	AUTO_STR name = name_of(key);
@@ -182,6 +197,8 @@ static struct json_object *entries_with(const struct content *before, struct jso
 		if (!first && !plain && !has && i == 0)
 			json_object_array_add(all, json_copy(key));
 	}
+	if (stage == ENCRYPTION_FIRST && more && json_len(all) == 1)
+		add_mark(all, key);
 	if (!plain)
 		json_object_array_add(all, json_wrap("identity", json_object_new_object()));
 	return all;
@@ -202,10 +219,11 @@ struct err *encryption_with(const char *text, struct json_object *key,
 			    struct json_object *resources, enum encryption_stage stage,
 			    struct buf *ret)
 {
-	AUTO_CONTENT before = { .plain = true };
+	AUTO_CONTENT before = { .plain = !text };
 	AUTO_SECRET config = json_object_new_object();
 	struct json_object *group = json_object_new_object(), *groups = json_object_new_array();
 	struct err *e = text ? parse(text, &before) : NULL;
+	bool more = text && before.plain;
 
 	json_sets(config, "apiVersion", "apiserver.config.k8s.io/v1");
 	json_sets(config, "kind", "EncryptionConfiguration");
@@ -215,7 +233,9 @@ struct err *encryption_with(const char *text, struct json_object *key,
 		return e;
 	json_set(group, "resources",
 		 joined(before.resources, text && stage == ENCRYPTION_SECOND ? NULL : resources));
-	json_set(group, "providers", entries_with(&before, key, stage));
+	for (size_t i = 0; text && i < json_len(resources) && !more; i++)
+		more = !json_list_has(before.resources, json_nth(resources, i));
+	json_set(group, "providers", entries_with(&before, key, stage, more));
 	yaml_write(config, ret);
 	return NULL;
 }

@@ -22,6 +22,7 @@ enum {
 };
 
 static const char ADMIN_CONF[] = "/etc/kubernetes/admin.conf";
+static const char API_SERVER[] = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
 /* ---- nodes ---- */
 
@@ -86,6 +87,7 @@ static struct err *ask_node(struct look *l, bool with_steps)
 	if (l->control_plane) {
 		steps_add(steps, step_read("admin-conf", ADMIN_CONF));
 		steps_add(steps, step_read("encryption", PKI_ENCRYPTION));
+		steps_add(steps, step_read("api-server", API_SERVER));
 	}
 	add_space(l, steps);
 	l->own = json_len(steps);
@@ -166,15 +168,29 @@ static void keep_space(struct look *l)
 /* Names of keys alone. */
 static void keep_encryption(struct look *l)
 {
-	const char *text = json_str(report_step(l->report, "encryption"), "after.content");
+	struct json_object *file = json_at(report_step(l->report, "encryption"), "after");
 	struct json_object *shown = NULL;
-	struct err *e = text ? encryption_shown(text, &shown) : NULL;
+	struct err *e = file ? encryption_shown(json_str(file, "content"), &shown) : NULL;
 
 	if (e) {
 		shown = json_wrap("error", json_object_new_string(e->text));
 		err_free(e);
 	}
 	json_set(l->result, "encryption", shown);
+}
+
+/* The file that its API server is told to encrypt by, whether kubeadm knows of it or somebody has written it there. */
+static void keep_encryption_file(struct look *l)
+{
+	static const char option[] = "--encryption-provider-config=";
+	const char *text = json_str(report_step(l->report, "api-server"), "after.content");
+	const char *at = text ? strstr(text, option) : NULL;
+
+	if (!at)
+		return;
+	at += strlen(option);
+	AUTO_STR path = xstrndup(at, strcspn(at, " \t\n\"'"));
+	json_sets(l->result, "encryption_file", path);
 }
 
 /* True if the steps that were looked at were made of something else than what the host is like. */
@@ -216,6 +232,7 @@ static struct err *look_at(struct look *l)
 	if (!l->control_plane)
 		return NULL;
 	keep_encryption(l);
+	keep_encryption_file(l);
 	json_set(l->result, "kubelet_since_s", json_copy(facts_kubelet_since(l->report)));
 	return keep_admin(l);
 }
@@ -474,6 +491,8 @@ static struct err *ask_api(struct engine *g)
 		    clock_is_cut())
 			return e;
 		err_free(e);
+		cluster_free(g->api); /* another one may answer */
+		g->api = NULL;
 		clock_sleep_ms(AGAIN_MS);
 	}
 }

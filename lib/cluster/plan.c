@@ -470,6 +470,18 @@ static bool is_staying(const struct planner *p, struct json_object *node)
 	       (!reached(p, name) || !joining(p, node, &why));
 }
 
+/* kubeadm is done with it, by the options of then: it gets no others by what is left of its joining. */
+static bool is_half_joined(const struct planner *p, struct json_object *node)
+{
+	const char *name = name_of(node), *how;
+	AUTO_STR why = NULL;
+
+	if (node == p->first || !member(p, name) || is_to_go(p, name) || !reached(p, name))
+		return false;
+	how = joining(p, node, &why);
+	return how && strcmp(how, "finish") == 0;
+}
+
 /* The first that can be asked to the end of the run; NULL: there is none. */
 static struct json_object *staying(const struct planner *p)
 {
@@ -503,14 +515,19 @@ static struct err *plan_options(struct planner *p)
 
 	if (!words || p->in->wish->only)
 		return NULL;
-	for (size_t i = 0; (node = cluster_control_plane(p->d, i)); i++)
-		if (is_staying(p, node) && !reached(p, name_of(node))) {
-			warn(p,
-			     "kubeadm's options differ (%s), and stay as they are until control "
-			     "plane %s can be reached",
-			     words, name_of(node));
-			return NULL;
-		}
+	for (size_t i = 0; (node = cluster_control_plane(p->d, i)); i++) {
+		const char *until = is_half_joined(p, node) ? "has joined"
+				    : is_staying(p, node) && !reached(p, name_of(node))
+					    ? "can be reached"
+					    : NULL;
+
+		if (!until)
+			continue;
+		warn(p,
+		     "kubeadm's options differ (%s), and stay as they are until control plane %s %s",
+		     words, name_of(node), until);
+		return NULL;
+	}
 	for (size_t i = 0; (node = cluster_control_plane(p->d, i)) && !e; i++) {
 		struct json_object *a;
 
@@ -757,26 +774,46 @@ static char *left_out(const struct planner *p, struct json_object *object)
 	return why ? xasprintf("control plane %s: %s", name, why) : NULL;
 }
 
+/* kubeadm does not know of it yet, or (a snapshot of before was restored) any more. */
+static bool begins(const struct planner *p)
+{
+	struct json_object *options = json_at(json_at(p->api, "options"), "kube-apiserver");
+	AUTO_JSON name = json_object_new_string("encryption-provider-config");
+
+	return json_list_has(options, name);
+}
+
 /* The API server's option follows what is declared, and its file must be what all of etcd was written with. */
 static struct err *check_encryption(const struct planner *p, const char *name, bool wanted)
 {
 	struct json_object *have = json_at(seen(p, name), "encryption");
-	struct json_object *options = json_at(json_at(p->api, "options"), "kube-apiserver");
-	AUTO_JSON begins = json_object_new_string("encryption-provider-config");
+	const char *file = json_str(seen(p, name), "encryption_file");
+	const bool encrypts = have && !json_is_str(json_nth(json_at(have, "keys"), 0), "identity");
+	struct err *e = NULL;
 
-	if (!reached(p, name) || wanted == (have != NULL) ||
-	    (wanted && json_list_has(options, begins)))
+	if (!reached(p, name))
 		return NULL;
-	return err_at(
-		err_new(ERR_CONFLICT,
-			wanted ? "the API servers are told to encrypt, and control plane %s has no " PKI_ENCRYPTION
-				 ": bring the file there, or leave encryption out of "
-				 "the declaration"
-			       : "control plane %s has encryption at rest, which is not "
-				 "declared: without its keys (" PKI_ENCRYPTION
-				 ") what is in etcd could not be read. Declare it",
-			name),
-		"encryption");
+	if (wanted && file && strcmp(file, PKI_ENCRYPTION) != 0)
+		e = err_new(
+			ERR_CONFLICT,
+			"control plane %s encrypts by %s, whose keys are not known here, and without "
+			"them what is in etcd could not be read: leave encryption out of the "
+			"declaration",
+			name, file);
+	else if (wanted && !have && !begins(p))
+		e = err_new(
+			ERR_CONFLICT,
+			"the API servers are told to encrypt, and control plane %s has no " PKI_ENCRYPTION
+			": bring the file there",
+			name);
+	else if (!wanted && encrypts)
+		e = err_new(
+			ERR_CONFLICT,
+			"control plane %s has encryption at rest, which is not declared: without "
+			"its keys (" PKI_ENCRYPTION
+			") what is in etcd could not be read. Declare it",
+			name);
+	return e ? err_at(e, "encryption") : NULL;
 }
 
 static void rotate(struct planner *p, const char *key, struct json_object *servers)
@@ -810,7 +847,7 @@ static struct err *plan_rotation(struct planner *p)
 	const bool wanted = strcmp(provider, "none") != 0;
 	AUTO_JSON servers = json_object_new_array();
 	struct json_object *node;
-	bool due = begun(p, NULL, "rotate");
+	bool due = begun(p, NULL, "rotate") || begins(p);
 	struct err *e = NULL;
 
 	for (size_t i = 0; !e && p->api && (node = cluster_control_plane(p->d, i)); i++) {

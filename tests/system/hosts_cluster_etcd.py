@@ -140,7 +140,9 @@ def begun(cluster):
     check(raw('/registry/secrets/default/early').startswith('k8s.'), 'nothing is encrypted')
     cluster['encryption'] = {'provider': 'secretbox'}
     planned = run('cluster', cluster, check_mode=True)
-    check([a['id'] for a in planned['actions']] == ['options h1', 'options', 'rotate'], 'encryption that begins is planned', planned)
+    check([a['id'] for a in planned['actions']] ==
+          ['options ' + n['name'] for n in cluster['nodes'] if n['role'] == 'control_plane'] + ['options', 'rotate'],
+          'encryption that begins is planned', planned)
     done(killed('cluster', cluster), 'it begins')
     values = raw_secrets()
     check(all(v.startswith('k8s:enc:secretbox:v1:key1:') for v in values), 'what was there is encrypted, too', values)
@@ -204,11 +206,13 @@ def etcd_back(*hosts):
 def members():
     cluster = declaration(NEW, 3)
     cluster['endpoint'] = {'host': hosted.address('h1')}
-    cluster['encryption'] = {'provider': 'secretbox'}
     for node in cluster['nodes']:
         node['role'] = 'control_plane'
     done(run('cluster', cluster), 'three control planes')
     until(300, 'three members', lambda n: n == 3, healthy)
+    begun(cluster)
+    sums = {on(node['name'], 'sha256sum </etc/kubernetes/pki/encryption.yaml') for node in cluster['nodes']}
+    check(len(sums) == 1, 'all have the same key', sums)
     kubectl('create configmap before')
     kubectl('create secret generic before --from-literal=a=plain-to-see')
     saved(cluster)
