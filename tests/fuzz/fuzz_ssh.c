@@ -13,11 +13,18 @@
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
+const char *__asan_default_suppressions(void);
 
 /* libssh2 1.10 loses its half of the exchange where the server's is refused. All else of OpenSSL's here is its, too. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libcrypto.so";
+}
+
+/* libssh2 1.10 takes the server's half of curve25519 for 32 bytes, however short it is: it reads what lies behind. */
+const char *__asan_default_suppressions(void)
+{
+	return "interceptor_via_lib:libssh2.so";
 }
 
 enum {
