@@ -36,7 +36,7 @@ spec:
         command: ["sh", "-c"]
         args:
         - |
-          p="10.244.$((${IP##*.} + 100)).0/24"
+          p="10.244.${IP##*.}.0/24"
           echo '{"cniVersion": "0.4.0", "name": "lab", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
             "ipam": {"type": "host-local", "ranges": [[{"subnet": "'$p'"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}' >/cni/lab.new
           mv /cni/lab.new /cni/lab.conflist
