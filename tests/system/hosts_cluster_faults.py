@@ -109,6 +109,7 @@ def strange_hosts():
     cluster['ssh'].update(connect_timeout=20, ssh_config=f.name)
     on('h2', "nft 'add table ip lab; add chain ip lab in { type filter hook input priority 0; }; add rule ip lab in tcp dport 2222 drop'")
     on('h2', '/usr/sbin/sshd -p 2224 -o MaxStartups=1:100:1 -o LoginGraceTime=0 -o PidFile=/run/busy.pid')
+    until(lambda: on('h2', "ss -Hlnt 'sport = 2224'"), 'another sshd')
     busy = socket.create_connection((cluster['nodes'][1]['host']['address'], 2224))
     busy.recv(4)
     result = run('cluster', cluster, check_mode=True)
