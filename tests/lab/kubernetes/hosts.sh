@@ -122,10 +122,9 @@ host_network()
 	address=$(cat "$HOSTS/$1/address")
 	link=$BRIDGE-$(cat "$HOSTS/$1/number")
 	space=$link
-	if ip -o link show "$link" 2>/dev/null | grep -q " master $BRIDGE " &&
-		ip -n "$space" -o addr show eth0 | grep -qF " $address "; then
-		return
-	fi
+	# Not by grep -q: what it does not wait for fails, and a host that runs would lose its network.
+	[[ $(ip -o link show "$link" 2>/dev/null) != *" master $BRIDGE "* ||
+		$(ip -n "$space" -o addr show eth0 2>/dev/null) != *" $address "* ]] || return 0
 	# What a lab whose folder was deleted has left.
 	ip link del "$link" 2>/dev/null || true
 	ip netns del "$space" 2>/dev/null || true
