@@ -3,6 +3,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cluster/etcd.h"
@@ -575,6 +576,37 @@ START_TEST(health_of_a_sick_one)
 }
 END_TEST
 
+/* Right after a cluster was made its programs run, and nobody has looked yet whether they are ready. */
+START_TEST(health_of_a_new_one)
+{
+	static const struct {
+		int ago, restarts, problems;
+	} cases[] = { { 5, 0, 1 }, { 5, 3, 2 }, { 500, 0, 2 } };
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const time_t then = time(NULL) - cases[i].ago;
+		char at[32];
+		struct tm tm;
+
+		(void)strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&then, &tm));
+		AUTO_STR text = xasprintf(
+			"{'version': 'v1.33.13', 'readyz': '[+]ping ok\nreadyz check passed\n', 'pods': "
+			"[{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'kube-scheduler-c', "
+			"'labels': {'component': 'kube-scheduler'}}, 'spec': {'nodeName': 'c', "
+			"'containers': [{'image': 'kube-scheduler:v1.33.13'}]}, 'status': {'conditions': "
+			"[{'type': 'Ready', 'status': 'False'}], 'containerStatuses': [{'restartCount': %d, "
+			"'state': {'running': {'startedAt': '%s'}}}]}}]}",
+			cases[i].restarts, at);
+		AUTO_JSON h = healths(text, NULL);
+
+		/* One is that there are no nodes. */
+		ck_assert_msg((int)json_len(json_at(h, "problems")) == cases[i].problems,
+			      "case %zu: %s", i,
+			      json_object_to_json_string(json_at(h, "problems")));
+	}
+}
+END_TEST
+
 /* ---- etcd ---- */
 
 enum { DATA = 8192 };
@@ -651,4 +683,4 @@ END_TEST
 UNIT_MAIN("operations", waves_never_take_too_many, waves_stop, waves_limits, marks_of_a_declaration,
 	  marks_of_people, fates_of_pods, versions, skews, findings_of_an_upgrade,
 	  what_is_over_soon, findings_of_a_drain, findings_of_facts, health_of_a_well_cluster,
-	  health_of_a_sick_one, snapshots_are_checked, snapshots_are_known)
+	  health_of_a_sick_one, health_of_a_new_one, snapshots_are_checked, snapshots_are_known)

@@ -12,7 +12,14 @@
 #include "kubernetes/preflight.h"
 #include "text.h"
 
-enum { READYZ_BYTES = 1 << 20, READYZ_MS = 10000, SHOWN_MS = 5000, SOON_DAYS = 30, DAY_S = 86400 };
+enum {
+	READYZ_BYTES = 1 << 20,
+	READYZ_MS = 10000,
+	SHOWN_MS = 5000,
+	SOON_DAYS = 30,
+	DAY_S = 86400,
+	START_S = 60
+};
 
 static const char ROLE[] = "node-role.kubernetes.io/";
 
@@ -199,6 +206,15 @@ static int64_t restarts_of(struct json_object *pod)
 	return n;
 }
 
+/* The kubelet looks only from time to time whether one is ready that has just begun. */
+static bool is_starting(struct json_object *pod)
+{
+	struct json_object *container = json_nth(json_at(pod, "status.containerStatuses"), 0);
+	const int64_t at = text_time(json_str(container, "state.running.startedAt"));
+
+	return at && !json_int(container, "restartCount", 0) && (int64_t)time(NULL) - at < START_S;
+}
+
 static void tell_pod(struct json_object *o, struct json_object *pod)
 {
 	const char *component = str(json_at(pod, "metadata.labels"), "component");
@@ -217,7 +233,7 @@ static void tell_pod(struct json_object *o, struct json_object *pod)
 	json_set(one, "restarts", json_object_new_int64(restarts_of(pod)));
 	json_sets(one, "version", version);
 	json_object_array_add(json_at(o, "control_plane"), one);
-	if (!ready)
+	if (!ready && !is_starting(pod))
 		say(o, "problems", "%s on node %s is not ready: %s", component, node,
 		    why ? why : "");
 	if (words_have("kube-apiserver kube-controller-manager kube-scheduler", component) &&
